@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Arenas: chunks taken from the system as they are needed, given back together. Small arenas
+ * (a connection, a message) begin with a small chunk; chunks double up to a limit, and a large
+ * object gets a chunk of its own.
+ */
+
+#include "postern/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_FIRST 2048
+#define CHUNK_MOST 65536
+#define ALIGNMENT 16
+
+struct chunk {
+	struct chunk *next;
+	size_t size, used; /* of data */
+	_Alignas(ALIGNMENT) unsigned char data[];
+};
+
+struct cleanup {
+	struct cleanup *next;
+	void (*fn)(void *handle);
+	void *handle;
+};
+
+struct arena {
+	struct arena *parent, *first_child, *next_sibling, *previous_sibling;
+	struct chunk *chunks;
+	struct cleanup *cleanups;
+	size_t next_size, taken;
+	jmp_buf *guard;
+};
+
+_Noreturn static void out_of_memory(const struct arena *arena)
+{
+	for (; arena; arena = arena->parent)
+		if (arena->guard)
+			longjmp(*arena->guard, 1);
+	fputs("postern: out of memory\n", stderr);
+	abort();
+}
+
+struct arena *arena_new(struct arena *parent)
+{
+	struct arena *arena = calloc(1, sizeof(*arena));
+
+	if (!arena)
+		out_of_memory(parent);
+	arena->next_size = CHUNK_FIRST;
+	if (parent) {
+		arena->parent = parent;
+		arena->next_sibling = parent->first_child;
+		if (arena->next_sibling)
+			arena->next_sibling->previous_sibling = arena;
+		parent->first_child = arena;
+	}
+	return arena;
+}
+
+static void unlink_from_parent(struct arena *arena)
+{
+	if (arena->previous_sibling)
+		arena->previous_sibling->next_sibling = arena->next_sibling;
+	else if (arena->parent)
+		arena->parent->first_child = arena->next_sibling;
+	if (arena->next_sibling)
+		arena->next_sibling->previous_sibling = arena->previous_sibling;
+}
+
+void arena_free(struct arena **arena_p)
+{
+	struct arena *arena = *arena_p;
+
+	if (!arena)
+		return;
+	*arena_p = NULL;
+	while (arena->first_child) {
+		struct arena *child = arena->first_child;
+
+		arena_free(&child);
+	}
+	for (struct cleanup *c = arena->cleanups; c; c = c->next)
+		c->fn(c->handle);
+	unlink_from_parent(arena);
+	while (arena->chunks) {
+		struct chunk *chunk = arena->chunks;
+
+		arena->chunks = chunk->next;
+		free(chunk);
+	}
+	free(arena);
+}
+
+static struct chunk *chunk_add(struct arena *arena, size_t size)
+{
+	size_t room = arena->next_size;
+	struct chunk *chunk;
+
+	if (size > room)
+		room = size;
+	else if (arena->next_size < CHUNK_MOST)
+		arena->next_size *= 2;
+	if (room > SIZE_MAX - sizeof(*chunk) || !(chunk = malloc(sizeof(*chunk) + room)))
+		out_of_memory(arena);
+	chunk->size = room;
+	chunk->used = 0;
+	arena->taken += room;
+	/* A large object's chunk goes behind the one that still has room. */
+	if (size > CHUNK_MOST / 2 && arena->chunks) {
+		chunk->next = arena->chunks->next;
+		arena->chunks->next = chunk;
+	} else {
+		chunk->next = arena->chunks;
+		arena->chunks = chunk;
+	}
+	return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	struct chunk *chunk = arena->chunks;
+	void *memory;
+
+	if (size > SIZE_MAX - ALIGNMENT)
+		out_of_memory(arena);
+	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	if (!chunk || chunk->size - chunk->used < size)
+		chunk = chunk_add(arena, size);
+	memory = chunk->data + chunk->used;
+	chunk->used += size;
+	return memset(memory, 0, size);
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+	if (size != 0 && count > SIZE_MAX / size)
+		out_of_memory(arena);
+	return arena_alloc(arena, count * size);
+}
+
+void arena_cleanup(struct arena *arena, void (*fn)(void *handle), void *handle)
+{
+	struct cleanup *cleanup = arena_alloc(arena, sizeof(*cleanup));
+
+	cleanup->fn = fn;
+	cleanup->handle = handle;
+	cleanup->next = arena->cleanups;
+	arena->cleanups = cleanup;
+}
+
+void arena_guard(struct arena *arena, jmp_buf *out)
+{
+	arena->guard = out;
+}
+
+size_t arena_size(const struct arena *arena)
+{
+	return arena->taken;
+}
+
+void *vec_grow(struct arena *arena, const void *items, size_t count, size_t *room, size_t size)
+{
+	size_t bigger = *room ? *room * 2 : 8;
+	void *moved = arena_array(arena, bigger, size);
+
+	if (count > 0)
+		memcpy(moved, items, count * size);
+	*room = bigger;
+	return moved;
+}

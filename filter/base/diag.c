@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Collects what is wrong with a text and prints it with the line and carets. Reports are kept in
+ * the order in which they were made and printed in the order of their places.
+ */
+
+#include "postern/diag.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "postern/arena.h"
+
+#define TEXT_MOST 2000
+#define LINE_MOST 160
+
+struct report {
+	enum diag_level level;
+	struct span span;
+	struct str text;
+	size_t order;         /* of making: keeps equal places stable */
+	struct report *notes; /* those that belong to this one, in order */
+	struct report *next_note;
+};
+
+struct diag {
+	struct arena *arena;
+	VEC(struct report) reports;
+	size_t errors, warnings;
+	bool last_dropped; /* notes of a report that was not kept go with it */
+};
+
+struct diag *diag_new(struct arena *arena)
+{
+	struct diag *diag = arena_new_of(arena, struct diag);
+
+	diag->arena = arena;
+	return diag;
+}
+
+static struct str format(struct diag *diag, const char *fmt, va_list args)
+{
+	char text[TEXT_MOST];
+	int n = vsnprintf(text, sizeof(text), fmt, args);
+	struct buf out = {.arena = diag->arena};
+
+	for (int i = 0; i < n && i < TEXT_MOST - 1; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c >= ' ' && c != 0x7f)
+			buf_putc(&out, text[i]);
+		else
+			buf_printf(&out, "\\x%02X", c);
+	}
+	return buf_str(&out);
+}
+
+static void add(struct diag *diag, enum diag_level level, struct span span, const char *fmt,
+    va_list args)
+{
+	struct report *report;
+
+	diag->last_dropped = diag->reports.count >= DIAG_LIMIT;
+	if (diag->last_dropped)
+		return;
+	report = vec_push(diag->arena, &diag->reports);
+	*report = (struct report){.level = level, .span = span, .order = diag->reports.count};
+	report->text = format(diag, fmt, args);
+}
+
+void diag_error(struct diag *diag, struct span span, const char *fmt, ...)
+{
+	va_list args;
+
+	diag->errors++;
+	va_start(args, fmt);
+	add(diag, DIAG_ERROR, span, fmt, args);
+	va_end(args);
+}
+
+void diag_warning(struct diag *diag, struct span span, const char *fmt, ...)
+{
+	va_list args;
+
+	diag->warnings++;
+	va_start(args, fmt);
+	add(diag, DIAG_WARNING, span, fmt, args);
+	va_end(args);
+}
+
+void diag_note(struct diag *diag, struct span span, const char *fmt, ...)
+{
+	struct report *note, **last;
+	va_list args;
+
+	if (diag->last_dropped || diag->reports.count == 0)
+		return;
+	note = arena_new_of(diag->arena, struct report);
+	note->level = DIAG_NOTE;
+	note->span = span;
+	va_start(args, fmt);
+	note->text = format(diag, fmt, args);
+	va_end(args);
+	last = &diag->reports.items[diag->reports.count - 1].notes;
+	while (*last)
+		last = &(*last)->next_note;
+	*last = note;
+}
+
+size_t diag_errors(const struct diag *diag)
+{
+	return diag->errors;
+}
+
+size_t diag_warnings(const struct diag *diag)
+{
+	return diag->warnings;
+}
+
+struct span span_join(struct span a, struct span b)
+{
+	return (struct span){a.source, a.from, b.to > a.from ? b.to : a.to};
+}
+
+void span_place(struct span span, size_t *line_r, size_t *column_r)
+{
+	size_t line = 1, start = 0;
+
+	for (size_t i = 0; i < span.from && i < span.source->text.n; i++) {
+		if (span.source->text.s[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	}
+	*line_r = line;
+	*column_r = span.from - start + 1;
+}
+
+/* The source line, cut around the place if it is long, and the carets under the span. */
+static void print_line(struct span span, size_t line, size_t column, FILE *out)
+{
+	struct str text = span.source->text;
+	size_t start = span.from - (column - 1), end = start, from = start, to;
+
+	if (start > text.n)
+		return;
+	while (end < text.n && text.s[end] != '\n' && text.s[end] != '\r')
+		end++;
+	if (span.from > start + LINE_MOST / 2)
+		from = span.from - LINE_MOST / 2;
+	to = end > from + LINE_MOST ? from + LINE_MOST : end;
+	fprintf(out, "%5zu | %s", line, from > start ? "..." : "");
+	for (size_t i = from; i < to; i++) {
+		unsigned char c = (unsigned char)text.s[i];
+
+		fputc((c < ' ' && c != '\t') || c == 0x7f ? '?' : c, out);
+	}
+	fprintf(out, "%s\n      | %s", to < end ? "..." : "", from > start ? "   " : "");
+	for (size_t i = from; i < span.from; i++)
+		fputc(i < text.n && text.s[i] == '\t' ? '\t' : ' ', out);
+	fputc('^', out);
+	for (size_t i = span.from + 1; i < span.to && i < to; i++)
+		fputc('~', out);
+	fputc('\n', out);
+}
+
+static void print_report(const struct report *report, FILE *out)
+{
+	static const char *const levels[] = {"error", "warning", "note"};
+	size_t line, column;
+
+	if (!report->span.source) {
+		fprintf(out, "%s: " STR_FMT "\n", levels[report->level], STR_ARG(report->text));
+		return;
+	}
+	span_place(report->span, &line, &column);
+	fprintf(out, "%s:%zu:%zu: %s: " STR_FMT "\n", report->span.source->name, line, column,
+	    levels[report->level], STR_ARG(report->text));
+	print_line(report->span, line, column, out);
+}
+
+static int by_place(const void *va, const void *vb)
+{
+	const struct report *a = *(const struct report *const *)va;
+	const struct report *b = *(const struct report *const *)vb;
+
+	if (a->span.source != b->span.source) {
+		if (!a->span.source || !b->span.source)
+			return a->span.source ? 1 : -1;
+		return strcmp(a->span.source->name, b->span.source->name);
+	}
+	if (a->span.from != b->span.from)
+		return a->span.from < b->span.from ? -1 : 1;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static bool same(const struct report *a, const struct report *b)
+{
+	return a->level == b->level && a->span.source == b->span.source &&
+	       a->span.from == b->span.from && str_eq(a->text, b->text);
+}
+
+void diag_print(const struct diag *diag, FILE *out)
+{
+	size_t count = diag->reports.count, all = diag->errors + diag->warnings;
+	const struct report **sorted = arena_array(diag->arena, count + 1, sizeof(*sorted));
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &diag->reports.items[i];
+	qsort(sorted, count, sizeof(*sorted), by_place);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && same(sorted[i], sorted[i - 1]))
+			continue;
+		print_report(sorted[i], out);
+		for (const struct report *note = sorted[i]->notes; note; note = note->next_note)
+			print_report(note, out);
+	}
+	if (all > count)
+		fprintf(out, "and %zu more\n", all - count);
+}
+
+/* Edit distance with two rows; names are short. */
+static size_t distance(struct str a, struct str b)
+{
+	size_t row[64];
+
+	if (a.n >= 64 || b.n >= 64)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= b.n; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t corner = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			size_t best = corner + (a.s[i - 1] != b.s[j - 1]);
+
+			corner = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[b.n];
+}
+
+const char *diag_nearest(struct str name, const char *const *names, size_t count)
+{
+	size_t limit = name.n < 3 ? 1 : (name.n + 2) / 3, best = limit + 1;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t d = distance(name, str_of(names[i]));
+
+		if (d < best && d < name.n) {
+			best = d;
+			nearest = names[i];
+		}
+	}
+	return nearest;
+}
+
+bool source_read(struct arena *arena, const char *path, size_t limit, struct source **source_r,
+    const char **why_r)
+{
+	struct buf text = {.arena = arena};
+	char block[16384];
+	FILE *file = fopen(path, "rb");
+	struct source *source;
+	bool ok;
+	size_t n;
+
+	if (!file) {
+		*why_r = str_dup(arena, str_of(strerror(errno))).s;
+		return false;
+	}
+	errno = 0;
+	while ((n = fread(block, 1, sizeof(block), file)) > 0 && text.n <= limit)
+		buf_add(&text, (struct str){block, n});
+	ok = !ferror(file) && text.n <= limit;
+	if (text.n > limit)
+		*why_r = str_printf(arena, "larger than %zu bytes", limit).s;
+	else if (!ok)
+		*why_r = str_dup(arena, str_of(strerror(errno))).s;
+	fclose(file);
+	if (!ok)
+		return false;
+	source = arena_new_of(arena, struct source);
+	source->name = str_dup(arena, str_of(path)).s;
+	source->text = buf_str(&text);
+	*source_r = source;
+	return true;
+}

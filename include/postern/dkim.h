@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_DKIM_H
+#define POSTERN_DKIM_H
+
+/*
+ * DKIM verification (RFC 6376, 8301, 8463, 8616) through libopendkim, guarded.
+ * filter/auth/dkim.c is the only owner of <opendkim/dkim.h>; the checks of the signature's tags
+ * stand in dkimtag.c, the key record in dkimkey.c.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/dns.h"
+#include "postern/str.h"
+
+struct arena;
+
+/* The order is the order of the enumeration `dkim` in policies (RFC 8601 2.7.1). */
+enum dkim_result {
+	DKIM_RESULT_NONE, DKIM_RESULT_PASS, DKIM_RESULT_FAIL, DKIM_RESULT_POLICY,
+	DKIM_RESULT_NEUTRAL, DKIM_RESULT_TEMPERROR, DKIM_RESULT_PERMERROR
+};
+const char *dkim_result_name(enum dkim_result result);
+
+struct dkim_options {
+	unsigned minimum_bits;   /* of an RSA key; 1024 */
+	bool allow_sha1;         /* rsa-sha1 may pass; false */
+	bool allow_partial;      /* a signature with l= may align; false */
+	unsigned max_signatures; /* tried at most; 10 */
+};
+
+struct dkim_signature {
+	enum dkim_result result;
+	struct str domain, selector, identity; /* checked; empty where they cannot be printed */
+	const char *algorithm;                 /* "rsa-sha256", "rsa-sha1", "ed25519-sha256" or "" */
+	unsigned bits;                         /* of the key; 0: unknown; 256 for Ed25519 */
+	const char *reason;                    /* short text, or NULL */
+	struct str b;                          /* first 8 characters of b=, for header.b */
+	bool partial;                          /* l= was there */
+};
+
+struct dkim_outcome {
+	const struct dkim_signature *signatures; /* top to bottom, as they stand in the message */
+	size_t count;
+	enum dkim_result best; /* pass, else the best of the rest; none without signatures */
+};
+
+/* One library handle for all threads: options that libopendkim keeps a handle are the same for all. */
+int dkim_init(const char **why_r);
+
+struct dkim_verifier;
+
+/*
+ * A verifier of one message, freed with its arena. `now` is seconds since 1970. Feed it every
+ * field in order, then the end of the header, then the body in pieces of any size, then step it.
+ */
+struct dkim_verifier *dkim_verifier_new(struct arena *arena, const struct dkim_options *options,
+    int64_t now);
+/* A field as the MTA received it: `value` is all after the colon, its leading space included,
+ * folds as LF or CRLF, without the final line end. */
+void dkim_verifier_header(struct dkim_verifier *verifier, struct str name, struct str value);
+/* The end of the header: picks the signatures to try and starts their key lookups. */
+void dkim_verifier_eoh(struct dkim_verifier *verifier, struct lookups *lookups);
+/* False when no further body is needed (the MTA may skip the rest). */
+bool dkim_verifier_wants_body(const struct dkim_verifier *verifier);
+void dkim_verifier_body(struct dkim_verifier *verifier, struct str chunk);
+/* The end of the message. PENDING while keys are; when DONE *outcome_r is set for good. */
+enum step dkim_verifier_finish(struct dkim_verifier *verifier, struct lookups *lookups,
+    const struct dkim_outcome **outcome_r);
+
+/* ---- organizational domain: filter/auth/orgdomain.c ---- */
+
+/*
+ * The organizational domain of `domain` (normal form) by the DNS tree walk of RFC 9989 4.10, at
+ * most 8 queries. DONE: *org_r is set, and *failed_r is true where a lookup on the way failed (then *org_r
+ * is empty). Where no DMARC record is found, the organizational domain is `domain` itself.
+ */
+enum step orgdomain_step(struct arena *arena, struct str domain, struct lookups *lookups,
+    struct str *org_r, bool *failed_r);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_FACT_H
+#define POSTERN_FACT_H
+
+/*
+ * The registry: what a policy can speak of. One file of filter/fact defines one family: its facts,
+ * its actions, its settings, and, where it must see the bytes of a message, its stream. All are
+ * const rows; policies and sessions point at them.
+ *
+ * A fact is base (the session sets it, or it is a macro of the MTA) or derived: then its provider
+ * computes it from its declared inputs and nothing else, so that the stage at which it is known
+ * follows from them. Example, a family of one fact:
+ *
+ *   static enum fact_state suffix_provide(const struct fact_call *call, struct value *value_r)
+ *   {
+ *           if (call->inputs[0]->state != FACT_PRESENT)
+ *                   return call->inputs[0]->state;
+ *           *value_r = value_text(...);
+ *           return FACT_PRESENT;
+ *   }
+ *   static const struct fact_def facts[] = {
+ *           {.name = "sender.suffix", .type = {TYPE_TEXT}, .stage = STAGE_MAIL,
+ *            .scope = SCOPE_MESSAGE, .inputs = NAMES("sender"), .provide = suffix_provide,
+ *            .help = "What follows the last dot of the envelope sender's domain."},
+ *           {.name = NULL}};
+ *   const struct family family_suffix = {.name = "suffix", .facts = facts};
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/clock.h"
+#include "postern/value.h"
+
+struct arena;
+struct lookups;
+struct policy;
+struct edit_list;
+
+/* When a fact can first be known, in the order of the SMTP dialogue. */
+enum stage {
+	STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_HEADERS, STAGE_MESSAGE
+};
+#define STAGE_COUNT 7
+const char *stage_name(enum stage stage);
+
+/* How long a fact stays known, widest first. */
+enum scope { SCOPE_CONNECTION, SCOPE_HELO, SCOPE_MESSAGE, SCOPE_RECIPIENT };
+#define SCOPE_COUNT 4
+const char *scope_name(enum scope scope);
+
+enum cost { COST_FREE, COST_CPU, COST_TABLE, COST_DNS, COST_HEAVY };
+const char *cost_name(enum cost cost);
+
+/* What a failure of the fact does to a rule that rests on it. */
+enum on_failure {
+	FAILURE_NEVER, /* the fact cannot fail (its inputs may) */
+	FAILURE_DEFER,
+	FAILURE_SKIP,
+};
+
+/* ---- facts ---- */
+
+struct fact_call {
+	const struct value *const *inputs;    /* in the order of the row; never UNKNOWN or GROWING */
+	const struct value *const *arguments; /* in the order of the call; PRESENT */
+	struct arena *arena;                  /* lives as long as the fact's scope */
+	struct lookups *lookups;              /* of the message, or the connection; never NULL for COST_DNS */
+	const struct clock *clock;
+	const struct policy *policy;
+	void **task; /* the provider's own memory of this fact's computation; NULL at first */
+};
+
+struct fact_def {
+	const char *name;
+	struct type type;
+	enum stage stage;
+	enum scope scope;
+	enum cost cost;
+	const char *const *inputs; /* NULL-terminated names; NULL for base facts */
+	/*
+	 * PRESENT with *value_r set, ABSENT, FAILED (value_r->text may say why), or UNKNOWN while
+	 * lookups are pending: it is called again when an answer came.
+	 */
+	enum fact_state (*provide)(const struct fact_call *call, struct value *value_r);
+	const char *macro; /* base facts that are a macro of the MTA, without braces */
+	enum on_failure on_failure;
+	const struct type *parameters; /* of the arguments, in order; .base TYPE_OPAQUE ends them */
+	bool internal;     /* an intermediate result: policies cannot name it */
+	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
+	const char *help;
+};
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* ---- actions ---- */
+
+enum verdict { VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER, VERDICT_DISCARD, VERDICT_HOLD };
+/* As in JSON and metrics: accept reject defer discard quarantine. */
+const char *verdict_name(enum verdict verdict);
+
+enum action_class {
+	ACTION_DECISIVE,
+	ACTION_EDIT,     /* of the header: part of what makes two recipients of one kind */
+	ACTION_ENVELOPE, /* of the envelope: not part of it */
+	ACTION_LOG,
+};
+
+enum action_parameters {
+	PARAMETERS_NONE,
+	PARAMETERS_REPLY, /* [CODE] [ENHANCED] "text" */
+	PARAMETERS_TEXT,  /* "text" */
+	PARAMETERS_FIELD, /* "Name: value" */
+	PARAMETERS_NAME,  /* "Name", of a field; no interpolation */
+	PARAMETERS_ADDRESS, /* <address> or "text" that gives one */
+};
+
+struct action_call {
+	struct arena *arena; /* of the message */
+	const struct policy *policy;
+	const struct value *const *inputs; /* of the row; known, or FAILED */
+	struct str name;     /* PARAMETERS_FIELD, _NAME: the field's name */
+	struct str text;     /* interpolated and safe to send */
+	struct edit_list *edits;
+};
+
+struct action_def {
+	const char *name;
+	enum action_class class;
+	enum verdict verdict;  /* of a decisive one */
+	enum action_parameters parameters;
+	int code;              /* PARAMETERS_REPLY: the defaults */
+	const char *enhanced;
+	const char *const *inputs; /* facts it needs when it is carried out; NULL: none */
+	void (*commit)(const struct action_call *call); /* of edits; NULL for the others */
+	const char *help;
+};
+
+/* ---- the edits that actions make: filter/session/edits.c ---- */
+
+struct field {
+	struct str name;
+	struct str value; /* as the MTA gave it: leading space included, folds as LF */
+	int index;        /* from 1, among the fields of this name */
+};
+struct fields {
+	const struct field *items;
+	size_t count;
+	const char *trouble; /* beyond a limit: what, else NULL; then some fields are not kept */
+	bool utf8;           /* the message came with SMTPUTF8 */
+};
+
+/* The fields of the message as it came. */
+const struct fields *edit_fields(const struct edit_list *edits);
+void edit_remove(struct edit_list *edits, const struct field *field);
+/* The last replacement of a field wins; a removal wins over it. */
+void edit_replace(struct edit_list *edits, const struct field *field, struct str value);
+void edit_add(struct edit_list *edits, struct str name, struct str value);
+void edit_insert(struct edit_list *edits, struct str name, struct str value);
+/* The current value of a field: as it came, or as it was replaced. */
+struct str edit_current(const struct edit_list *edits, const struct field *field);
+
+/* ---- settings ---- */
+
+struct setting_def {
+	const char *name;
+	struct type type;
+	const char *fallback;      /* as a policy would write it; NULL: not set */
+	const char *const *words;  /* TYPE_TEXT: the values there are, NULL-terminated; NULL: any */
+	int64_t least, most;       /* of numbers, whole; both 0: any */
+	bool table;                /* the value is the name of a table */
+	bool later;                /* known to the language, not supported by this version */
+	const char *help;
+};
+
+/* ---- streams: those who must see the bytes of a message ---- */
+
+struct stream_def {
+	/* The internal base fact whose opaque value is what open() returned; known at message. */
+	const char *fact;
+	void *(*open)(struct arena *arena, const struct policy *policy, const struct clock *clock);
+	void (*header)(void *stream, struct str name, struct str value);
+	void (*eoh)(void *stream, struct lookups *lookups);
+	bool (*body)(void *stream, struct str chunk); /* false: needs no more */
+	bool (*wants_body)(const void *stream);
+};
+
+/* ---- families ---- */
+
+struct family {
+	const char *name;
+	const struct fact_def *facts;       /* ends with a NULL name; may be NULL */
+	const struct action_def *actions;   /* the same */
+	const struct setting_def *settings; /* the same */
+	const struct stream_def *stream;    /* or NULL */
+};
+
+/* All families, NULL-terminated: made at build time from the names of the files in filter/fact. */
+extern const struct family *const families[];
+
+/*
+ * Names unique, inputs exist, known no later and at least as long as what is computed from them.
+ * Returns NULL, or a text that names the first fault (a fault of ours: the program stops).
+ */
+const char *registry_check(struct arena *arena);
+
+const struct fact_def *registry_fact(struct str name);
+const struct action_def *registry_action(struct str name);
+const struct setting_def *registry_setting(struct str name);
+/* The registered names, for "did you mean" and the parser. NULL-terminated; sorted. */
+const char *const *registry_fact_names(struct arena *arena, size_t *count_r);
+const char *const *registry_action_names(struct arena *arena, size_t *count_r);
+const char *const *registry_setting_names(struct arena *arena, size_t *count_r);
+
+#endif

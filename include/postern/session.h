@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_SESSION_H
+#define POSTERN_SESSION_H
+
+/*
+ * One SMTP connection as a filter sees it. Takes events, gives replies; no I/O of its own but
+ * through what it is handed. One session belongs to one thread at a time.
+ *
+ *   s = session_new(policy, &env);
+ *   session_connect(s, ...); session_helo(s, ...);
+ *   session_mail(s, ...); session_rcpt(s, ...); session_data(s);
+ *   session_header(s, ...) ...; session_eoh(s); session_body(s, ...) ...;
+ *   session_eom(s, ...);          -- and MAIL again, or
+ *   session_free(&s);
+ *
+ * Events may come in any order and number: what makes no sense is answered with a refusal or
+ * ignored, never a crash. A message that was answered finally (ACCEPT, DISCARD, a refusal of the
+ * message) is over; events up to the next MAIL are ignored.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/arena.h"
+#include "postern/clock.h"
+#include "postern/ip.h"
+#include "postern/str.h"
+
+struct policy;
+struct resolver;
+struct session;
+
+/* What the MTA can be told. At connect and HELO a refusal has no text of its own. */
+enum reply_kind {
+	REPLY_CONTINUE,
+	REPLY_ACCEPT,   /* no more about this message (at connect: connection) */
+	REPLY_REJECT,   /* with code 5yz */
+	REPLY_TEMPFAIL, /* with code 4yz */
+	REPLY_DISCARD,
+	REPLY_SKIP,     /* only to body: no more of it is needed */
+};
+
+struct reply {
+	enum reply_kind kind;
+	int code;             /* 550, 451, ... of a refusal */
+	const char *enhanced; /* "5.7.1" */
+	const char *text;     /* printable ASCII (UTF-8 never), one line of at most 900 bytes, '%' single */
+};
+
+/* What the MTA is asked to change, in this order, at the end of a message that is delivered. */
+enum edit_kind {
+	EDIT_REMOVE_HEADER,    /* the index-th (from 1) field of that name, as the filter saw them */
+	EDIT_REPLACE_HEADER,   /* the same, with a new value */
+	EDIT_ADD_HEADER,       /* at the bottom */
+	EDIT_INSERT_HEADER,    /* on top: index 0 */
+	EDIT_REMOVE_RECIPIENT, /* value is the address as the MTA wrote it */
+	EDIT_ADD_RECIPIENT,
+	EDIT_HOLD,             /* quarantine; value is the reason */
+};
+
+struct edit {
+	enum edit_kind kind;
+	const char *name;
+	const char *value; /* folds are LF and a blank or tab; no CR, no NUL */
+	int index;
+};
+
+struct edits {
+	const struct edit *items;
+	size_t count;
+};
+
+/* What a session needs of the outside; borrowed, must outlive it. */
+struct session_env {
+	struct resolver *resolver;
+	const struct clock *clock;
+	/* A macro of the MTA by its name without braces ("client_addr", "i", "j"), or NULL. */
+	const char *(*macro)(void *ctx, const char *name);
+	/* Called at least every 5 s while the end of a message waits for DNS. May be NULL. */
+	void (*progress)(void *ctx);
+	void *ctx;
+	/* Told once a message, when its outcome is settled, and at each refused recipient. May be NULL. */
+	void (*settled)(void *ctx, const struct session *session);
+	bool own_clock_waits; /* wait with a manual clock (explain): never sleeps */
+};
+
+/*
+ * Which events can matter to a policy, so that the MTA need not send the rest, and which of the
+ * replies can be anything but CONTINUE, so that the rest need not be answered.
+ */
+struct session_needs {
+	bool helo, rcpt, rejected_rcpt, data, headers, eoh, body;
+	bool connect_reply, rcpt_reply, data_reply, eoh_reply;
+	bool edits_headers, edits_recipients, holds;
+	/* Macros to ask for at each stage beyond the MTA's defaults; blank-separated, "" for none. */
+	const char *connect_macros, *helo_macros, *mail_macros, *rcpt_macros, *data_macros,
+	    *eom_macros;
+};
+
+void session_needs(const struct policy *policy, struct session_needs *needs_r);
+
+/* The policy is borrowed (callers hold a reference until session_free()). NULL: memory ended. */
+struct session *session_new(const struct policy *policy, const struct session_env *env);
+void session_free(struct session **session);
+
+/* `name` as the MTA gave it ("[192.0.2.1]", "unknown", "localhost"); ip NULL: not an IP client. */
+struct reply session_connect(struct session *s, struct str name, const struct ip *ip, unsigned port);
+struct reply session_helo(struct session *s, struct str name);
+/* `path` as in the command, angle brackets included; `parameters` the ESMTP ones, NULL-terminated. */
+struct reply session_mail(struct session *s, struct str path, const char *const *parameters);
+struct reply session_rcpt(struct session *s, struct str path, const char *const *parameters);
+struct reply session_data(struct session *s);
+/* `value`: all after the colon, leading space included, folds as LF. Never answered. */
+void session_header(struct session *s, struct str name, struct str value);
+struct reply session_eoh(struct session *s);
+struct reply session_body(struct session *s, struct str chunk);
+/* On REPLY_CONTINUE or ACCEPT *edits_r are to be made, in order, before the reply is given. */
+struct reply session_eom(struct session *s, struct edits *edits_r);
+/* The MTA or libmilter refused an edit: the reply is this instead, 451 4.3.0. */
+struct reply session_edit_failed(struct session *s, const struct edit *edit);
+/* The message is over without an outcome; the connection goes on. */
+void session_abort(struct session *s);
+
+#endif
