@@ -117,6 +117,18 @@ size_t diag_warnings(const struct diag *diag)
 	return diag->warnings;
 }
 
+static void free_kept(void *handle)
+{
+	struct arena *arena = handle;
+
+	arena_free(&arena);
+}
+
+void diag_keep(struct diag *diag, struct arena *arena)
+{
+	arena_cleanup(diag->arena, free_kept, arena);
+}
+
 struct span span_join(struct span a, struct span b)
 {
 	return (struct span){a.source, a.from, b.to > a.from ? b.to : a.to};

@@ -56,6 +56,9 @@ size_t diag_warnings(const struct diag *diag);
 /* All reports, ordered by source, then place; equal ones once. */
 void diag_print(const struct diag *diag, FILE *out);
 
+/* Keeps an arena, in which sources of reported places stand, until the diag's own is freed. */
+void diag_keep(struct diag *diag, struct arena *arena);
+
 /* From the start of `a` to the end of `b`, which are of one source. */
 struct span span_join(struct span a, struct span b);
 /* Line and column of a byte, both from one. */

@@ -46,8 +46,11 @@ struct dkim_outcome {
 	enum dkim_result best; /* pass, else the best of the rest; none without signatures */
 };
 
-/* One library handle for all threads: options that libopendkim keeps a handle are the same for all. */
-int dkim_init(const char **why_r);
+/*
+ * Makes the one library handle of all threads; once, before they start. On failure -1, and *why_r
+ * says why. (libopendkim itself exports a dkim_init.)
+ */
+int dkim_verifier_init(const char **why_r);
 
 struct dkim_verifier;
 

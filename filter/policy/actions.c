@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Actions: their arguments checked against the registry's row, replies against SMTP. What an MTA
+ * would refuse to send is found here, not when a message waits.
+ */
+
+#include "filter/policy/loader.h"
+#include "postern/mail.h"
+
+/* A reply line is 512 bytes in RFC 5321 4.5.3.1.5; MTAs and libmilter take up to 980. */
+#define REPLY_MOST 900
+
+static const char *const later[] = {"greylist", "add recipient", "remove recipient", "redirect", "score",
+    "remember", "forget", "sign", "seal", NULL};
+
+const char *later_action(struct str name)
+{
+	for (const char *const *word = later; *word; word++)
+		if (str_eq(name, str_of(*word)))
+			return *word;
+	return NULL;
+}
+
+static bool digits(struct str s, size_t least, size_t most)
+{
+	if (s.n < least || s.n > most)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.s[i] < '0' || s.s[i] > '9')
+			return false;
+	return true;
+}
+
+/* "5.7.1": class, subject, detail (RFC 3463 2). */
+static bool enhanced_ok(struct str code)
+{
+	ptrdiff_t first = str_chr(code, '.'), last = str_rchr(code, '.');
+
+	return first == 1 && last > first + 1 && (code.s[0] == '4' || code.s[0] == '5') &&
+	       digits(str_sub(code, 2, (size_t)(last - 2)), 1, 3) &&
+	       digits(str_sub(code, (size_t)last + 1, code.n), 1, 3);
+}
+
+static bool reply_code(struct loader *loader, const struct operand *operand,
+    const struct action_def *def, struct plan_action *action_r)
+{
+	int64_t code = operand->number / 1000;
+	bool permanent = def->code >= 500;
+
+	if (operand->number % 1000 != 0 || code < 400 || code > 599) {
+		diag_error(loader->diag, operand->span, "a reply code is a number from %d to %d",
+		    permanent ? 500 : 400, permanent ? 599 : 499);
+		return false;
+	}
+	if ((code >= 500) != permanent) {
+		diag_error(loader->diag, operand->span, "%lld is a %s failure: write '%s %lld'",
+		    (long long)code, permanent ? "temporary" : "permanent",
+		    permanent ? "defer" : "reject", (long long)code);
+		return false;
+	}
+	if (code == 421) {
+		diag_error(loader->diag, operand->span, "421 closes the connection: write '450' or '451'");
+		return false;
+	}
+	action_r->code = (int)code;
+	return true;
+}
+
+static bool reply_enhanced(struct loader *loader, const struct operand *operand,
+    struct plan_action *action_r)
+{
+	if (!enhanced_ok(operand->word)) {
+		diag_error(loader->diag, operand->span,
+		    "'" STR_FMT "' is not an enhanced status code such as 5.7.1", STR_ARG(operand->word));
+		return false;
+	}
+	if (operand->word.s[0] - '0' != action_r->code / 100) {
+		diag_error(loader->diag, operand->span, "'" STR_FMT "' does not fit the code %d: its class is %d",
+		    STR_ARG(operand->word), action_r->code, action_r->code / 100);
+		return false;
+	}
+	action_r->enhanced = operand->word;
+	return true;
+}
+
+static bool text_ok(struct loader *loader, const struct operand *operand, bool ascii)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < operand->text.pieces.count; i++) {
+		struct str s = operand->text.pieces.items[i].literal;
+
+		length += operand->text.pieces.items[i].fact ? 1 : s.n;
+		for (size_t j = 0; j < s.n; j++) {
+			unsigned char c = (unsigned char)s.s[j];
+
+			if (c < ' ' || c == 0x7f) {
+				diag_error(loader->diag, operand->span, "a text is one line, without control characters");
+				return false;
+			}
+			if (c > 0x7f && ascii) {
+				diag_error(loader->diag, operand->span, "SMTP replies and header fields are ASCII");
+				return false;
+			}
+		}
+	}
+	if (length <= REPLY_MOST)
+		return true;
+	diag_error(loader->diag, operand->span, "a text has at most %d bytes, this one %zu", REPLY_MOST, length);
+	return false;
+}
+
+static bool text_argument(struct loader *loader, const struct operand *operand,
+    struct plan_action *action_r)
+{
+	if (operand->kind != OPERAND_STRING) {
+		diag_error(loader->diag, operand->span, "a text in double quotes is wanted here");
+		return false;
+	}
+	return text_ok(loader, operand, true) &&
+	       template_of(loader, &operand->text, &action_r->text);
+}
+
+/* "Name: value" becomes the name and a template of the value. */
+static bool field_argument(struct loader *loader, const struct operand *operand,
+    struct plan_action *action_r)
+{
+	struct template_piece *first;
+	ptrdiff_t colon;
+
+	if (!text_argument(loader, operand, action_r))
+		return false;
+	first = action_r->text.count > 0 ? &action_r->text.pieces[0] : NULL;
+	colon = first && !first->is_slot ? str_chr(first->literal, ':') : -1;
+	if (colon < 0) {
+		diag_error(loader->diag, operand->span, "a header field is wanted here: write \"Name: value\"");
+		return false;
+	}
+	action_r->name = str_sub(first->literal, 0, (size_t)colon);
+	first->literal = str_sub(first->literal, (size_t)colon + 1, first->literal.n);
+	while (first->literal.n > 0 && first->literal.s[0] == ' ')
+		first->literal = str_sub(first->literal, 1, first->literal.n);
+	if (field_name_ok(action_r->name))
+		return true;
+	diag_error(loader->diag, operand->span, "'" STR_FMT "' is not the name of a header field",
+	    STR_ARG(action_r->name));
+	return false;
+}
+
+static bool name_argument(struct loader *loader, const struct operand *operand,
+    struct plan_action *action_r)
+{
+	if (operand->kind == OPERAND_STRING && item_text(operand, &action_r->name) &&
+	    field_name_ok(action_r->name))
+		return true;
+	diag_error(loader->diag, operand->span, "the name of a header field is wanted here, in double quotes");
+	return false;
+}
+
+static bool reply_arguments(struct loader *loader, const struct action *action,
+    struct plan_action *action_r)
+{
+	size_t count = action->arguments.count, at = 0;
+	const struct operand *items = action->arguments.items;
+	bool ok = true;
+
+	action_r->code = action_r->def->code;
+	action_r->enhanced = str_of(action_r->def->enhanced);
+	if (at < count && items[at].kind == OPERAND_NUMBER)
+		ok &= reply_code(loader, &items[at++], action_r->def, action_r);
+	if (at < count && items[at].kind == OPERAND_CODE)
+		ok &= reply_enhanced(loader, &items[at++], action_r);
+	if (at < count && items[at].kind == OPERAND_STRING)
+		return text_argument(loader, &items[at++], action_r) && ok && at == count;
+	if (at == count)
+		diag_error(loader->diag, action->span, "'%s' says why: write '%s %d %s \"text\"'",
+		    action_r->def->name, action_r->def->name, action_r->code,
+		    action_r->enhanced.s);
+	else
+		diag_error(loader->diag, items[at].span, "a code, an enhanced code and a text in quotes follow '%s'",
+		    action_r->def->name);
+	return false;
+}
+
+static bool arguments(struct loader *loader, const struct action *action,
+    struct plan_action *action_r)
+{
+	static const char *const wanted[] = {
+	    [PARAMETERS_NONE] = "nothing",
+	    [PARAMETERS_TEXT] = "a text in quotes",
+	    [PARAMETERS_FIELD] = "a header field, \"Name: value\"",
+	    [PARAMETERS_NAME] = "the name of a header field in quotes",
+	};
+	const struct action_def *def = action_r->def;
+	size_t count = def->parameters == PARAMETERS_NONE ? 0 : 1;
+
+	if (def->parameters == PARAMETERS_REPLY)
+		return reply_arguments(loader, action, action_r);
+	if (action->arguments.count != count) {
+		diag_error(loader->diag, action->span, "'%s' takes %s", def->name, wanted[def->parameters]);
+		return false;
+	}
+	switch (def->parameters) {
+	case PARAMETERS_TEXT:
+		return text_argument(loader, &action->arguments.items[0], action_r);
+	case PARAMETERS_FIELD:
+		return field_argument(loader, &action->arguments.items[0], action_r);
+	case PARAMETERS_NAME:
+		return name_argument(loader, &action->arguments.items[0], action_r);
+	default:
+		return true;
+	}
+}
+
+bool action_resolve(struct loader *loader, const struct action *action,
+    struct plan_action *action_r)
+{
+	const struct action_def *def = registry_action(action->name);
+	size_t count = 0;
+
+	*action_r = (struct plan_action){.def = def};
+	if (!def) {
+		if (later_action(action->name))
+			diag_error(loader->diag, action->name_span,
+			    "the action '" STR_FMT "' is not supported by this version",
+			    STR_ARG(action->name));
+		else
+			diag_error(loader->diag, action->name_span, "no action '" STR_FMT "'",
+			    STR_ARG(action->name));
+		return false;
+	}
+	while (def->inputs && def->inputs[count])
+		count++;
+	action_r->inputs = arena_array(loader->arena, count, sizeof(*action_r->inputs));
+	action_r->input_count = count;
+	for (size_t i = 0; i < count; i++)
+		action_r->inputs[i] = slot_of_fact(loader, registry_fact(str_of(def->inputs[i])));
+	return arguments(loader, action, action_r);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Evaluates conditions over a view: what each may be, and what waiting could make of it. The
+ * depth of a condition is bounded by the parser, so recursion here is too.
+ */
+
+#include "filter/policy/evaluate.h"
+
+static struct evaluation settled(cond_set value)
+{
+	return (struct evaluation){value, value};
+}
+
+static struct evaluation truth(bool holds)
+{
+	return settled(holds ? COND_TRUE : COND_FALSE);
+}
+
+static cond_set failure_of(const struct slot *slot)
+{
+	return slot->may_defer ? COND_FAILED_DEFER : COND_FAILED_SKIP;
+}
+
+static cond_set may_fail(const struct slot *slot)
+{
+	return (cond_set)((slot->may_defer ? COND_FAILED_DEFER : 0) |
+	                  (slot->may_skip ? COND_FAILED_SKIP : 0));
+}
+
+/* A slot that is not known: it may make the test anything, also failed. */
+static struct evaluation open_slot(struct view *view, unsigned n, struct open_slots *open)
+{
+	const struct slot *slot = &view->policy->slots[n];
+	struct evaluation e = {COND_TRUE | COND_FALSE | may_fail(slot), 0};
+
+	if (open)
+		*vec_push(open->arena, &open->slots) = n;
+	if (view_awaitable(view, n))
+		e.reachable = e.possible;
+	return e;
+}
+
+struct evaluation evaluation_and(struct evaluation a, struct evaluation b)
+{
+	struct evaluation e = {cond_and(a.possible, b.possible),
+	    cond_and(a.reachable, b.reachable)};
+
+	e.reachable |= (cond_set)((a.reachable | b.reachable) & COND_FALSE);
+	return e;
+}
+
+static struct evaluation evaluation_or(struct evaluation a, struct evaluation b)
+{
+	struct evaluation e = {cond_or(a.possible, b.possible), cond_or(a.reachable, b.reachable)};
+
+	e.reachable |= (cond_set)((a.reachable | b.reachable) & COND_TRUE);
+	return e;
+}
+
+/* Recipients may still be added: what holds already may settle it, nothing else does. */
+static struct evaluation growing_number(const struct cond *cond, const struct value *left,
+    const struct value *right)
+{
+	static const struct evaluation open = {COND_TRUE | COND_FALSE, 0};
+	int order = value_compare(cond->base, left, right);
+
+	switch (cond->op) {
+	case OP_GT:
+		return order > 0 ? truth(true) : open;
+	case OP_GE:
+		return order >= 0 ? truth(true) : open;
+	case OP_LT:
+		return order >= 0 ? truth(false) : open;
+	case OP_LE:
+	case OP_IS:
+		return order > 0 ? truth(false) : open;
+	default:
+		return open;
+	}
+}
+
+static struct evaluation quantified(struct view *view, const struct cond *cond,
+    const struct value *list, const struct value *right)
+{
+	bool growing = list->state == FACT_GROWING, all = true, some = false;
+
+	for (size_t i = 0; i < list->count; i++) {
+		int holds = compare_test(view, cond, &list->items[i], right);
+
+		if (holds < 0)
+			return settled(COND_FAILED_DEFER);
+		if (holds)
+			some = true;
+		else
+			all = false;
+	}
+	switch (cond->quantifier) {
+	case QUANT_ANY:
+		if (!some && growing)
+			break;
+		return truth(some);
+	case QUANT_NO:
+		if (!some && growing)
+			break;
+		return truth(!some);
+	default:
+		if (all && growing)
+			break;
+		return truth(all && list->count > 0);
+	}
+	return (struct evaluation){COND_TRUE | COND_FALSE, 0};
+}
+
+struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
+    struct open_slots *open)
+{
+	struct evaluation e = settled(COND_TRUE);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct slot *slot = &view->policy->slots[slots[i]];
+		const struct value *value = view_value(view, slots[i]);
+
+		if (value->state == FACT_FAILED) {
+			e = evaluation_and(e, settled(failure_of(slot)));
+		} else if (!value_known(value)) {
+			struct evaluation one = open_slot(view, slots[i], open);
+
+			one.possible &= (cond_set)~COND_FALSE;
+			one.reachable &= (cond_set)~COND_FALSE;
+			e = evaluation_and(e, one);
+		}
+	}
+	return e;
+}
+
+/* The facts in the text on the right: settled when it can be written. */
+static struct evaluation template_known(struct view *view, const struct cond *cond,
+    struct open_slots *open)
+{
+	struct evaluation e = settled(COND_TRUE);
+
+	for (size_t i = 0; i < cond->template.count; i++) {
+		const struct template_piece *piece = &cond->template.pieces[i];
+
+		if (piece->is_slot)
+			e = evaluation_and(e, evaluate_known(view, &piece->slot, 1, open));
+	}
+	return e;
+}
+
+static struct evaluation test(struct view *view, const struct cond *cond, struct open_slots *open)
+{
+	const struct slot *slot = &view->policy->slots[cond->left];
+	const struct value *left = view_value(view, cond->left), *right = &cond->value;
+	int holds;
+
+	if (left->state == FACT_FAILED)
+		return settled(failure_of(slot));
+	if (left->state == FACT_UNKNOWN)
+		return open_slot(view, cond->left, open);
+	if (cond->op == OP_IS_PRESENT) {
+		if (left->state == FACT_GROWING)
+			return left->count > 0 ? truth(true)
+			                       : (struct evaluation){COND_TRUE | COND_FALSE, 0};
+		return truth(left->state == FACT_PRESENT && (!slot->def->type.list || left->count > 0));
+	}
+	/* An absent list is an empty one; any other comparison of what is absent is false. */
+	if (left->state == FACT_ABSENT)
+		return truth(slot->def->type.list && cond->quantifier == QUANT_NO);
+	if (cond->right_kind == RIGHT_SLOT) {
+		right = view_value(view, cond->right);
+		if (right->state == FACT_FAILED)
+			return settled(failure_of(&view->policy->slots[cond->right]));
+		if (!value_known(right))
+			return open_slot(view, cond->right, open);
+		if (right->state == FACT_ABSENT)
+			right = NULL;
+	}
+	if (cond->right_kind == RIGHT_TEMPLATE) {
+		struct evaluation known = template_known(view, cond, open);
+
+		if (known.possible != COND_TRUE) {
+			/* Once it can be written it may be equal or not. */
+			if (!cond_settled(known.possible)) {
+				known.possible |= COND_FALSE | COND_TRUE;
+				if (known.reachable)
+					known.reachable |= COND_FALSE | COND_TRUE;
+			}
+			return known;
+		}
+	}
+	if (slot->def->type.list)
+		return quantified(view, cond, left, right);
+	if (left->state == FACT_GROWING && right)
+		return growing_number(cond, left, right);
+	holds = compare_test(view, cond, left, right);
+	return holds < 0 ? settled(COND_FAILED_DEFER) : truth(holds);
+}
+
+struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open)
+{
+	size_t before = open ? open->slots.count : 0;
+	struct evaluation e;
+
+	if (!cond)
+		return settled(COND_TRUE);
+	switch (cond->kind) {
+	case COND_TEST:
+		return test(view, cond, open);
+	case COND_NOT:
+		e = evaluate(view, cond->parts[0], open);
+		e.possible = cond_not(e.possible);
+		e.reachable = cond_not(e.reachable);
+		return e;
+	case COND_AND:
+	case COND_OR:
+		e = settled(cond->kind == COND_AND ? COND_TRUE : COND_FALSE);
+		for (size_t i = 0; i < cond->count; i++) {
+			struct evaluation part = evaluate(view, cond->parts[i], open);
+
+			e = cond->kind == COND_AND ? evaluation_and(e, part)
+			                           : evaluation_or(e, part);
+			if (e.possible == (cond->kind == COND_AND ? COND_FALSE : COND_TRUE))
+				break;
+		}
+		break;
+	}
+	/* What was met on the way to a settled condition does not matter any more. */
+	if (open && cond_settled(e.possible))
+		open->slots.count = before;
+	return e;
+}

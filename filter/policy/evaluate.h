@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_POLICY_EVALUATE_H
+#define FILTER_POLICY_EVALUATE_H
+
+/* Conditions over a view, for the files of the engine. */
+
+#include "postern/arena.h"
+#include "postern/engine.h"
+
+/* Slots that matter and are not known, in the order in which they were met. */
+struct open_slots {
+	struct arena *arena;
+	VEC(unsigned) slots;
+};
+
+struct evaluation {
+	cond_set possible;  /* what the condition may be, or still become */
+	cond_set reachable; /* what waiting for lookups at this stage could make it for certain */
+};
+
+/*
+ * Evaluates a condition (NULL: true). Slots whose values could still matter are added to `open`,
+ * which may be NULL.
+ */
+struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open);
+
+/* What a text needs: true if all its facts are known; adds those that are not to `open`. */
+struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
+    struct open_slots *open);
+
+struct evaluation evaluation_and(struct evaluation a, struct evaluation b);
+
+/*
+ * Scalars, both present (`right` NULL: it is absent): does the comparison of this test hold? -1: it
+ * could not be made.
+ */
+int compare_test(struct view *view, const struct cond *cond, const struct value *left,
+    const struct value *right);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Expressions become conditions: and, or, not over tests. A define stands for its expression
+ * wherever it is named.
+ */
+
+#include "filter/policy/loader.h"
+
+struct cond *cond_new(struct loader *loader, enum cond_kind kind)
+{
+	struct cond *cond = arena_new_of(loader->arena, struct cond);
+
+	cond->kind = kind;
+	cond->number = loader->policy->cond_count++;
+	return cond;
+}
+
+struct cond *cond_negate(struct loader *loader, struct cond *cond)
+{
+	struct cond *not;
+
+	if (!cond)
+		return NULL;
+	not = cond_new(loader, COND_NOT);
+	not->parts = arena_array(loader->arena, 1, sizeof(*not->parts));
+	not->parts[0] = cond;
+	not->count = 1;
+	return not;
+}
+
+struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count)
+{
+	struct cond *and = NULL, *only = NULL;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!parts[i])
+			continue;
+		only = parts[i];
+		kept++;
+	}
+	if (kept <= 1)
+		return only;
+	and = cond_new(loader, COND_AND);
+	and->parts = arena_array(loader->arena, kept, sizeof(*and->parts));
+	for (size_t i = 0; i < count; i++)
+		if (parts[i])
+			and->parts[and->count++] = parts[i];
+	return and;
+}
+
+static struct cond *several(struct loader *loader, const struct expr *expr, enum cond_kind kind)
+{
+	struct cond *cond = cond_new(loader, kind);
+
+	cond->parts = arena_array(loader->arena, expr->parts.count, sizeof(*cond->parts));
+	for (size_t i = 0; i < expr->parts.count; i++) {
+		struct cond *part = expression(loader, expr->parts.items[i]);
+
+		if (part)
+			cond->parts[cond->count++] = part;
+	}
+	return cond->count == expr->parts.count ? cond : NULL;
+}
+
+static struct cond *define_value(struct loader *loader, struct loader_name *name, struct span span)
+{
+	size_t at = (size_t)(name - loader->names.items);
+	struct cond *cond;
+
+	if (name->busy) {
+		diag_error(loader->diag, span, "the define '" STR_FMT "' rests on itself",
+		    STR_ARG(name->name));
+		diag_note(loader->diag, name->span, "defined here");
+		return NULL;
+	}
+	if (!name->define->value)
+		return NULL;
+	name->busy = true;
+	cond = expression(loader, name->define->value);
+	loader->names.items[at].busy = false;
+	return cond;
+}
+
+static struct cond *boolean(struct loader *loader, const struct expr *expr)
+{
+	const struct operand *left = &expr->left;
+	struct loader_name *name = loader_find(loader, left->word);
+	const struct fact_def *def;
+	struct cond *cond;
+	int slot;
+
+	if (name && name->kind == NAME_DEFINE && !left->called)
+		return define_value(loader, name, left->span);
+	if (name && name->kind == NAME_TABLE) {
+		diag_error(loader->diag, left->span, "'" STR_FMT "' is a table: write 'FACT in " STR_FMT "'",
+		    STR_ARG(left->word), STR_ARG(left->word));
+		return NULL;
+	}
+	slot = slot_of_operand(loader, left, false);
+	if (slot < 0)
+		return NULL;
+	def = loader->slots.items[slot].def;
+	if (def->type.base != TYPE_BOOLEAN || def->type.list) {
+		diag_error(loader->diag, left->span, "'%s' is a " STR_FMT ", not true or false: "
+		                                     "compare it, or write '%s is present'",
+		    def->name, STR_ARG(type_text(loader->arena, &def->type)), def->name);
+		return NULL;
+	}
+	cond = cond_new(loader, COND_TEST);
+	cond->left = (unsigned)slot;
+	cond->op = OP_IS;
+	cond->base = TYPE_BOOLEAN;
+	cond->right_kind = RIGHT_VALUE;
+	cond->value = value_boolean(true);
+	return cond;
+}
+
+struct cond *expression(struct loader *loader, const struct expr *expr)
+{
+	switch (expr->kind) {
+	case EXPR_AND:
+		return several(loader, expr, COND_AND);
+	case EXPR_OR:
+		return several(loader, expr, COND_OR);
+	case EXPR_NOT:
+		return cond_negate(loader, expression(loader, expr->parts.items[0]));
+	case EXPR_BOOLEAN:
+		return boolean(loader, expr);
+	case EXPR_COMPARE:
+		break;
+	}
+	return comparison(loader, expr);
+}
+
+static enum stage test_stage(const struct slot *slots, const struct cond *cond)
+{
+	enum stage stage = slots[cond->left].stage;
+
+	if (cond->right_kind == RIGHT_SLOT && slots[cond->right].stage > stage)
+		stage = slots[cond->right].stage;
+	if (cond->right_kind == RIGHT_TEMPLATE)
+		for (size_t i = 0; i < cond->template.count; i++)
+			if (cond->template.pieces[i].is_slot &&
+			    slots[cond->template.pieces[i].slot].stage > stage)
+				stage = slots[cond->template.pieces[i].slot].stage;
+	return stage;
+}
+
+enum stage cond_stage(const struct policy *policy, const struct slot *slots,
+    const struct cond *cond, bool holds)
+{
+	bool earliest;
+	enum stage stage;
+
+	if (!cond)
+		return STAGE_CONNECT;
+	if (cond->kind == COND_TEST)
+		return test_stage(slots, cond);
+	if (cond->kind == COND_NOT)
+		return cond_stage(policy, slots, cond->parts[0], !holds);
+	/* One part settles an or that is true, and an and that is false; else all are needed. */
+	earliest = (cond->kind == COND_OR) == holds;
+	stage = earliest ? STAGE_MESSAGE : STAGE_CONNECT;
+	for (size_t i = 0; i < cond->count; i++) {
+		enum stage part = cond_stage(policy, slots, cond->parts[i], holds);
+
+		if (earliest ? part < stage : part > stage)
+			stage = part;
+	}
+	return stage;
+}

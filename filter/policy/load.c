@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads a policy: parse, collect names, resolve settings, tables and rules. Nothing of it is used
+ * unless all of it is right.
+ */
+
+#include <inttypes.h>
+
+#include "filter/policy/loader.h"
+
+#define POLICY_FILE_MOST (16u << 20)
+
+static const char *const later_facts[] = {"spf.helo", "dmarc", "dmarc.policy", "dmarc.disposition",
+    "dmarc.domain", "dmarc.aligned-by", "arc", "arc.sealer", "arc.oldest-pass", "size",
+    "line.longest", "attachment.name", "attachment.extension", "attachment.type", "dnsbl", "rhsbl",
+    "resolves", "nullmx", "fqdn", "over", "greylisted", "remembered", "country", "asn", "time.hour",
+    "time.weekday", "score", NULL};
+
+const char *later_fact(struct str name)
+{
+	for (const char *const *word = later_facts; *word; word++)
+		if (str_eq(name, str_of(*word)) && !registry_fact(name))
+			return *word;
+	return str_starts(name, STR("score.")) ? "score" : NULL;
+}
+
+void loader_id(struct loader *loader, struct str bytes)
+{
+	/* FNV-1a: tells versions of a policy apart; nothing rests on its strength. */
+	for (size_t i = 0; i < bytes.n; i++)
+		loader->id = (loader->id ^ (unsigned char)bytes.s[i]) * UINT64_C(0x100000001b3);
+}
+
+struct loader_name *loader_find(struct loader *loader, struct str name)
+{
+	for (size_t i = 0; i < loader->names.count; i++)
+		if (str_eq(loader->names.items[i].name, name))
+			return &loader->names.items[i];
+	return NULL;
+}
+
+void loader_unknown(struct loader *loader, struct span span, struct str name)
+{
+	size_t count = 0;
+	const char *const *facts = registry_fact_names(loader->arena, &count);
+	VEC(const char *) all = {0};
+	const char *nearest;
+
+	if (later_fact(name)) {
+		diag_error(loader->diag, span, "the fact '" STR_FMT "' is not supported by this version",
+		    STR_ARG(name));
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		*vec_push(loader->arena, &all) = facts[i];
+	for (size_t i = 0; i < loader->names.count; i++)
+		*vec_push(loader->arena, &all) = str_dup(loader->arena, loader->names.items[i].name).s;
+	nearest = diag_nearest(name, all.items, all.count);
+	diag_error(loader->diag, span, "no fact, table or define '" STR_FMT "'%s%s%s", STR_ARG(name),
+	    nearest ? ": is '" : "", nearest ? nearest : "", nearest ? "' meant?" : "");
+}
+
+static void name_add(struct loader *loader, struct str name, struct span span, enum name_kind kind,
+    const struct define *define)
+{
+	struct loader_name *other = loader_find(loader, name);
+
+	if (other) {
+		diag_error(loader->diag, span, "the name '" STR_FMT "' is used twice", STR_ARG(name));
+		diag_note(loader->diag, other->span, "first used here");
+		return;
+	}
+	if (str_chr(name, '.') >= 0) {
+		diag_error(loader->diag, span, "names with a dot are facts: write '" STR_FMT "' without",
+		    STR_ARG(name));
+		return;
+	}
+	if (registry_fact(name) || later_fact(name)) {
+		diag_error(loader->diag, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
+		return;
+	}
+	*vec_push(loader->arena, &loader->names) =
+	    (struct loader_name){.name = name, .span = span, .kind = kind, .define = define};
+}
+
+static void names(struct loader *loader, const struct tree *tree)
+{
+	for (size_t i = 0; i < tree->items.count; i++) {
+		const struct item *item = tree->items.items[i];
+
+		if (item->kind == ITEM_TABLE)
+			name_add(loader, item->table.name, item->table.name_span, NAME_TABLE, NULL);
+		else if (item->kind == ITEM_DEFINE)
+			name_add(loader, item->define.name, item->define.name_span, NAME_DEFINE,
+			    &item->define);
+	}
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_TABLE)
+			table_define(loader, &tree->items.items[i]->table);
+}
+
+static void item_add(struct loader *loader, const struct item *item)
+{
+	static const struct surroundings nothing;
+
+	switch (item->kind) {
+	case ITEM_SET:
+		setting_set(loader, &item->set);
+		break;
+	case ITEM_DEFINE:
+		/* Also the ones that no rule uses must be right. */
+		if (item->define.value)
+			expression(loader, item->define.value);
+		break;
+	case ITEM_RULE:
+		rule_add(loader, &item->rule, &nothing);
+		break;
+	case ITEM_GROUP:
+		group_add(loader, &item->group, &nothing);
+		break;
+	case ITEM_TABLE:
+		break;
+	case ITEM_INCLUDE:
+	case ITEM_ASSERT:
+	case ITEM_TEST:
+		diag_error(loader->diag, item->span, "'%s' is not supported by this version",
+		    item->kind == ITEM_INCLUDE  ? "include"
+		    : item->kind == ITEM_ASSERT ? "assert"
+		                                : "test");
+		break;
+	}
+}
+
+/* Facts that a session sets whether or not a rule names them, so that its own needs are met. */
+static void base_slots(struct loader *loader)
+{
+	for (const struct family *const *f = families; *f; f++) {
+		const struct stream_def *stream = (*f)->stream;
+		bool used = false;
+
+		for (size_t i = 0; stream && i < loader->slots.count; i++)
+			used |= strcmp(loader->slots.items[i].def->name, stream->fact) == 0;
+		if (used)
+			slot_of_fact(loader, registry_fact(STR("message.fields")));
+	}
+}
+
+static void parse_into(struct loader *loader, const struct source *source,
+    const struct policy_override *overrides)
+{
+	VEC(const char *) words = {0};
+	size_t count;
+	const char *const *actions = registry_action_names(loader->arena, &count);
+	struct tree_words tree_words;
+	const struct tree *tree;
+
+	/* Words of later versions are parsed too, so that they are told apart from mistakes. */
+	for (size_t i = 0; i < count; i++)
+		*vec_push(loader->arena, &words) = actions[i];
+	static const char *const more[] = {"greylist", "add recipient", "remove recipient", "redirect",
+	    "score", "remember", "forget", "sign", "seal"};
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+		if (!registry_action(str_of(more[i])))
+			*vec_push(loader->arena, &words) = more[i];
+	*vec_push(loader->arena, &words) = NULL;
+	tree_words.actions = words.items;
+	tree = tree_parse(loader->arena, source, &tree_words, loader->diag);
+	settings_begin(loader);
+	names(loader, tree);
+	for (size_t i = 0; i < tree->items.count; i++)
+		item_add(loader, tree->items.items[i]);
+	settings_finish(loader, overrides);
+	base_slots(loader);
+}
+
+/* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
+static struct policy *compile(struct arena *arena, const struct source *source,
+    const char *directory, const struct policy_override *overrides, struct diag *diag)
+{
+	struct policy *policy = arena_new_of(arena, struct policy);
+	struct loader loader = {
+	    .arena = arena,
+	    .diag = diag,
+	    .policy = policy,
+	    .directory = directory,
+	    .id = UINT64_C(0xcbf29ce484222325),
+	};
+	size_t before = diag_errors(diag);
+
+	policy->arena = arena;
+	policy->references = 1;
+	policy->path = str_dup(arena, str_of(source->name)).s;
+	loader_id(&loader, source->text);
+	parse_into(&loader, source, overrides);
+	policy->rules = loader.rules.items;
+	policy->rule_count = loader.rules.count;
+	policy->slots = loader.slots.items;
+	policy->slot_count = loader.slots.count;
+	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
+	if (diag_errors(diag) == before)
+		return policy;
+	diag_keep(diag, arena);
+	return NULL;
+}
+
+struct policy *policy_compile(const struct source *source, const char *directory,
+    const struct policy_override *overrides, struct diag *diag)
+{
+	struct arena *arena = arena_new(NULL);
+	struct source *own = arena_new_of(arena, struct source);
+
+	own->name = str_dup(arena, str_of(source->name)).s;
+	own->text = str_dup(arena, source->text);
+	return compile(arena, own, directory, overrides, diag);
+}
+
+struct policy *policy_load(const char *path, const struct policy_override *overrides,
+    struct diag *diag)
+{
+	struct arena *arena = arena_new(NULL);
+	const char *slash = strrchr(path, '/'), *why = NULL, *directory = ".";
+	struct source *source;
+
+	if (!source_read(arena, path, POLICY_FILE_MOST, &source, &why)) {
+		diag_error(diag, (struct span){0}, "%s: %s", path, why);
+		arena_free(&arena);
+		return NULL;
+	}
+	if (slash)
+		directory = str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)}).s;
+	return compile(arena, source, directory, overrides, diag);
+}
+
+struct policy *policy_get(struct policy *policy)
+{
+	__atomic_add_fetch(&policy->references, 1, __ATOMIC_RELAXED);
+	return policy;
+}
+
+void policy_put(struct policy **policy)
+{
+	struct arena *arena;
+
+	if (*policy && __atomic_sub_fetch(&(*policy)->references, 1, __ATOMIC_ACQ_REL) == 0) {
+		arena = (*policy)->arena;
+		arena_free(&arena);
+	}
+	*policy = NULL;
+}
+
+int policy_slot(const struct policy *policy, const char *fact)
+{
+	for (size_t i = 0; i < policy->slot_count; i++)
+		if (policy->slots[i].argument_count == 0 &&
+		    strcmp(policy->slots[i].def->name, fact) == 0)
+			return (int)i;
+	return -1;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_POLICY_LOADER_H
+#define FILTER_POLICY_LOADER_H
+
+/*
+ * A policy while it is being built: from the tree to slots, tables, conditions and rules. One
+ * loader a load; all it makes belongs to the policy's arena, all it finds wrong goes to `diag`.
+ */
+
+#include "postern/arena.h"
+#include "postern/policy.h"
+
+enum name_kind { NAME_TABLE, NAME_DEFINE };
+
+struct loader_name {
+	struct str name;
+	struct span span;
+	enum name_kind kind;
+	const struct table *table;
+	const struct define *define;
+	bool busy; /* a define whose value is being resolved: meeting it again is a cycle */
+};
+
+struct loader {
+	struct arena *arena;
+	struct diag *diag;
+	struct policy *policy;
+	const char *directory;
+	VEC(struct loader_name) names;
+	VEC(struct slot) slots;
+	VEC(struct plan_rule) rules;
+	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
+	uint64_t id;
+};
+
+/* The words of the language that this version does not know yet; NULL: not one of them. */
+const char *later_fact(struct str name);
+const char *later_action(struct str name);
+
+/* Adds bytes to what the policy's id is made of. */
+void loader_id(struct loader *loader, struct str bytes);
+struct loader_name *loader_find(struct loader *loader, struct str name);
+/* Reports a name that is not known, with the nearest that is. */
+void loader_unknown(struct loader *loader, struct span span, struct str name);
+
+/* ---- slots.c ---- */
+
+/*
+ * The slot of a fact as an operand names it. -1: reported. `plural`: any, every or no stood
+ * before it.
+ */
+int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural);
+/* The slot of a registered fact without arguments. */
+unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
+
+/* ---- tabledef.c ---- */
+
+void table_define(struct loader *loader, const struct table_def *def);
+/* A table of the items in braces, for `in { ... }`; NULL: reported. */
+const struct table *table_inline(struct loader *loader, enum table_kind kind,
+    const struct operand *set);
+/* The text of a literal item; false: it is none (a text with facts, a nested set). */
+bool item_text(const struct operand *item, struct str *text_r);
+
+/* ---- settings.c ---- */
+
+void setting_set(struct loader *loader, const struct set *set);
+void settings_begin(struct loader *loader);
+void settings_finish(struct loader *loader, const struct policy_override *overrides);
+
+/* ---- expression.c, comparison.c ---- */
+
+/* A condition, or NULL where it was wrong (reported) */
+struct cond *expression(struct loader *loader, const struct expr *expr);
+struct cond *comparison(struct loader *loader, const struct expr *expr);
+struct cond *cond_new(struct loader *loader, enum cond_kind kind);
+/* AND of those that are not NULL; NULL if there are none. */
+struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count);
+struct cond *cond_negate(struct loader *loader, struct cond *cond);
+bool template_of(struct loader *loader, const struct text *text, struct template *template_r);
+/* The earliest stage at which a condition can be true, or false. */
+enum stage cond_stage(const struct policy *policy, const struct slot *slots,
+    const struct cond *cond, bool holds);
+
+/* ---- rules.c, actions.c ---- */
+
+/* Conditions of the groups around a rule. */
+struct surroundings {
+	struct cond *cond; /* NULL: none */
+	struct str text;
+};
+void rule_add(struct loader *loader, const struct rule *rule, const struct surroundings *around);
+void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
+/* Fills *action_r; false: reported. */
+bool action_resolve(struct loader *loader, const struct action *action,
+    struct plan_action *action_r);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Patterns through PCRE2. Bytes are matched, not characters: mail is not always valid UTF-8. The
+ * match limit bounds what a hostile text can cost; beyond it the answer is "could not tell".
+ */
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "filter/policy/pattern.h"
+
+#include <pcre2.h>
+
+/* About 10 ms at the most on the reference machine; ordinary matches take a few hundred steps. */
+#define MATCH_LIMIT 200000
+#define HEAP_LIMIT_KB 4096
+#define SUBJECT_MOST 65536
+
+struct pattern {
+	pcre2_code *code;
+	pcre2_match_context *context;
+};
+
+static void pattern_free(void *handle)
+{
+	struct pattern *pattern = handle;
+
+	pcre2_match_context_free(pattern->context);
+	pcre2_code_free(pattern->code);
+}
+
+struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
+    const char **why_r, size_t *at_r)
+{
+	struct pattern *pattern = arena_new_of(arena, struct pattern);
+	uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE;
+	PCRE2_SIZE at = 0;
+	int error;
+
+	*at_r = 0;
+	for (size_t i = 0; i < flags.n; i++) {
+		if (flags.s[i] == 'i') {
+			options |= PCRE2_CASELESS;
+		} else if (flags.s[i] == 'x') {
+			options |= PCRE2_EXTENDED;
+		} else {
+			*why_r = "a pattern's flags are 'i' (no case) and 'x' (extended)";
+			return NULL;
+		}
+	}
+	pattern->code = pcre2_compile((PCRE2_SPTR)text.s, text.n, options, &error, &at, NULL);
+	if (!pattern->code) {
+		char *message = arena_alloc(arena, 200);
+
+		pcre2_get_error_message(error, (PCRE2_UCHAR *)message, 200);
+		*why_r = message;
+		*at_r = at;
+		return NULL;
+	}
+	/* Where memory cannot be made executable, the interpreter does the same, slower. */
+	(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+	pattern->context = pcre2_match_context_create(NULL);
+	arena_cleanup(arena, pattern_free, pattern);
+	if (!pattern->context) {
+		*why_r = "out of memory";
+		return NULL;
+	}
+	pcre2_set_match_limit(pattern->context, MATCH_LIMIT);
+	pcre2_set_heap_limit(pattern->context, HEAP_LIMIT_KB);
+	return pattern;
+}
+
+int pattern_matches(const struct pattern *pattern, struct str text)
+{
+	pcre2_match_data *data;
+	int result;
+
+	if (text.n > SUBJECT_MOST)
+		return -1;
+	data = pcre2_match_data_create(1, NULL);
+	if (!data)
+		return -1;
+	result = pcre2_match(pattern->code, (PCRE2_SPTR)text.s, text.n, 0, 0, data,
+	    pattern->context);
+	pcre2_match_data_free(data);
+	if (result == PCRE2_ERROR_NOMATCH)
+		return 0;
+	return result < 0 ? -1 : 1;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_POLICY_PATTERN_H
+#define FILTER_POLICY_PATTERN_H
+
+/* Patterns: PCRE2 with JIT. pattern.c is the only owner of <pcre2.h>. */
+
+#include "postern/arena.h"
+#include "postern/str.h"
+
+struct pattern;
+
+/*
+ * Compiles a pattern; flags: i (no case), x (extended). NULL on a mistake: *why_r says what, and
+ * *at_r is its offset in the pattern. Freed with the arena.
+ */
+struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
+    const char **why_r, size_t *at_r);
+
+/* 1, 0, or -1 where it took too long to tell: limits hold whatever pattern and text are. */
+int pattern_matches(const struct pattern *pattern, struct str text);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rules and groups: a group's condition is and-ed to each of its rules. */
+
+#include "filter/policy/loader.h"
+
+static struct str source_text(const struct span *span)
+{
+	return str_sub(span->source->text, span->from, span->to - span->from);
+}
+
+/* On one line, comments and runs of white space made one blank. */
+static void add_text(struct buf *out, struct str text)
+{
+	bool blank = false, comment = false, quoted = false;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.s[i];
+
+		if (c == '"' && !comment)
+			quoted = !quoted;
+		if (c == '#' && !quoted)
+			comment = true;
+		if (c == '\n')
+			comment = false;
+		if (comment || c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+			blank = true;
+			continue;
+		}
+		if (blank && out->n > 0)
+			buf_putc(out, ' ');
+		blank = false;
+		buf_putc(out, c);
+	}
+}
+
+static struct str condition_text(struct loader *loader, struct str around, const struct expr *when,
+    struct expr *const *unless, size_t count)
+{
+	struct buf out = {.arena = loader->arena};
+
+	if (around.n > 0)
+		buf_printf(&out, "if " STR_FMT, STR_ARG(around));
+	if (when) {
+		buf_puts(&out, out.n > 0 ? " when " : "when ");
+		add_text(&out, source_text(&when->span));
+	}
+	for (size_t i = 0; i < count; i++) {
+		buf_puts(&out, out.n > 0 ? " unless " : "unless ");
+		add_text(&out, source_text(&unless[i]->span));
+	}
+	return buf_str(&out);
+}
+
+/* The condition of a rule or group; false in *ok where a part of it was wrong. */
+static struct cond *whole(struct loader *loader, struct cond *around, const struct expr *when,
+    struct expr *const *unless, size_t count, bool *ok)
+{
+	struct cond **parts = arena_array(loader->arena, count + 2, sizeof(*parts));
+
+	parts[0] = around;
+	if (when) {
+		parts[1] = expression(loader, when);
+		*ok &= parts[1] != NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		parts[i + 2] = cond_negate(loader, expression(loader, unless[i]));
+		*ok &= parts[i + 2] != NULL;
+	}
+	return cond_join(loader, parts, count + 2);
+}
+
+static void check_label(struct loader *loader, const struct rule *rule)
+{
+	for (size_t i = 0; i < loader->labels.count; i++) {
+		if (!str_eq(source_text(&loader->labels.items[i]), source_text(&rule->label_span)))
+			continue;
+		diag_error(loader->diag, rule->label_span, "the label '" STR_FMT "' is used twice",
+		    STR_ARG(rule->label));
+		diag_note(loader->diag, loader->labels.items[i], "first used here");
+		return;
+	}
+	*vec_push(loader->arena, &loader->labels) = rule->label_span;
+}
+
+static void check_mixture(struct loader *loader, const struct rule *tree,
+    const struct plan_rule *rule)
+{
+	const struct action *edit = NULL, *decisive = NULL;
+
+	for (size_t i = 0; i < rule->action_count; i++) {
+		const struct action_def *def = rule->actions[i].def;
+		const struct action *action = &tree->actions.items[i];
+
+		if (!def)
+			continue;
+		if (decisive && def->class == ACTION_DECISIVE) {
+			diag_error(loader->diag, action->name_span, "a rule has one decisive action: "
+			                                            "'%s' never acts after '" STR_FMT "'",
+			    def->name, STR_ARG(decisive->name));
+			diag_note(loader->diag, decisive->name_span, "the first one");
+			return;
+		}
+		if (decisive) {
+			diag_error(loader->diag, decisive->name_span, "'" STR_FMT "' stands last in its rule: "
+			                                              "write '%s' before it",
+			    STR_ARG(decisive->name), def->name);
+			return;
+		}
+		if (def->class == ACTION_DECISIVE)
+			decisive = action;
+		else if (def->class != ACTION_LOG && !edit)
+			edit = action;
+	}
+	if (edit && decisive && rule->decisive && rule->verdict != VERDICT_ACCEPT &&
+	    rule->verdict != VERDICT_HOLD) {
+		diag_error(loader->diag, edit->name_span, "'" STR_FMT "' has no effect: "
+		                                          "'" STR_FMT "' delivers nothing",
+		    STR_ARG(edit->name), STR_ARG(decisive->name));
+		diag_note(loader->diag, decisive->name_span, "decided here");
+	}
+}
+
+/* Facts in a reply must be known as soon as the rule can be decided. */
+static void check_texts(struct loader *loader, const struct rule *tree, struct plan_rule *rule)
+{
+	enum stage decided = cond_stage(loader->policy, loader->slots.items, rule->cond, true);
+	VEC(unsigned) slots = {0};
+
+	for (size_t i = 0; i < rule->action_count; i++) {
+		const struct plan_action *action = &rule->actions[i];
+
+		for (size_t j = 0; j < action->text.count; j++) {
+			const struct template_piece *piece = &action->text.pieces[j];
+			const struct slot *slot;
+
+			if (!piece->is_slot)
+				continue;
+			*vec_push(loader->arena, &slots) = piece->slot;
+			slot = &loader->slots.items[piece->slot];
+			if (action->def->class == ACTION_DECISIVE && slot->stage > decided)
+				diag_error(loader->diag, tree->actions.items[i].span,
+				    "'" STR_FMT "' is first known at %s, '" STR_FMT "' can be decided at %s",
+				    STR_ARG(slot->text), stage_name(slot->stage), STR_ARG(rule->name),
+				    stage_name(decided));
+		}
+	}
+	rule->text_slots = slots.items;
+	rule->text_slot_count = slots.count;
+}
+
+void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
+{
+	struct plan_rule rule = {.span = tree->span, .name = tree->label};
+	bool ok = true;
+	size_t column;
+
+	span_place(tree->span, &rule.line, &column);
+	if (tree->label.n > 0)
+		check_label(loader, tree);
+	else
+		rule.name = str_printf(loader->arena, "%s:%zu",
+		    strrchr(tree->span.source->name, '/') ? strrchr(tree->span.source->name, '/') + 1
+		                                          : tree->span.source->name,
+		    rule.line);
+	if (tree->observe) {
+		diag_error(loader->diag, tree->span, "'observe' is not supported by this version");
+		ok = false;
+	}
+	rule.cond = whole(loader, around->cond, tree->when, tree->unless.items, tree->unless.count, &ok);
+	rule.condition = condition_text(loader, around->text, tree->when, tree->unless.items,
+	    tree->unless.count);
+	rule.actions = arena_array(loader->arena, tree->actions.count, sizeof(*rule.actions));
+	rule.action_count = tree->actions.count;
+	for (size_t i = 0; i < tree->actions.count; i++) {
+		ok &= action_resolve(loader, &tree->actions.items[i], &rule.actions[i]);
+		if (!rule.actions[i].def)
+			continue;
+		if (rule.actions[i].def->class == ACTION_DECISIVE && !rule.decisive) {
+			rule.decisive = true;
+			rule.verdict = rule.actions[i].def->verdict;
+		} else if (rule.actions[i].def->class != ACTION_LOG) {
+			rule.edits = true;
+		}
+	}
+	check_mixture(loader, tree, &rule);
+	if (ok)
+		check_texts(loader, tree, &rule);
+	*vec_push(loader->arena, &loader->rules) = rule;
+}
+
+void group_add(struct loader *loader, const struct group *group, const struct surroundings *around)
+{
+	struct surroundings inside = {0};
+	struct buf text = {.arena = loader->arena};
+	bool ok = true;
+
+	inside.cond = whole(loader, around->cond, group->condition, group->unless.items,
+	    group->unless.count, &ok);
+	buf_add(&text, around->text);
+	if (group->condition) {
+		buf_puts(&text, text.n > 0 ? " and " : "");
+		add_text(&text, source_text(&group->condition->span));
+	}
+	for (size_t i = 0; i < group->unless.count; i++) {
+		buf_puts(&text, " unless ");
+		add_text(&text, source_text(&group->unless.items[i]->span));
+	}
+	inside.text = buf_str(&text);
+	for (size_t i = 0; i < group->items.count; i++) {
+		const struct item *item = group->items.items[i];
+
+		if (item->kind == ITEM_RULE)
+			rule_add(loader, &item->rule, &inside);
+		else if (item->kind == ITEM_GROUP)
+			group_add(loader, &item->group, &inside);
+		else
+			diag_error(loader->diag, item->span, "this is not supported by this version in a group");
+	}
+}

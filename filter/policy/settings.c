@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Settings: values for the registry's rows, from `set`, from the command line, or by default. */
+
+#include "filter/policy/loader.h"
+
+static size_t row_of(const struct setting_def *def)
+{
+	size_t row = 0;
+
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct setting_def *d = (*f)->settings; d && d->name; d++, row++)
+			if (d == def)
+				return row;
+	return row;
+}
+
+static const struct setting_def *setting_row(size_t row)
+{
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
+			if (row-- == 0)
+				return d;
+	return NULL;
+}
+
+const struct value *policy_setting(const struct policy *policy, const struct setting_def *def)
+{
+	return &policy->settings[row_of(def)];
+}
+
+const struct value *policy_setting_named(const struct policy *policy, const char *name)
+{
+	return policy_setting(policy, registry_setting(str_of(name)));
+}
+
+void settings_begin(struct loader *loader)
+{
+	size_t count = row_of(NULL);
+
+	loader->policy->settings = arena_array(loader->arena, count + 1, sizeof(struct value));
+	loader->policy->setting_tables = arena_array(loader->arena, count + 1, sizeof(struct table *));
+}
+
+static bool word_allowed(const struct setting_def *def, struct str text)
+{
+	if (!def->words)
+		return true;
+	for (const char *const *w = def->words; *w; w++)
+		if (str_eq(text, str_of(*w)))
+			return true;
+	return false;
+}
+
+static struct str words_text(struct loader *loader, const struct setting_def *def)
+{
+	struct buf out = {.arena = loader->arena};
+
+	for (const char *const *w = def->words; *w; w++)
+		buf_printf(&out, "%s'%s'", w == def->words ? "" : w[1] ? ", " : " or ", *w);
+	return buf_str(&out);
+}
+
+/* One value from its text; numbers are whole, with the unit undone by the parser. */
+static bool convert(struct loader *loader, const struct setting_def *def, struct span span,
+    struct str text, int64_t number, bool is_number, struct value *value_r)
+{
+	const char *why = "not a value of this type";
+
+	switch (def->type.base) {
+	case TYPE_NUMBER:
+	case TYPE_DURATION:
+	case TYPE_SIZE:
+		if (!is_number) {
+			diag_error(loader->diag, span, "'%s' is a " STR_FMT, def->name,
+			    STR_ARG(type_text(loader->arena, &def->type)));
+			return false;
+		}
+		*value_r = value_number(number);
+		if (def->type.base == TYPE_NUMBER && (def->least != 0 || def->most != 0) &&
+		    (number % 1000 != 0 || number < def->least * 1000 || number > def->most * 1000)) {
+			diag_error(loader->diag, span, "'%s' is a number from %lld to %lld", def->name,
+			    (long long)def->least, (long long)def->most);
+			return false;
+		}
+		return true;
+	default:
+		break;
+	}
+	if (!word_allowed(def, text)) {
+		diag_error(loader->diag, span, "'%s' is " STR_FMT, def->name,
+		    STR_ARG(words_text(loader, def)));
+		return false;
+	}
+	if (value_parse(loader->arena, &def->type, text, value_r, &why))
+		return true;
+	diag_error(loader->diag, span, "'%s' is a " STR_FMT ": %s", def->name,
+	    STR_ARG(type_text(loader->arena, &def->type)), why);
+	return false;
+}
+
+static bool is_numeric(enum operand_kind kind)
+{
+	return kind == OPERAND_NUMBER || kind == OPERAND_DURATION || kind == OPERAND_SIZE;
+}
+
+static void set_table(struct loader *loader, const struct setting_def *def, struct span span,
+    struct str text)
+{
+	struct loader_name *name = loader_find(loader, text);
+
+	if (!name || name->kind != NAME_TABLE)
+		diag_error(loader->diag, span, "'%s' is the name of a table, and '" STR_FMT "' is none",
+		    def->name, STR_ARG(text));
+	else
+		loader->policy->setting_tables[row_of(def)] = name->table;
+}
+
+static void store(struct loader *loader, const struct setting_def *def, const struct set *set)
+{
+	struct value *value = &loader->policy->settings[row_of(def)];
+	size_t count = set->values.count;
+	struct value *items = arena_array(loader->arena, count, sizeof(*items));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct operand *operand = &set->values.items[i];
+		struct str text = {0};
+
+		if (!item_text(operand, &text)) {
+			diag_error(loader->diag, operand->span, "a literal is wanted here");
+			return;
+		}
+		if (def->table) {
+			set_table(loader, def, operand->span, text);
+			items[i] = value_text(text);
+		} else if (!convert(loader, def, operand->span, text, operand->number,
+			       is_numeric(operand->kind), &items[i])) {
+			return;
+		}
+	}
+	*value = def->type.list ? value_list(items, count) : items[0];
+}
+
+void setting_set(struct loader *loader, const struct set *set)
+{
+	const struct setting_def *def = registry_setting(set->name);
+	size_t count;
+
+	if (!def) {
+		const char *const *names = registry_setting_names(loader->arena, &count);
+		const char *nearest = diag_nearest(set->name, names, count);
+
+		diag_error(loader->diag, set->name_span, "no setting '" STR_FMT "'%s%s%s",
+		    STR_ARG(set->name), nearest ? ": is '" : "", nearest ? nearest : "",
+		    nearest ? "' meant?" : "");
+		return;
+	}
+	if (def->later) {
+		diag_error(loader->diag, set->name_span,
+		    "the setting '%s' is not supported by this version", def->name);
+		return;
+	}
+	if (set->values.count == 0 || (set->values.count > 1 && !def->type.list)) {
+		diag_error(loader->diag, set->span, "'%s' takes one value", def->name);
+		return;
+	}
+	if (loader->policy->settings[row_of(def)].state != FACT_UNKNOWN) {
+		diag_error(loader->diag, set->name_span, "'%s' is set twice", def->name);
+		return;
+	}
+	store(loader, def, set);
+}
+
+static void override(struct loader *loader, const struct policy_override *o)
+{
+	const struct setting_def *def = registry_setting(str_of(o->name));
+	struct source *source = arena_new_of(loader->arena, struct source);
+	struct span span = {source, 0, strlen(o->value)};
+	struct str text = str_of(o->value);
+	uint64_t whole = 0;
+	struct value *item = arena_new_of(loader->arena, struct value);
+
+	source->name = str_printf(loader->arena, "--set %s", o->name).s;
+	source->text = text;
+	if (!def || def->later) {
+		diag_error(loader->diag, span, def ? "the setting '%s' is not supported by this version"
+		                                   : "no setting '%s'", o->name);
+		return;
+	}
+	if (def->table) {
+		set_table(loader, def, span, text);
+		*item = value_text(text);
+	} else if (!convert(loader, def, span, text,
+		       str_uint(text, 1000000000, &whole) ? (int64_t)whole * 1000 : 0,
+		       str_uint(text, 1000000000, &whole), item)) {
+		return;
+	}
+	loader->policy->settings[row_of(def)] = def->type.list ? value_list(item, 1) : *item;
+}
+
+void settings_finish(struct loader *loader, const struct policy_override *overrides)
+{
+	size_t count = row_of(NULL);
+
+	for (; overrides && overrides->name; overrides++)
+		override(loader, overrides);
+	for (size_t i = 0; i < count; i++) {
+		const struct setting_def *def = setting_row(i);
+		struct value *value = &loader->policy->settings[i];
+		struct span nowhere = {0};
+		uint64_t whole = 0;
+
+		if (value->state != FACT_UNKNOWN)
+			continue;
+		*value = value_absent();
+		if (!def->fallback)
+			continue;
+		convert(loader, def, nowhere, str_of(def->fallback),
+		    str_uint(str_of(def->fallback), 1000000000, &whole) ? (int64_t)whole * 1000 : 0,
+		    true, value);
+		if (def->type.list) {
+			struct value *item = arena_new_of(loader->arena, struct value);
+
+			*item = *value;
+			*value = value_list(item, 1);
+		}
+	}
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names of facts become slots, once: a slot is a fact with its arguments, and every rule that
+ * speaks of it shares it. What a slot rests on has slots too, whether a rule names it or not.
+ */
+
+#include "filter/policy/loader.h"
+
+static const struct type parameter_end = {.base = TYPE_OPAQUE};
+
+/* Inputs come first, so that a slot's stage, scope and failures can be read off theirs. */
+static void inherit(struct slot *slot, const struct slot *from)
+{
+	if (from->scope > slot->scope)
+		slot->scope = from->scope;
+	if (from->stage > slot->stage)
+		slot->stage = from->stage;
+	slot->may_defer |= from->may_defer;
+	slot->may_skip |= from->may_skip;
+}
+
+static bool same_arguments(const struct slot *a, const struct slot *b)
+{
+	if (a->argument_count != b->argument_count)
+		return false;
+	for (size_t i = 0; i < a->argument_count; i++) {
+		const struct slot_argument *x = &a->arguments[i], *y = &b->arguments[i];
+
+		if (x->is_slot != y->is_slot)
+			return false;
+		if (x->is_slot ? x->slot != y->slot
+		               : value_compare(a->def->parameters[i].base, &x->value, &y->value) != 0)
+			return false;
+	}
+	return true;
+}
+
+static unsigned intern(struct loader *loader, struct slot *slot)
+{
+	const struct fact_def *def = slot->def;
+	size_t count = 0;
+
+	for (size_t i = 0; i < loader->slots.count; i++)
+		if (loader->slots.items[i].def == def &&
+		    same_arguments(&loader->slots.items[i], slot))
+			return (unsigned)i;
+	slot->scope = def->scope;
+	slot->stage = def->stage;
+	slot->may_defer = def->on_failure == FAILURE_DEFER;
+	slot->may_skip = def->on_failure == FAILURE_SKIP;
+	for (size_t i = 0; i < slot->argument_count; i++)
+		if (slot->arguments[i].is_slot)
+			inherit(slot, &loader->slots.items[slot->arguments[i].slot]);
+	while (def->inputs && def->inputs[count])
+		count++;
+	slot->inputs = arena_array(loader->arena, count, sizeof(*slot->inputs));
+	slot->input_count = count;
+	for (size_t i = 0; i < count; i++) {
+		slot->inputs[i] = slot_of_fact(loader, registry_fact(str_of(def->inputs[i])));
+		inherit(slot, &loader->slots.items[slot->inputs[i]]);
+	}
+	slot->index = loader->policy->cells[slot->scope]++;
+	*vec_push(loader->arena, &loader->slots) = *slot;
+	return (unsigned)(loader->slots.count - 1);
+}
+
+unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
+{
+	struct slot slot = {.def = def, .text = str_of(def->name)};
+
+	return intern(loader, &slot);
+}
+
+/* A constant or a fact of the parameter's type. */
+static bool argument(struct loader *loader, const struct operand *operand, const struct type *type,
+    struct slot_argument *argument_r)
+{
+	const char *why = "not a value of this type";
+	struct str text;
+
+	if (operand->kind == OPERAND_WORD) {
+		int slot = slot_of_operand(loader, operand, false);
+		const struct type *is;
+
+		if (slot < 0)
+			return false;
+		is = &loader->slots.items[slot].def->type;
+		if (is->list || is->base != type->base) {
+			diag_error(loader->diag, operand->span, "'%s' is a " STR_FMT ", a " STR_FMT
+			                                        " is wanted here",
+			    loader->slots.items[slot].def->name, STR_ARG(type_text(loader->arena, is)),
+			    STR_ARG(type_text(loader->arena, type)));
+			return false;
+		}
+		argument_r->is_slot = true;
+		argument_r->slot = (unsigned)slot;
+		return true;
+	}
+	if (item_text(operand, &text) &&
+	    value_parse(loader->arena, type, text, &argument_r->value, &why))
+		return true;
+	diag_error(loader->diag, operand->span, "a " STR_FMT " is wanted here: %s",
+	    STR_ARG(type_text(loader->arena, type)), why);
+	return false;
+}
+
+static size_t parameter_count(const struct fact_def *def)
+{
+	size_t count = 0;
+
+	while (def->parameters && def->parameters[count].base != parameter_end.base)
+		count++;
+	return count;
+}
+
+static bool arguments(struct loader *loader, const struct operand *operand, struct slot *slot)
+{
+	size_t count = parameter_count(slot->def);
+	struct buf text = {.arena = loader->arena};
+	bool ok = true;
+
+	if (operand->items.count != count || (operand->called && count == 0)) {
+		if (count == 0)
+			diag_error(loader->diag, operand->span, "'%s' takes no arguments",
+			    slot->def->name);
+		else
+			diag_error(loader->diag, operand->span, "'%s' takes %zu argument%s: write '%s(...)'",
+			    slot->def->name, count, count == 1 ? "" : "s", slot->def->name);
+		return false;
+	}
+	buf_puts(&text, slot->def->name);
+	slot->arguments = arena_array(loader->arena, count, sizeof(*slot->arguments));
+	slot->argument_count = count;
+	for (size_t i = 0; i < count; i++) {
+		const struct span at = operand->items.items[i].span;
+
+		ok &= argument(loader, &operand->items.items[i], &slot->def->parameters[i],
+		    &slot->arguments[i]);
+		buf_puts(&text, i == 0 ? "(" : ", ");
+		buf_add(&text, str_sub(at.source->text, at.from, at.to - at.from));
+	}
+	if (count > 0)
+		buf_putc(&text, ')');
+	slot->text = buf_str(&text);
+	return ok;
+}
+
+int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural)
+{
+	const struct fact_def *def = registry_fact(operand->word);
+	struct slot slot = {0};
+
+	if (def && !def->internal && plural && def->plural)
+		def = registry_fact(str_of(def->plural));
+	else if (!def || def->internal) {
+		const struct loader_name *name = loader_find(loader, operand->word);
+
+		if (name)
+			diag_error(loader->diag, operand->span, "'" STR_FMT "' is a %s, not a fact",
+			    STR_ARG(operand->word), name->kind == NAME_TABLE ? "table" : "define");
+		else
+			loader_unknown(loader, operand->span, operand->word);
+		return -1;
+	}
+	slot.def = def;
+	if (!arguments(loader, operand, &slot))
+		return -1;
+	return (int)intern(loader, &slot);
+}

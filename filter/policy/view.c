@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is known: a view's slots, computed from their inputs when they are looked at. Lookups begin
+ * only in view_start(); an input that failed makes what is computed from it failed.
+ */
+
+#include "postern/engine.h"
+
+#include "postern/arena.h"
+
+#define INPUTS_MOST 16
+
+static const struct value unknown = {.state = FACT_UNKNOWN};
+
+static struct cell *cell_of(const struct view *view, const struct slot *slot)
+{
+	struct cell *cells = view->cells[slot->scope];
+
+	return cells ? &cells[slot->index] : NULL;
+}
+
+static bool looked_up(const struct slot *slot)
+{
+	return slot->def->cost >= COST_DNS;
+}
+
+/* All inputs known: true. Else the state that they give the slot is left in *state_r. */
+static bool gather(struct view *view, const struct slot *slot, const struct value **inputs,
+    const struct value **arguments, struct value *value_r)
+{
+	for (size_t i = 0; i < slot->argument_count; i++) {
+		const struct slot_argument *argument = &slot->arguments[i];
+
+		arguments[i] = argument->is_slot ? view_value(view, argument->slot)
+		                                 : &argument->value;
+		if (arguments[i]->state == FACT_PRESENT)
+			continue;
+		/* A fact of an absent argument is absent; of a failed one, failed. */
+		if (value_known(arguments[i]))
+			*value_r = *arguments[i];
+		return false;
+	}
+	for (size_t i = 0; i < slot->input_count; i++) {
+		inputs[i] = view_value(view, slot->inputs[i]);
+		if (!value_known(inputs[i]))
+			return false;
+	}
+	for (size_t i = 0; i < slot->input_count; i++) {
+		if (inputs[i]->state == FACT_FAILED) {
+			*value_r = *inputs[i];
+			return false;
+		}
+	}
+	return true;
+}
+
+static void compute(struct view *view, const struct slot *slot, struct cell *cell)
+{
+	const struct value *inputs[INPUTS_MOST], *arguments[INPUTS_MOST];
+	struct fact_call call = {
+	    .inputs = inputs,
+	    .arguments = arguments,
+	    .arena = view->arenas[slot->scope],
+	    .lookups = view->lookups,
+	    .clock = view->clock,
+	    .policy = view->policy,
+	    .task = &cell->task,
+	};
+	struct value value = {0};
+
+	if (gather(view, slot, inputs, arguments, &value))
+		value.state = slot->def->provide(&call, &value);
+	cell->value = value;
+}
+
+const struct value *view_value(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+	struct cell *cell = cell_of(view, slot);
+
+	if (!cell)
+		return &unknown;
+	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->stage)
+		return &cell->value;
+	if (looked_up(slot) && (!cell->started || !view->lookups))
+		return &unknown;
+	compute(view, slot, cell);
+	return &cell->value;
+}
+
+bool view_awaitable(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+	struct cell *cell = cell_of(view, slot);
+
+	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
+	    cell->value.state == FACT_GROWING)
+		return false;
+	for (size_t i = 0; i < slot->input_count; i++)
+		if (!value_known(view_value(view, slot->inputs[i])) &&
+		    !view_awaitable(view, slot->inputs[i]))
+			return false;
+	for (size_t i = 0; i < slot->argument_count; i++)
+		if (slot->arguments[i].is_slot &&
+		    !value_known(view_value(view, slot->arguments[i].slot)) &&
+		    !view_awaitable(view, slot->arguments[i].slot))
+			return false;
+	return true;
+}
+
+bool view_start(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+	struct cell *cell = cell_of(view, slot);
+
+	if (!cell || !view->lookups)
+		return false;
+	if (value_known(&cell->value))
+		return true;
+	for (size_t i = 0; i < slot->argument_count; i++)
+		if (slot->arguments[i].is_slot)
+			view_start(view, slot->arguments[i].slot);
+	for (size_t i = 0; i < slot->input_count; i++)
+		view_start(view, slot->inputs[i]);
+	cell->started = true;
+	return value_known(view_value(view, n));
+}
+
+void view_set(struct view *view, const char *fact, struct value value)
+{
+	int n = policy_slot(view->policy, fact);
+	struct cell *cell = n < 0 ? NULL : cell_of(view, &view->policy->slots[n]);
+
+	if (cell)
+		cell->value = value;
+}
+
+struct str engine_text(struct view *view, struct arena *arena, const struct template *text)
+{
+	struct buf out = {.arena = arena};
+
+	for (size_t i = 0; i < text->count; i++) {
+		const struct template_piece *piece = &text->pieces[i];
+
+		if (!piece->is_slot)
+			buf_add(&out, piece->literal);
+		else
+			buf_add(&out, value_print(arena,
+			                  &view->policy->slots[piece->slot].def->type,
+			                  view_value(view, piece->slot)));
+	}
+	return buf_str(&out);
+}

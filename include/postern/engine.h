@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_ENGINE_H
+#define POSTERN_ENGINE_H
+
+/*
+ * The engine: what a policy says with what is known so far. It decides; it does not act.
+ *
+ * A view is what is known of one recipient's message (or of a message without a recipient, or of a
+ * connection) at one stage. view_value() computes what can be computed; lookups are only started
+ * by view_start(), so that what cannot matter is never asked.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/policy.h"
+
+/*
+ * A condition is false, true, or failed: by a fact whose failure defers, or by one whose failure
+ * is skipped. What is not settled yet is the set of what it may still become, so each state is a
+ * bit. Exactly one bit: settled. More: unknown.
+ */
+enum {
+	COND_FALSE = 1,
+	COND_TRUE = 2,
+	COND_FAILED_DEFER = 4,
+	COND_FAILED_SKIP = 8,
+	COND_FAILED = COND_FAILED_DEFER | COND_FAILED_SKIP,
+};
+typedef uint8_t cond_set;
+
+/* false and x is false, true or x is true; a failure that defers wins over one that is skipped. */
+cond_set cond_and(cond_set a, cond_set b);
+cond_set cond_or(cond_set a, cond_set b);
+cond_set cond_not(cond_set a);
+static inline bool cond_settled(cond_set s)
+{
+	return s != 0 && (s & (s - 1)) == 0;
+}
+/* "false", "true", "failed", "unknown" */
+const char *cond_name(cond_set s);
+
+struct cell {
+	struct value value;
+	void *task;
+	bool started; /* a lookup of this message was begun */
+};
+
+struct view {
+	const struct policy *policy;
+	enum stage stage;
+	struct cell *cells[SCOPE_COUNT];   /* recipient: NULL while no recipient is looked at */
+	struct arena *arenas[SCOPE_COUNT];
+	struct lookups *lookups;           /* may be NULL: then nothing is looked up */
+	const struct clock *clock;
+};
+
+/* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
+const struct value *view_value(struct view *view, unsigned slot);
+/* Begins (or goes on with) the lookup of a slot. True if it is known now. */
+bool view_start(struct view *view, unsigned slot);
+/* Could waiting make this slot known at this stage? */
+bool view_awaitable(struct view *view, unsigned slot);
+/* Sets a base fact. */
+void view_set(struct view *view, const char *fact, struct value value);
+
+struct decision {
+	bool certain;         /* the verdict can no longer change, and its text is known */
+	enum verdict verdict;
+	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
+	bool failure;         /* a defer because something could not be found out */
+	const char *why;      /* of a failure */
+	size_t end;           /* rules below this one do not apply; rule_count for the default */
+	bool pending;         /* above an accept or hold stands an edit or log that may happen */
+	bool settled;         /* and all of those conditions are settled */
+	bool worth_waiting;   /* waiting for the needed lookups could make it certain */
+	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
+	size_t needed_count;
+};
+
+/*
+ * What the policy says now. `arena` is for the lists in *d_r and may be a short-lived one.
+ * `visit`, if not NULL, is told of every rule that was gone through, with its condition's state.
+ */
+void engine_decide(struct view *view, struct arena *arena,
+    void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state), void *ctx,
+    struct decision *d_r);
+
+/* Does this rule apply, all known? For edits at the end. */
+cond_set engine_rule(struct view *view, const struct plan_rule *rule);
+
+/*
+ * What is left of the policy for this recipient with all that is known put in: equal residues,
+ * equal kinds. Header edits are part of it, envelope edits and logs are not.
+ */
+struct str engine_residue(struct view *view, struct arena *arena);
+
+/* A text with its facts put in, safe to send: see value_print(). All of them must be known. */
+struct str engine_text(struct view *view, struct arena *arena, const struct template *text);
+
+#endif

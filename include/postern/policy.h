@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_POLICY_H
+#define POSTERN_POLICY_H
+
+/*
+ * A policy, loaded: names have become slots, tables are filled, every text is checked. It is built
+ * aside, never changed afterwards, and shared by all sessions that began with it.
+ *
+ *   policy_load(path, diag, &policy)    lex, parse, resolve, check; every mistake reported
+ *   policy_get(p) / policy_put(&p)      references; the last one frees
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/diag.h"
+#include "postern/fact.h"
+#include "postern/table.h"
+#include "postern/tree.h"
+#include "postern/value.h"
+
+struct policy;
+struct pattern;
+
+/* ---- slots: a fact with its arguments, as some rule uses it ---- */
+
+struct slot_argument {
+	bool is_slot;
+	unsigned slot;
+	struct value value; /* if not */
+};
+
+struct slot {
+	const struct fact_def *def;
+	struct slot_argument *arguments;
+	size_t argument_count;
+	unsigned *inputs; /* slot numbers, in the order of the row */
+	size_t input_count;
+	enum scope scope;  /* narrowest of the row's, the inputs' and the arguments' */
+	enum stage stage;  /* latest of the same */
+	unsigned index;    /* among the cells of its scope */
+	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
+	struct str text;   /* as a policy writes it: header("X-Spam") */
+};
+
+/* ---- texts with facts in them ---- */
+
+struct template_piece {
+	struct str literal;
+	bool is_slot;
+	unsigned slot;
+};
+struct template {
+	struct template_piece *pieces;
+	size_t count;
+};
+
+/* ---- conditions ---- */
+
+enum cond_kind { COND_AND, COND_OR, COND_NOT, COND_TEST };
+
+enum right_kind {
+	RIGHT_NONE, RIGHT_VALUE, RIGHT_SLOT, RIGHT_TEMPLATE, RIGHT_SET, RIGHT_TABLE, RIGHT_PATTERN
+};
+
+struct cond {
+	enum cond_kind kind;
+	unsigned number; /* among the conditions of the policy; names it in a residue */
+	struct cond **parts;
+	size_t count;
+	/* COND_TEST */
+	enum quantifier quantifier;
+	enum compare_op op; /* is not, not in are written as NOT over is, in */
+	unsigned left;
+	enum right_kind right_kind;
+	struct value value;
+	unsigned right;
+	struct template template;
+	struct value *set; /* of the left side's base type, or networks */
+	size_t set_count;
+	const struct table *table;
+	const struct pattern *pattern;
+	enum type_base base; /* what is compared */
+};
+
+/* ---- rules ---- */
+
+struct plan_action {
+	const struct action_def *def;
+	int code;
+	struct str enhanced;
+	struct str name; /* of a field */
+	struct template text;
+	unsigned *inputs;
+	size_t input_count;
+};
+
+struct plan_rule {
+	struct str name;      /* label, or FILE:LINE */
+	struct span span;
+	size_t line;
+	struct str condition; /* as written, on one line; empty: always */
+	struct cond *cond;    /* NULL: always */
+	struct plan_action *actions;
+	size_t action_count;
+	bool decisive;        /* then the last action is */
+	enum verdict verdict;
+	bool edits;           /* has an action that changes header or envelope */
+	unsigned *text_slots; /* facts that its texts interpolate */
+	size_t text_slot_count;
+};
+
+struct policy {
+	struct arena *arena;
+	int references;
+	const char *path;
+	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
+	struct plan_rule *rules;
+	size_t rule_count;
+	struct slot *slots;
+	size_t slot_count;
+	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
+	unsigned cond_count;
+	struct value *settings; /* by the registry's order of settings; lists for braces */
+	const struct table **setting_tables; /* of settings that name a table, else NULL */
+};
+
+struct policy_override {
+	const char *name, *value; /* of a setting, as `set NAME VALUE` would say it */
+};
+
+/*
+ * Loads a policy file. On errors in it: NULL, and they are in `diag`. Warnings do not stop it.
+ * Overrides are settings that win over the file's (command line --set); NULL-named one ends them.
+ */
+struct policy *policy_load(const char *path, const struct policy_override *overrides,
+    struct diag *diag);
+/* The same from a text; `directory` is where relative files are looked for. */
+struct policy *policy_compile(const struct source *source, const char *directory,
+    const struct policy_override *overrides, struct diag *diag);
+struct policy *policy_get(struct policy *policy);
+void policy_put(struct policy **policy);
+
+/* The value of a setting; ABSENT if it is not set and has no fallback. */
+const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);
+/* By name, for those who read it once. The name must be registered. */
+const struct value *policy_setting_named(const struct policy *policy, const char *name);
+/* The slot of a fact without arguments, or -1 if no rule needs it. */
+int policy_slot(const struct policy *policy, const char *fact);
+
+#endif
