@@ -79,7 +79,7 @@ static bool reply_enhanced(struct loader *loader, const struct operand *operand,
 		    STR_ARG(operand->word), action_r->code, action_r->code / 100);
 		return false;
 	}
-	action_r->enhanced = operand->word;
+	action_r->enhanced = str_dup(loader->arena, operand->word);
 	return true;
 }
 

@@ -136,20 +136,26 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	}
 }
 
-/* Slots to look up now: those that matter and that a lookup can tell at this stage. */
+/* What is not known and matters, and the part of it that a lookup can tell at this stage. */
 static void list_needed(struct walk *w, struct arena *arena)
 {
 	struct decision *d = w->d;
-	VEC(unsigned) needed = {0};
+	VEC(unsigned) needed = {0}, open = {0};
 	const struct open_slots *lists[2] = {&w->verdict_slots, &w->edit_slots};
 
 	for (size_t l = d->certain ? 1 : 0; l < 2; l++) {
 		if (l == 1 && d->certain && !d->pending)
 			break;
-		for (size_t i = 0; i < lists[l]->slots.count; i++)
-			if (view_awaitable(w->view, lists[l]->slots.items[i]))
-				*vec_push(arena, &needed) = lists[l]->slots.items[i];
+		for (size_t i = 0; i < lists[l]->slots.count; i++) {
+			unsigned slot = lists[l]->slots.items[i];
+
+			*vec_push(arena, &open) = slot;
+			if (view_awaitable(w->view, slot))
+				*vec_push(arena, &needed) = slot;
+		}
 	}
+	d->open = open.items;
+	d->open_count = open.count;
 	d->needed = needed.items;
 	d->needed_count = needed.count;
 }

@@ -94,21 +94,21 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 		else
 			all = false;
 	}
+	/* What is there may settle it; what may still come, or could not be found, leaves it open. */
+	if (cond->quantifier == QUANT_EVERY ? all : !some) {
+		if (growing)
+			return (struct evaluation){COND_TRUE | COND_FALSE, 0};
+		if (list->incomplete)
+			return settled(COND_FAILED_DEFER);
+	}
 	switch (cond->quantifier) {
 	case QUANT_ANY:
-		if (!some && growing)
-			break;
 		return truth(some);
 	case QUANT_NO:
-		if (!some && growing)
-			break;
 		return truth(!some);
 	default:
-		if (all && growing)
-			break;
 		return truth(all && list->count > 0);
 	}
-	return (struct evaluation){COND_TRUE | COND_FALSE, 0};
 }
 
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
@@ -162,6 +162,8 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 		if (left->state == FACT_GROWING)
 			return left->count > 0 ? truth(true)
 			                       : (struct evaluation){COND_TRUE | COND_FALSE, 0};
+		if (left->incomplete && left->count == 0)
+			return settled(COND_FAILED_DEFER);
 		return truth(left->state == FACT_PRESENT && (!slot->def->type.list || left->count > 0));
 	}
 	/* An absent list is an empty one; any other comparison of what is absent is false. */

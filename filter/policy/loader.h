@@ -8,6 +8,7 @@
  */
 
 #include "postern/arena.h"
+#include "postern/engine.h"
 #include "postern/policy.h"
 
 enum name_kind { NAME_TABLE, NAME_DEFINE };
@@ -78,9 +79,6 @@ struct cond *cond_new(struct loader *loader, enum cond_kind kind);
 struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count);
 struct cond *cond_negate(struct loader *loader, struct cond *cond);
 bool template_of(struct loader *loader, const struct text *text, struct template *template_r);
-/* The earliest stage at which a condition can be true, or false. */
-enum stage cond_stage(const struct policy *policy, const struct slot *slots,
-    const struct cond *cond, bool holds);
 
 /* ---- rules.c, actions.c ---- */
 

@@ -150,18 +150,20 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
-	struct plan_rule rule = {.span = tree->span, .name = tree->label};
+	struct plan_rule rule = {.span = tree->span};
 	bool ok = true;
 	size_t column;
 
 	span_place(tree->span, &rule.line, &column);
-	if (tree->label.n > 0)
+	if (tree->label.n > 0) {
 		check_label(loader, tree);
-	else
+		rule.name = str_dup(loader->arena, tree->label);
+	} else {
 		rule.name = str_printf(loader->arena, "%s:%zu",
 		    strrchr(tree->span.source->name, '/') ? strrchr(tree->span.source->name, '/') + 1
 		                                          : tree->span.source->name,
 		    rule.line);
+	}
 	if (tree->observe) {
 		diag_error(loader->diag, tree->span, "'observe' is not supported by this version");
 		ok = false;

@@ -33,6 +33,11 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 	return policy_setting(policy, registry_setting(str_of(name)));
 }
 
+const struct table *policy_setting_table(const struct policy *policy, const char *name)
+{
+	return policy->setting_tables[row_of(registry_setting(str_of(name)))];
+}
+
 void settings_begin(struct loader *loader)
 {
 	size_t count = row_of(NULL);

@@ -22,7 +22,7 @@ struct table {
 	struct arena *arena;
 	enum table_kind kind;
 	size_t count;
-	VEC(struct range) ranges;
+	VEC(struct range) ranges[2]; /* IPv6, and IPv4: ::/0 does not hold mapped addresses */
 	struct str *texts; /* open addressing; empty where .s is NULL */
 	size_t size, used;
 	bool suffixes;     /* some item is a ".name" or an "@domain" */
@@ -166,7 +166,7 @@ static bool add_network(struct table *table, struct str item, const char **why_r
 	range.first = range.last = network.ip;
 	for (unsigned bit = network.prefix; bit < 128; bit++)
 		range.last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	*vec_push(table->arena, &table->ranges) = range;
+	*vec_push(table->arena, &table->ranges[ip_is_v4(&network.ip) && network.prefix >= 96]) = range;
 	return true;
 }
 
@@ -198,34 +198,36 @@ static int by_first(const void *a, const void *b)
 	return memcmp(((const struct range *)a)->first.bytes, ((const struct range *)b)->first.bytes, 16);
 }
 
-void table_finish(struct table *table)
+static size_t merge(struct range *items, size_t count)
 {
 	size_t kept = 0;
 
-	if (table->ranges.count == 0)
-		return;
-	qsort(table->ranges.items, table->ranges.count, sizeof(struct range), by_first);
+	if (count == 0)
+		return 0;
+	qsort(items, count, sizeof(*items), by_first);
 	/* Networks nest or are disjoint, so merging keeps the outer one. */
-	for (size_t i = 1; i < table->ranges.count; i++) {
-		struct range *outer = &table->ranges.items[kept];
-
-		if (memcmp(table->ranges.items[i].first.bytes, outer->last.bytes, 16) > 0)
-			table->ranges.items[++kept] = table->ranges.items[i];
-	}
-	table->ranges.count = kept + 1;
+	for (size_t i = 1; i < count; i++)
+		if (memcmp(items[i].first.bytes, items[kept].last.bytes, 16) > 0)
+			items[++kept] = items[i];
+	return kept + 1;
 }
 
-static bool in_range(const struct table *table, const struct ip *ip)
+void table_finish(struct table *table)
 {
-	size_t low = 0, high = table->ranges.count;
+	for (int i = 0; i < 2; i++)
+		table->ranges[i].count = merge(table->ranges[i].items, table->ranges[i].count);
+}
+
+static bool in_ranges(const struct range *items, size_t count, const struct ip *ip)
+{
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct range *range = &table->ranges.items[middle];
 
-		if (memcmp(ip->bytes, range->first.bytes, 16) < 0)
+		if (memcmp(ip->bytes, items[middle].first.bytes, 16) < 0)
 			high = middle;
-		else if (memcmp(ip->bytes, range->last.bytes, 16) > 0)
+		else if (memcmp(ip->bytes, items[middle].last.bytes, 16) > 0)
 			low = middle + 1;
 		else
 			return true;
@@ -235,7 +237,9 @@ static bool in_range(const struct table *table, const struct ip *ip)
 
 bool table_has_ip(const struct table *table, const struct ip *ip)
 {
-	return in_range(table, ip);
+	int family = ip_is_v4(ip);
+
+	return in_ranges(table->ranges[family].items, table->ranges[family].count, ip);
 }
 
 bool table_has_text(const struct table *table, struct str text)

@@ -5,7 +5,7 @@
 /*
  * DKIM verification (RFC 6376, 8301, 8463, 8616) through libopendkim, guarded.
  * filter/auth/dkim.c is the only owner of <opendkim/dkim.h>; the checks of the signature's tags
- * stand in dkimtag.c, the key record in dkimkey.c.
+ * stand in dkimsig.c, the key record in dkimkey.c.
  */
 
 #include <stdbool.h>

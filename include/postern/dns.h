@@ -107,14 +107,16 @@ struct lookups *lookups_new(struct arena *arena, struct resolver *resolver,
  * The answer, or NULL while it is pending; starts the question if need be. `name` is any dotted
  * text, final dot optional, compared without regard to ASCII case; a name no DNS message can hold (empty
  * label, label over 63, name over 253 bytes) is answered NXDOMAIN without a query. Past the
- * budget, past DNS_QUERY_SECONDS since the question or DNS_MESSAGE_SECONDS since the message's
- * first: DNS_FAILED. Answers live until the lookups are freed.
+ * budget, past DNS_QUERY_SECONDS since the question, or once the message had questions pending
+ * for DNS_MESSAGE_SECONDS in all (a slow client's own time does not count): DNS_FAILED. Answers
+ * live until the lookups are freed.
  */
 const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, enum dns_type type,
     enum lookup_for purpose);
 /*
  * Blocks until at least one more of the pending questions is answered or failed: true. False at
- * once if none is pending, and at `deadline` (clock_now() terms).
+ * once if none is pending, and at `deadline` (clock_now() terms). An answer that came since a
+ * call of lookups_get() said "pending", and was not fetched yet, counts: true at once.
  */
 bool lookups_wait(struct lookups *lookups, int64_t deadline);
 /* How many are pending; how many were asked so far, cached ones included. */

@@ -76,6 +76,8 @@ struct decision {
 	bool worth_waiting;   /* waiting for the needed lookups could make it certain */
 	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
 	size_t needed_count;
+	const unsigned *open; /* all slots that matter and are not known, whatever could tell them */
+	size_t open_count;
 };
 
 /*
@@ -94,6 +96,10 @@ cond_set engine_rule(struct view *view, const struct plan_rule *rule);
  * equal kinds. Header edits are part of it, envelope edits and logs are not.
  */
 struct str engine_residue(struct view *view, struct arena *arena);
+
+/* The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. */
+enum stage cond_stage(const struct policy *policy, const struct slot *slots,
+    const struct cond *cond, bool holds);
 
 /* A text with its facts put in, safe to send: see value_print(). All of them must be known. */
 struct str engine_text(struct view *view, struct arena *arena, const struct template *text);

@@ -41,7 +41,7 @@ struct milter_config {
 	const char *listen; /* unix:PATH (or local:PATH), inet:PORT@HOST, inet6:PORT@HOST */
 	const char *group;  /* of a unix socket, a name; NULL: not changed */
 	unsigned mode;      /* of a unix socket: 0660 */
-	const char *user;   /* to become when started as root, a name; NULL: stays root, with a warning */
+	const char *user;   /* to become when started as root; NULL: stays root, with a warning */
 };
 
 /* What the filter process works with; all borrowed until the process ends. */
@@ -49,7 +49,7 @@ struct milter_service {
 	const struct policy *policy;
 	struct resolver *resolver;
 	const struct clock *clock;
-	/* As session_env.settled, but with the ctx below. Called from several threads. May be NULL. */
+	/* As session_env.settled, but with the ctx below; from several threads. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
 	/*
 	 * Called last in an orderly stop, when no message is in progress any more; not when
@@ -71,6 +71,6 @@ struct milter_service {
  * logged here.
  */
 int milter_run(const struct milter_config *config,
-    int (*start)(void *ctx, struct milter_service *service_r), void *ctx);
+	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx);
 
 #endif

@@ -24,6 +24,7 @@
 
 #include "postern/arena.h"
 #include "postern/clock.h"
+#include "postern/fact.h"
 #include "postern/ip.h"
 #include "postern/str.h"
 
@@ -82,7 +83,7 @@ struct session_env {
 	void *ctx;
 	/* Told once a message, when its outcome is settled, and at each refused recipient. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
-	bool own_clock_waits; /* wait with a manual clock (explain): never sleeps */
+	bool trace; /* keep a trace of every rule that was gone through (explain) */
 };
 
 /*
@@ -117,9 +118,63 @@ struct reply session_eoh(struct session *s);
 struct reply session_body(struct session *s, struct str chunk);
 /* On REPLY_CONTINUE or ACCEPT *edits_r are to be made, in order, before the reply is given. */
 struct reply session_eom(struct session *s, struct edits *edits_r);
+/* The edits were made (or there were none): the outcome stands, and is told to whoever watches. */
+void session_committed(struct session *s);
 /* The MTA or libmilter refused an edit: the reply is this instead, 451 4.3.0. */
 struct reply session_edit_failed(struct session *s, const struct edit *edit);
 /* The message is over without an outcome; the connection goes on. */
 void session_abort(struct session *s);
+
+
+/* ---- what was decided, for the log, explain and whoever watches ---- */
+
+struct report_outcome {
+	bool settled;
+	enum verdict verdict;
+	enum stage stage;  /* at which it was told */
+	const char *rule;  /* NULL: no rule decided */
+	int code;          /* 0: none */
+	const char *enhanced, *text; /* NULL: none */
+};
+
+struct report_recipient {
+	struct str address; /* canonical; as given where it could not be parsed */
+	struct report_outcome outcome;
+};
+
+struct report_trace {
+	enum stage stage;
+	const char *rule;
+	size_t line;
+	const char *condition;
+	const char *value; /* true, false, unknown, failed */
+};
+
+struct report {
+	struct report_outcome outcome; /* of the message */
+	const struct report_recipient *recipients;
+	size_t recipient_count;
+	/* The recipient whose refusal this report is about, or -1: the message's outcome. */
+	int refused;
+	struct edits edits;
+	size_t lookups;
+	const char *queue_id;  /* the MTA's, or NULL while it has none */
+	struct str sender;     /* envelope sender for people, escaped; <> where null */
+	const char *policy;    /* its id */
+	const struct report_trace *trace;
+	size_t trace_count;
+	const char *const *logs; /* texts of `log` actions that apply */
+	size_t log_count;
+	const char *problem; /* an edit that failed, a limit; NULL: none */
+};
+
+/* Valid until the next event. */
+const struct report *session_report(const struct session *session);
+/* A fact of the message as text, escaped; "-" where it is absent, unknown, or no rule uses it. */
+struct str session_fact(const struct session *session, struct arena *arena, const char *name);
+/* The same as a value: for those who know what an internal fact points to. NULL: no rule uses it. */
+const struct value *session_value(const struct session *session, const char *name);
+/* The policy that this session began with. */
+const struct policy *session_policy(const struct session *session);
 
 #endif

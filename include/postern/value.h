@@ -61,6 +61,7 @@ struct value {
 	const void *opaque;
 	const struct value *items; /* of a list */
 	size_t count;
+	bool incomplete; /* a list: a lookup failed, more may belong to it */
 };
 
 static inline bool value_known(const struct value *v)

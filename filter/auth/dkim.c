@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * DKIM verification through libopendkim, which is only called for a message that has a signature
+ * worth trying, sees only signatures that dkimsig.c has read and keys that dkimkey.c has
+ * written, and is believed only where its three separate answers agree. What it is known to
+ * get wrong is kept from it here: the reasons stand where the repairs are.
+ */
+
+#include "postern/dkim.h"
+
+#include <opendkim/dkim.h>
+
+#include "filter/auth/dkimbody.h"
+#include "filter/auth/dkimcache.h"
+#include "filter/auth/dkimfield.h"
+#include "filter/auth/dkimkey.h"
+#include "filter/auth/dkimpick.h"
+#include "filter/auth/dkimsig.h"
+#include "postern/arena.h"
+
+#define SIGNATURE_BYTES_MAX 60000 /* above 64 KiB libopendkim gives up on all signatures */
+#define FED_MAX 20                /* DKIM-Signature fields that libopendkim sees */
+
+/*
+ * libopendkim judges t= and x= by the machine's clock, we by `now`. With this drift its checks
+ * (t - drift > clock, x + drift <= clock) pass for all times since 2001, and only ours counts.
+ */
+#define LIBRARY_DRIFT ((uint64_t)1000000000)
+
+struct dkim_verifier {
+	struct arena *arena;
+	struct dkim_options options;
+	int64_t now;
+	struct dkimfield_list fields;
+	struct dkimpick *picks; /* one for each DKIM-Signature field */
+	size_t tried;
+	/* libopendkim's side; NULL where no signature is worth trying */
+	DKIM *dkim;
+	const char *broken; /* why it could not go on */
+	struct dkimpick *fed[FED_MAX];
+	DKIM_SIGINFO *infos[FED_MAX];
+	struct dkimkey keys[FED_MAX];
+	size_t fed_count;
+	struct dkimbody body;
+	struct dkim_outcome outcome;
+	bool done;
+};
+
+static DKIM_LIB *library; /* one for all threads, made before they start */
+
+const char *dkim_result_name(enum dkim_result result)
+{
+	static const char *const names[] = {
+	    [DKIM_RESULT_NONE] = "none",           [DKIM_RESULT_PASS] = "pass",
+	    [DKIM_RESULT_FAIL] = "fail",           [DKIM_RESULT_POLICY] = "policy",
+	    [DKIM_RESULT_NEUTRAL] = "neutral",     [DKIM_RESULT_TEMPERROR] = "temperror",
+	    [DKIM_RESULT_PERMERROR] = "permerror",
+	};
+
+	return names[result];
+}
+
+/* ---- the library ---- */
+
+/* Called within dkim_eom(): the keys are there. Must not leave through the arena's way out. */
+static DKIM_CBSTAT key_lookup(DKIM *dkim, DKIM_SIGINFO *info, unsigned char *out, size_t size)
+{
+	const struct dkim_verifier *v = dkim_get_user_context(dkim);
+
+	for (size_t i = 0; i < v->fed_count; i++) {
+		const struct str *record = &v->keys[i].record;
+
+		if (v->infos[i] != info || record->n == 0 || record->n >= size)
+			continue;
+		memcpy(out, record->s, record->n + 1);
+		return DKIM_CBSTAT_CONTINUE;
+	}
+	return DKIM_CBSTAT_NOTFOUND; /* never DEFAULT: that would be its own resolver, or abort() */
+}
+
+int dkim_verifier_init(const char **why_r)
+{
+	unsigned flags = DKIM_LIBFLAGS_DELAYSIGPROC | DKIM_LIBFLAGS_BADSIGHANDLES, bits = 0;
+	uint64_t drift = LIBRARY_DRIFT;
+
+	dkimcache_clear();
+	library = dkim_init(NULL, NULL);
+	if (!library) {
+		*why_r = "libopendkim does not start";
+		return -1;
+	}
+	if (!dkim_libfeature(library, DKIM_FEATURE_SHA256) ||
+	    !dkim_libfeature(library, DKIM_FEATURE_ED25519)) {
+		*why_r = "libopendkim was built without SHA-256 or Ed25519";
+		return -1;
+	}
+	if (dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags)) ||
+	    dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_MINKEYBITS, &bits, sizeof(bits)) ||
+	    dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_CLOCKDRIFT, &drift, sizeof(drift)) ||
+	    dkim_set_key_lookup(library, key_lookup)) {
+		*why_r = "libopendkim refuses an option";
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- the header ---- */
+
+struct dkim_verifier *dkim_verifier_new(struct arena *arena, const struct dkim_options *options,
+					int64_t now)
+{
+	struct dkim_verifier *v = arena_new_of(arena, struct dkim_verifier);
+
+	v->arena = v->fields.arena = arena;
+	v->options = *options;
+	if (v->options.max_signatures > FED_MAX)
+		v->options.max_signatures = FED_MAX;
+	v->now = now;
+	return v;
+}
+
+void dkim_verifier_header(struct dkim_verifier *v, struct str name, struct str value)
+{
+	dkimfield_add(&v->fields, name, value);
+}
+
+static void settle(struct dkimpick *pick, enum dkim_result result, const char *reason)
+{
+	pick->result = result;
+	pick->reason = reason;
+}
+
+static void pick_read(struct dkim_verifier *v, struct dkimpick *pick, const struct dkimfield *field)
+{
+	const char *why;
+
+	if (v->fields.overflow)
+		settle(pick, DKIM_RESULT_PERMERROR, "header too large");
+	if (field->lost)
+		return;
+	if (field->text.n > SIGNATURE_BYTES_MAX)
+		settle(pick, DKIM_RESULT_PERMERROR, "signature too long");
+	else if (!dkimsig_read(v->arena, dkimfield_value(field), v->now, &pick->tags, &why))
+		settle(pick, DKIM_RESULT_PERMERROR, why);
+	else if (pick->result == DKIM_RESULT_NONE && !v->options.allow_sha1 &&
+		 pick->tags.algorithm == DKIMSIG_RSA_SHA1)
+		settle(pick, DKIM_RESULT_POLICY, "rsa-sha1 is not accepted"); /* RFC 8301 3.1 */
+}
+
+static const struct dns_answer *key_answer(struct dkim_verifier *v, const struct dkimpick *pick,
+					   struct lookups *lookups)
+{
+	struct str name = str_printf(v->arena, STR_FMT "._domainkey." STR_FMT,
+				     STR_ARG(pick->tags.selector), STR_ARG(pick->tags.domain));
+
+	return lookups_get(lookups, name, DNS_TXT, LOOKUP_OTHER);
+}
+
+/* Gives one field to libopendkim, its folds as CRLF. The result matters for signatures only. */
+static DKIM_STAT feed_field(struct dkim_verifier *v, struct buf *scratch, struct str text)
+{
+	scratch->n = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.s[i] == '\n' && (i == 0 || text.s[i - 1] != '\r'))
+			buf_putc(scratch, '\r');
+		buf_putc(scratch, text.s[i] == '\0' ? ' ' : text.s[i]);
+	}
+	return dkim_header(v->dkim, (unsigned char *)scratch->s, scratch->n);
+}
+
+/* Is a DKIM-Signature field shown to libopendkim though it is not tried? Where one is signed. */
+static bool wants_untried(const struct dkim_verifier *v)
+{
+	for (size_t i = 0; i < v->fields.signatures; i++)
+		if (v->picks[i].tried && dkimsig_covers(&v->picks[i].tags, STR(DKIM_SIGNHEADER)))
+			return true;
+	return false;
+}
+
+static void feed_header(struct dkim_verifier *v)
+{
+	struct buf scratch = {.arena = v->arena};
+	size_t spare = wants_untried(v) ? FED_MAX - v->tried : 0, next = 0;
+
+	for (size_t i = 0; i < v->fields.all.count; i++) {
+		struct dkimfield *field = &v->fields.all.items[i];
+		struct dkimpick *pick = field->signature ? &v->picks[next++] : NULL;
+		DKIM_STAT status;
+
+		if (pick && !pick->tried) {
+			if (spare == 0 || !pick->tags.safe)
+				continue;
+			spare--;
+		}
+		status = feed_field(v, &scratch, field->text);
+		if (!pick)
+			continue;
+		v->fed[v->fed_count++] = pick;
+		if (status != DKIM_STAT_OK && status != DKIM_STAT_SYNTAX)
+			v->broken = "libopendkim failed";
+	}
+	/* A slot of slack: an h= that names more fields than there are writes one too far. */
+	dkim_header(v->dkim, (unsigned char *)"X X: x", 6);
+}
+
+/* libopendkim's list has the signatures in the order in which they were fed. */
+static void take_infos(struct dkim_verifier *v)
+{
+	DKIM_SIGINFO **infos;
+	int count;
+
+	if (dkim_getsiglist(v->dkim, &infos, &count) != DKIM_STAT_OK ||
+	    (size_t)count != v->fed_count) {
+		v->broken = "libopendkim failed";
+		return;
+	}
+	for (size_t i = 0; i < v->fed_count; i++) {
+		v->infos[i] = infos[i];
+		if (!v->fed[i]->tried)
+			dkim_sig_ignore(infos[i]);
+	}
+}
+
+static void free_handle(void *handle)
+{
+	DKIM **dkim = handle;
+
+	if (*dkim)
+		dkim_free(*dkim);
+}
+
+static void open_handle(struct dkim_verifier *v)
+{
+	DKIM_STAT status;
+
+	arena_cleanup(v->arena, free_handle, &v->dkim);
+	v->dkim = dkim_verify(library, (const unsigned char *)"postern", NULL, &status);
+	if (!v->dkim) {
+		v->broken = "libopendkim failed";
+		return;
+	}
+	dkim_set_user_context(v->dkim, v);
+	feed_header(v);
+	if (v->broken)
+		return;
+	if (dkim_eoh(v->dkim) != DKIM_STAT_OK)
+		v->broken = "libopendkim failed";
+	else
+		take_infos(v);
+}
+
+void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
+{
+	size_t next = 0;
+
+	if (v->fields.signatures == 0)
+		return;
+	v->picks = arena_array(v->arena, v->fields.signatures, sizeof(*v->picks));
+	for (size_t i = 0; i < v->fields.all.count; i++)
+		if (v->fields.all.items[i].signature)
+			pick_read(v, &v->picks[next++], &v->fields.all.items[i]);
+	dkimpick_choose(v->arena, v->picks, v->fields.signatures, &v->options,
+			dkimfield_from(&v->fields));
+	for (size_t i = 0; i < v->fields.signatures; i++) {
+		if (v->picks[i].tried) {
+			v->tried++;
+			key_answer(v, &v->picks[i], lookups);
+		}
+	}
+	if (v->tried > 0)
+		open_handle(v);
+}
+
+/* ---- the body ---- */
+
+bool dkim_verifier_wants_body(const struct dkim_verifier *v)
+{
+	return v->dkim && !v->broken && dkim_minbody(v->dkim) > 0;
+}
+
+static void feed_body(void *ctx, const char *bytes, size_t n)
+{
+	struct dkim_verifier *v = ctx;
+
+	if (dkim_body(v->dkim, (unsigned char *)bytes, n) != DKIM_STAT_OK)
+		v->broken = "libopendkim failed";
+}
+
+void dkim_verifier_body(struct dkim_verifier *v, struct str chunk)
+{
+	if (v->dkim && !v->broken)
+		dkimbody_add(&v->body, chunk, feed_body, v);
+}
+
+/* ---- the end of the message ---- */
+
+/* Decides what is left to libopendkim. False while a key is missing. */
+static bool take_keys(struct dkim_verifier *v, struct lookups *lookups)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < v->fed_count; i++)
+		if (v->fed[i]->tried)
+			all &= key_answer(v, v->fed[i], lookups) != NULL;
+	for (size_t i = 0; all && i < v->fed_count; i++) {
+		struct dkimpick *pick = v->fed[i];
+		const struct dns_answer *answer;
+		enum dkim_result result;
+
+		if (!pick->tried)
+			continue;
+		answer = key_answer(v, pick, lookups);
+		result = dkimkey_choose(v->arena, answer, &pick->tags, &v->options, &v->keys[i],
+					&pick->reason);
+		pick->bits = v->keys[i].bits;
+		if (result != DKIM_RESULT_PASS) {
+			pick->result = result;
+			dkim_sig_ignore(v->infos[i]);
+		}
+	}
+	return all;
+}
+
+/* Could text have been changed where libopendkim's hashes do not see it? */
+static const char *blind_spot(const struct dkim_verifier *v, const struct dkimsig *tags)
+{
+	if (v->body.too_many_cr || (tags->relaxed_body ? v->body.bare_cr : v->body.blank_cr))
+		return "bare CR in the body";
+	if (v->body.bare_lf && !tags->relaxed_body)
+		return "bare LF in the body";
+	return dkimfield_odd_covered(&v->fields, tags) ? "control character in a signed field"
+						       : NULL;
+}
+
+/*
+ * What libopendkim found. A signature that it refused early has a zeroed structure, which looks
+ * like a matching body hash: only all three answers together are a pass.
+ */
+static void judge(const struct dkim_verifier *v, struct dkimpick *pick, DKIM_SIGINFO *info)
+{
+	bool passed = (dkim_sig_getflags(info) & DKIM_SIGFLAG_PASSED) != 0;
+	int body = dkim_sig_getbh(info), error = dkim_sig_geterror(info);
+	const char *text = dkim_sig_geterrorstr(error);
+
+	if (passed && body == DKIM_SIGBH_MATCH && error == DKIM_SIGERROR_OK) {
+		pick->reason = blind_spot(v, &pick->tags);
+		pick->result = pick->reason ? DKIM_RESULT_NEUTRAL : DKIM_RESULT_PASS;
+		if (pick->result == DKIM_RESULT_PASS && pick->tags.partial)
+			pick->reason = "partial";
+	} else if (error == DKIM_SIGERROR_TOOLARGE_L) {
+		settle(pick, DKIM_RESULT_PERMERROR, "l= is longer than the body");
+	} else if (body == DKIM_SIGBH_MISMATCH && (passed || error == DKIM_SIGERROR_BADSIG)) {
+		settle(pick, DKIM_RESULT_FAIL, "body hash mismatch");
+	} else if (error == DKIM_SIGERROR_BADSIG && pick->tags.awkward) {
+		settle(pick, DKIM_RESULT_NEUTRAL, "b= laid out in a way that is not supported");
+	} else if (error == DKIM_SIGERROR_BADSIG) {
+		settle(pick, DKIM_RESULT_FAIL, "signature mismatch");
+	} else {
+		settle(pick, DKIM_RESULT_PERMERROR, text ? text : "libopendkim failed");
+	}
+}
+
+static void conclude(struct dkim_verifier *v)
+{
+	if (!v->broken)
+		dkimbody_end(&v->body, feed_body, v);
+	if (!v->broken)
+		dkim_eom(v->dkim, NULL); /* its result is that of "the" signature: of no use */
+	for (size_t i = 0; i < v->fed_count && !v->broken; i++)
+		if (v->fed[i]->result == DKIM_RESULT_NONE)
+			judge(v, v->fed[i], v->infos[i]);
+}
+
+static void report(struct dkim_verifier *v)
+{
+	struct dkim_signature *out = arena_array(v->arena, v->fields.signatures, sizeof(*out));
+
+	v->outcome = (struct dkim_outcome){.signatures = out, .count = v->fields.signatures};
+	for (size_t i = 0; i < v->fields.signatures; i++) {
+		struct dkimpick *pick = &v->picks[i];
+
+		if (pick->result == DKIM_RESULT_NONE)
+			settle(pick, DKIM_RESULT_TEMPERROR, v->broken);
+		out[i] = (struct dkim_signature){
+		    .result = pick->result,
+		    .domain = pick->tags.domain,
+		    .selector = pick->tags.selector,
+		    .identity = pick->tags.identity,
+		    .algorithm = dkimsig_algorithm_name(pick->tags.algorithm),
+		    .bits = pick->bits,
+		    .reason = pick->reason,
+		    .b = str_sub(pick->tags.b, 0, 8),
+		    .partial = pick->tags.partial,
+		};
+		v->outcome.best = dkimpick_better(v->outcome.best, pick->result);
+	}
+}
+
+enum step dkim_verifier_finish(struct dkim_verifier *v, struct lookups *lookups,
+			       const struct dkim_outcome **outcome_r)
+{
+	if (!v->done) {
+		if (v->dkim && !v->broken) {
+			if (!take_keys(v, lookups))
+				return STEP_PENDING;
+			conclude(v);
+		}
+		report(v);
+		v->done = true;
+	}
+	*outcome_r = &v->outcome;
+	return STEP_DONE;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The fields of a message on their way to libopendkim, and what can be told of them before. */
+
+#include "filter/auth/dkimfield.h"
+
+static struct dkimfield *push(struct dkimfield_list *list)
+{
+	return vec_push(list->arena, &list->all);
+}
+
+void dkimfield_add(struct dkimfield_list *list, struct str name, struct str value)
+{
+	struct str trimmed = str_trim(name);
+	struct dkimfield field = {.signature = str_caseeq(trimmed, STR("DKIM-Signature"))};
+	char *text;
+
+	if (list->all.count >= DKIMFIELD_COUNT_MAX ||
+	    name.n + value.n + 1 > DKIMFIELD_BYTES_MAX - list->bytes) {
+		list->overflow = true;
+		if (field.signature && list->signatures < DKIMFIELD_COUNT_MAX) {
+			field.lost = true;
+			list->signatures++;
+			*push(list) = field;
+		}
+		return;
+	}
+	if (str_chr(name, '\t') >= 0)
+		name = trimmed; /* libopendkim leaves out a field with a tab before its colon */
+	text = arena_alloc(list->arena, name.n + value.n + 1);
+	if (name.n > 0)
+		memcpy(text, name.s, name.n);
+	text[name.n] = ':';
+	if (value.n > 0)
+		memcpy(text + name.n + 1, value.s, value.n);
+	field.text = (struct str){text, name.n + value.n + 1};
+	field.name = name.n;
+	list->bytes += field.text.n;
+	list->signatures += field.signature;
+	*push(list) = field;
+}
+
+struct str dkimfield_name(const struct dkimfield *field)
+{
+	return str_trim(str_sub(field->text, 0, field->name));
+}
+
+struct str dkimfield_value(const struct dkimfield *field)
+{
+	return str_sub(field->text, field->name + 1, field->text.n);
+}
+
+struct str dkimfield_from(const struct dkimfield_list *list)
+{
+	for (size_t i = 0; i < list->all.count; i++)
+		if (str_caseeq(dkimfield_name(&list->all.items[i]), STR("From")))
+			return dkimfield_value(&list->all.items[i]);
+	return (struct str){0};
+}
+
+/* NUL and what follows it, and white space that RFC 6376 does not count as such. */
+static bool field_odd(const struct dkimfield *field)
+{
+	struct str s = field->text;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.s[i], next = i + 1 < s.n ? s.s[i + 1] : 0;
+
+		if (c == '\0' || c == '\v' || c == '\f' || (c == '\r' && next != '\n') ||
+		    (c == '\n' && next != ' ' && next != '\t'))
+			return true;
+	}
+	return false;
+}
+
+bool dkimfield_odd_covered(const struct dkimfield_list *list, const struct dkimsig *signature)
+{
+	for (size_t i = 0; i < list->all.count; i++) {
+		const struct dkimfield *field = &list->all.items[i];
+
+		if (field_odd(field) && dkimsig_covers(signature, dkimfield_name(field)))
+			return true;
+	}
+	return false;
+}

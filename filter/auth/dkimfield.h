@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_AUTH_DKIMFIELD_H
+#define FILTER_AUTH_DKIMFIELD_H
+
+/*
+ * The fields of a message, kept until the end of the header says whether a signature is worth
+ * the trouble: so many and no more.
+ */
+
+#include "filter/auth/dkimsig.h"
+#include "postern/arena.h"
+
+#define DKIMFIELD_COUNT_MAX 1000 /* an MTA passes on a hundred thousand without a word */
+#define DKIMFIELD_BYTES_MAX ((size_t)256 << 10) /* of all of them; MTAs differ */
+
+struct dkimfield {
+	struct str text; /* name, colon, value: as they came, folds as LF or CRLF */
+	size_t name;     /* bytes of the name */
+	bool signature;  /* a DKIM-Signature */
+	bool lost;       /* a DKIM-Signature for which there was no room */
+};
+
+struct dkimfield_list {
+	struct arena *arena;
+	VEC(struct dkimfield) all;
+	size_t bytes, signatures;
+	bool overflow; /* something had no room */
+};
+
+void dkimfield_add(struct dkimfield_list *list, struct str name, struct str value);
+struct str dkimfield_name(const struct dkimfield *field);
+struct str dkimfield_value(const struct dkimfield *field);
+/* The value of the topmost From field; empty without one. */
+struct str dkimfield_from(const struct dkimfield_list *list);
+/* Does h= cover a field with octets that libopendkim's canonicalization loses? */
+bool dkimfield_odd_covered(const struct dkimfield_list *list, const struct dkimsig *signature);
+
+#endif

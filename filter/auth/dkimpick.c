@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The choice among the signatures of a message. Anybody can put a hundred DKIM-Signature fields
+ * on top of a message: the work stays the same, and the signature that can align is among
+ * those that are tried.
+ */
+
+#include "filter/auth/dkimpick.h"
+
+#include "postern/arena.h"
+#include "postern/mail.h"
+
+#define AUTHOR_DOMAINS_MAX 3 /* author domains that DMARC looks at */
+
+static bool same_body_hash(const struct dkimsig *a, const struct dkimsig *b)
+{
+	return a->relaxed_body == b->relaxed_body && a->partial == b->partial &&
+	       a->length == b->length &&
+	       (a->algorithm == DKIMSIG_RSA_SHA1) == (b->algorithm == DKIMSIG_RSA_SHA1);
+}
+
+/* Would this one's body hash be one too many? */
+static bool body_hash_too_many(const struct dkimpick *items, size_t count,
+			       const struct dkimpick *item)
+{
+	const struct dkimpick *seen[DKIMPICK_BODIES_MAX];
+	size_t distinct = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t j = 0;
+
+		if (!items[i].tried)
+			continue;
+		if (same_body_hash(&items[i].tags, &item->tags))
+			return false;
+		while (j < distinct && !same_body_hash(&seen[j]->tags, &items[i].tags))
+			j++;
+		if (j == distinct)
+			seen[distinct++] = &items[i];
+	}
+	return distinct == DKIMPICK_BODIES_MAX;
+}
+
+/* Could the signature align with the author? Related names are enough for an order. */
+static bool could_align(const struct dkimpick *item, const struct mailboxes *authors)
+{
+	for (size_t i = 0; i < authors->count && i < AUTHOR_DOMAINS_MAX; i++)
+		if (domain_within(item->tags.domain, authors->items[i].domain) ||
+		    domain_within(authors->items[i].domain, item->tags.domain))
+			return true;
+	return false;
+}
+
+static void settle(struct dkimpick *item, const char *reason)
+{
+	item->result = DKIM_RESULT_POLICY;
+	item->reason = reason;
+}
+
+void dkimpick_choose(struct arena *arena, struct dkimpick *items, size_t count,
+		     const struct dkim_options *options, struct str from)
+{
+	struct mailboxes authors = {0};
+	size_t open = 0, tried = 0;
+
+	for (size_t i = 0; i < count; i++)
+		open += items[i].result == DKIM_RESULT_NONE;
+	if (open > options->max_signatures || open > DKIMPICK_BODIES_MAX)
+		if (address_list_parse(arena, from, &authors) != NULL)
+			authors.count = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < count; i++) {
+			struct dkimpick *item = &items[i];
+
+			if (item->result != DKIM_RESULT_NONE || item->tried ||
+			    (pass == 0 && !could_align(item, &authors)))
+				continue;
+			if (tried == options->max_signatures) {
+				settle(item, "not tried: too many signatures");
+			} else if (body_hash_too_many(items, count, item)) {
+				settle(item, "not tried: too many body hashes");
+			} else {
+				item->tried = true;
+				tried++;
+			}
+		}
+	}
+}
+
+enum dkim_result dkimpick_better(enum dkim_result a, enum dkim_result b)
+{
+	/* A temporary error may yet be a pass; a failure says more than what was not tried. */
+	static const unsigned char rank[] = {
+	    [DKIM_RESULT_PASS] = 6,   [DKIM_RESULT_TEMPERROR] = 5, [DKIM_RESULT_FAIL] = 4,
+	    [DKIM_RESULT_POLICY] = 3, [DKIM_RESULT_NEUTRAL] = 2,   [DKIM_RESULT_PERMERROR] = 1,
+	    [DKIM_RESULT_NONE] = 0,
+	};
+
+	return rank[b] > rank[a] ? b : a;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_COMMAND_COMMAND_H
+#define FILTER_COMMAND_COMMAND_H
+
+/*
+ * The program's commands: one row each, defined in a file of its own. run() gets the arguments
+ * with the command's own name as argv[0] and returns the exit status.
+ */
+
+#include <stdio.h>
+
+#define EXIT_FINE 0
+#define EXIT_NO 1     /* the answer is no */
+#define EXIT_BROKEN 2 /* usage, or a policy with errors */
+
+struct command {
+	const char *name;
+	const char *synopsis; /* of the arguments */
+	const char *help;     /* one line */
+	const char *options;  /* a line each, or NULL */
+	int (*run)(const struct command *self, int argc, char **argv);
+};
+
+extern const struct command command_serve, command_check, command_explain, command_auth,
+    command_facts;
+
+void command_help(const struct command *command, FILE *out);
+/* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */
+int command_usage(const struct command *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* postern explain: what would happen to this message, rule by rule, and why. */
+
+#include "filter/command/dialogue.h"
+#include "filter/command/json.h"
+#include "postern/diag.h"
+#include "postern/dkim.h"
+#include "postern/spf.h"
+
+#define DEFAULT_POLICY "/etc/postern/postern.policy"
+
+static const char *const edit_names[] = {
+    [EDIT_REMOVE_HEADER] = "remove",
+    [EDIT_REPLACE_HEADER] = "replace",
+    [EDIT_ADD_HEADER] = "add",
+    [EDIT_INSERT_HEADER] = "insert",
+    [EDIT_REMOVE_RECIPIENT] = "recipient",
+    [EDIT_ADD_RECIPIENT] = "recipient",
+    [EDIT_HOLD] = "hold",
+};
+
+/* The outcome of the message: where all recipients were refused, that of the first. */
+static const struct report_outcome *overall(const struct report *report)
+{
+	if (report->outcome.settled || report->recipient_count == 0)
+		return &report->outcome;
+	return &report->recipients[0].outcome;
+}
+
+static json_t *outcome_json(const struct report_outcome *o)
+{
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "verdict", verdict_name(o->verdict), "stage",
+	    stage_name(o->stage), "rule", json_text(o->rule), "code",
+	    o->code ? json_integer(o->code) : json_null(), "enhanced", json_text(o->enhanced), "text",
+	    json_text(o->text));
+}
+
+static void print_json(const struct report *report)
+{
+	json_t *object = outcome_json(overall(report)), *list = json_array();
+
+	for (size_t i = 0; i < report->recipient_count; i++) {
+		json_t *one = json_pack("{s:o}", "address", json_str(report->recipients[i].address, false));
+		json_t *outcome = outcome_json(&report->recipients[i].outcome);
+
+		json_object_update(one, outcome);
+		json_decref(outcome);
+		json_array_append_new(list, one);
+	}
+	json_object_set_new(object, "recipients", list);
+	list = json_array();
+	for (size_t i = 0; i < report->edits.count; i++) {
+		const struct edit *edit = &report->edits.items[i];
+
+		if (edit->kind == EDIT_HOLD)
+			continue; /* that is the verdict */
+		json_array_append_new(list,
+		    json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
+			json_text(edit->name), "value", json_text(edit->value), "index", edit->index));
+	}
+	json_object_set_new(object, "edits", list);
+	json_object_set_new(object, "score", json_null());
+	json_object_set_new(object, "lookups", json_integer((json_int_t)report->lookups));
+	list = json_array();
+	for (size_t i = 0; i < report->trace_count; i++) {
+		const struct report_trace *t = &report->trace[i];
+
+		json_array_append_new(list,
+		    json_pack("{s:s, s:o, s:i, s:o, s:s}", "stage", stage_name(t->stage), "rule",
+			json_text(t->rule), "line", (int)t->line, "condition", json_text(t->condition),
+			"value", t->value));
+	}
+	json_object_set_new(object, "trace", list);
+	json_print(object);
+}
+
+static void print_outcome(const struct report_outcome *o)
+{
+	printf("%s", verdict_name(o->verdict));
+	if (o->code != 0)
+		printf(" %d %s", o->code, o->enhanced ? o->enhanced : "");
+	if (o->text)
+		printf(" \"%s\"", o->text);
+	printf(", at %s, by %s\n", stage_name(o->stage), o->rule ? o->rule : "no rule");
+}
+
+static void print_text(struct arena *arena, const struct report *report)
+{
+	printf("verdict    ");
+	print_outcome(overall(report));
+	for (size_t i = 0; i < report->recipient_count; i++) {
+		printf("recipient  <" STR_FMT ">: ", STR_ARG(report->recipients[i].address));
+		print_outcome(&report->recipients[i].outcome);
+	}
+	for (size_t i = 0; i < report->edits.count; i++) {
+		const struct edit *edit = &report->edits.items[i];
+
+		printf("edit       %s %s", edit_names[edit->kind], edit->name ? edit->name : "");
+		if (edit->index > 0)
+			printf(" (number %d)", edit->index);
+		if (edit->value)
+			printf("%s" STR_FMT, edit->name ? ": " : "",
+			    STR_ARG(str_clean(arena, str_of(edit->value), 2000)));
+		printf("\n");
+	}
+	printf("lookups    %zu\n", report->lookups);
+	for (size_t i = 0; i < report->trace_count; i++) {
+		const struct report_trace *t = &report->trace[i];
+
+		printf("%-10s %-7s  %s: %s\n", stage_name(t->stage), t->value, t->rule,
+		    t->condition[0] ? t->condition : "always");
+	}
+}
+
+static int explain(struct dialogue *d, const struct policy *policy)
+{
+	struct resolver *resolver = dialogue_resolver(d, policy);
+	struct session *s = resolver ? dialogue_play(d, policy, resolver) : NULL;
+	int status = s ? EXIT_FINE : EXIT_BROKEN;
+
+	if (s && d->json)
+		print_json(session_report(s));
+	else if (s)
+		print_text(d->arena, session_report(s));
+	session_free(&s);
+	resolver_free(&resolver);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct arena *arena = arena_new(NULL);
+	struct dialogue d = {.arena = arena, .policy = DEFAULT_POLICY};
+	struct diag *diag = diag_new(arena);
+	struct policy *policy = NULL;
+	const char *why = NULL;
+	int status = dialogue_parse(self, &d, argc, argv);
+
+	if (status == 0) {
+		spf_init();
+		status = EXIT_BROKEN;
+		policy = policy_load(d.policy, d.settings.items, diag);
+		diag_print(diag, stderr);
+		if (dkim_verifier_init(&why) < 0)
+			fprintf(stderr, "postern: libopendkim does not start: %s\n", why);
+		else if (policy)
+			status = explain(&d, policy);
+	}
+	policy_put(&policy);
+	arena_free(&arena);
+	return status;
+}
+
+const struct command command_explain = {
+    .name = "explain",
+    .synopsis = "[-c POLICY] [DIALOGUE] [MESSAGE.eml]",
+    .help = "what would happen to this message, rule by rule, and why",
+    .options = "  -c POLICY            default " DEFAULT_POLICY "\n" DIALOGUE_OPTIONS,
+    .run = run,
+};

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* postern facts: the vocabulary, from the registry. */
+
+#include "filter/command/command.h"
+#include "filter/command/json.h"
+#include "postern/arena.h"
+#include "postern/fact.h"
+#include "postern/table.h"
+
+static struct str fact_text(struct arena *arena, const struct fact_def *def)
+{
+	struct buf out = {.arena = arena};
+
+	buf_puts(&out, def->name);
+	for (const struct type *p = def->parameters; p && p->base != TYPE_OPAQUE; p++) {
+		buf_puts(&out, p == def->parameters ? "(" : ", ");
+		buf_add(&out, type_text(arena, p));
+	}
+	if (def->parameters)
+		buf_putc(&out, ')');
+	return buf_str(&out);
+}
+
+static void each_fact(struct arena *arena,
+    void (*fn)(struct arena *arena, const struct fact_def *def, void *ctx), void *ctx)
+{
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct fact_def *d = (*f)->facts; d && d->name; d++)
+			if (!d->internal)
+				fn(arena, d, ctx);
+}
+
+static void fact_line(struct arena *arena, const struct fact_def *d, void *ctx)
+{
+	(void)ctx;
+	printf("  %-28s %-9s %-11s %-5s " STR_FMT "\n      %s\n", fact_text(arena, d).s,
+	    stage_name(d->stage), scope_name(d->scope), cost_name(d->cost),
+	    STR_ARG(type_text(arena, &d->type)), d->help);
+}
+
+static void print_text(struct arena *arena)
+{
+	puts("FACTS                          first known scope      cost  type");
+	each_fact(arena, fact_line, NULL);
+	puts("\nACTIONS");
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct action_def *d = (*f)->actions; d && d->name; d++)
+			printf("  %-30s %s\n", d->name, d->help);
+	puts("\nSETTINGS");
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
+			if (!d->later)
+				printf("  %-18s %-10s %s\n", d->name, d->fallback ? d->fallback : "-",
+				    d->help);
+	puts("\nTABLES");
+	for (int kind = TABLE_NETWORKS; kind <= TABLE_STRINGS; kind++)
+		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
+}
+
+static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
+{
+	json_t *inputs = json_array();
+
+	for (const char *const *in = d->inputs; in && *in; in++)
+		json_array_append_new(inputs, json_string(*in));
+	json_array_append_new(ctx,
+	    json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s}", "name", d->name, "type",
+		json_str(type_text(arena, &d->type), false), "called", d->parameters != NULL, "stage",
+		stage_name(d->stage), "scope", scope_name(d->scope), "cost", cost_name(d->cost), "inputs",
+		inputs, "help", d->help));
+}
+
+static void print_json(struct arena *arena)
+{
+	static const char *const classes[] = {"decisive", "edit", "envelope", "log"};
+	json_t *facts = json_array(), *actions = json_array(), *settings = json_array(),
+	       *tables = json_array();
+
+	each_fact(arena, fact_json, facts);
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct action_def *d = (*f)->actions; d && d->name; d++)
+			json_array_append_new(actions, json_pack("{s:s, s:s, s:s}", "name", d->name, "class",
+			                                   classes[d->class], "help", d->help));
+	for (const struct family *const *f = families; *f; f++)
+		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
+			if (!d->later)
+				json_array_append_new(settings,
+				    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
+					json_str(type_text(arena, &d->type), false), "default",
+					json_text(d->fallback), "help", d->help));
+	for (int kind = TABLE_NETWORKS; kind <= TABLE_STRINGS; kind++)
+		json_array_append_new(tables, json_pack("{s:s, s:[s, s]}", "kind",
+		                                  table_kind_name((enum table_kind)kind), "types",
+		                                  "inline", "file"));
+	json_print(json_pack("{s:o, s:o, s:o, s:o}", "facts", facts, "actions", actions, "settings",
+	    settings, "tables", tables));
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct arena *arena;
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+
+	if (argc > 1 && !json)
+		return command_usage(self, "'%s' is not an option of it", argv[1]);
+	arena = arena_new(NULL);
+	if (json)
+		print_json(arena);
+	else
+		print_text(arena);
+	arena_free(&arena);
+	return EXIT_FINE;
+}
+
+const struct command command_facts = {
+    .name = "facts",
+    .synopsis = "[--json]",
+    .help = "the vocabulary: facts, actions, settings, table types",
+    .run = run,
+};

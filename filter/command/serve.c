@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* postern serve: the milter daemon. */
+
+#include "filter/command/command.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "postern/arena.h"
+#include "postern/clock.h"
+#include "postern/diag.h"
+#include "postern/dkim.h"
+#include "postern/dns.h"
+#include "postern/log.h"
+#include "postern/milter.h"
+#include "postern/observe.h"
+#include "postern/policy.h"
+#include "postern/spf.h"
+
+#define DEFAULT_POLICY "/etc/postern/postern.policy"
+#define DEFAULT_SOCKET "unix:/run/postern/postern.sock"
+#define DNS_FILE_MOST (64u << 20)
+
+struct server {
+	struct arena *arena;
+	const char *dns;
+	struct source *records;
+	struct policy *policy;
+	struct clock clock;
+};
+
+static const char *setting(const struct server *server, const char *name)
+{
+	const struct value *value = policy_setting_named(server->policy, name);
+
+	return value->state == FACT_PRESENT ? str_dup(server->arena, value->text).s : NULL;
+}
+
+static int start_resolver(struct server *server, struct resolver **resolver_r)
+{
+	struct resolver_config config = {.address = setting(server, "resolver")};
+	struct diag *diag = diag_new(server->arena);
+	const char *why = NULL;
+
+	if (server->dns) {
+		if (resolver_from_source(server->records, &server->clock, diag, resolver_r) == 0)
+			return 0;
+		diag_print(diag, stderr);
+		return MILTER_BROKEN;
+	}
+	if (resolver_new(&config, resolver_r, &why) == 0)
+		return 0;
+	log_line(LOG_LEVEL_ERROR, "the resolver does not start: %s", why);
+	return MILTER_FAILED;
+}
+
+/* In the filter process: everything that threads need, made before the first connection. */
+static int start(void *ctx, struct milter_service *service_r)
+{
+	struct server *server = ctx;
+	const char *why = NULL;
+	int status;
+
+	spf_init();
+	if (dkim_verifier_init(&why) < 0) {
+		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
+		return MILTER_BROKEN;
+	}
+	status = start_resolver(server, &service_r->resolver);
+	if (status != 0)
+		return status;
+	service_r->policy = server->policy;
+	service_r->clock = &clock_system;
+	service_r->settled = logline_write;
+	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
+	    server->policy->path);
+	return 0;
+}
+
+static int serve(struct server *server)
+{
+	const struct value *listen = policy_setting_named(server->policy, "listen");
+	struct milter_config config = {.name = "postern", .listen = DEFAULT_SOCKET};
+	const char *log = setting(server, "log"), *mode = setting(server, "socket.mode");
+	char *end;
+
+	if (listen->state == FACT_PRESENT && listen->count > 1) {
+		fprintf(stderr, "postern serve: one 'listen' socket is supported by this version\n");
+		return EXIT_BROKEN;
+	}
+	if (listen->state == FACT_PRESENT)
+		config.listen = str_dup(server->arena, listen->items[0].text).s;
+	config.group = setting(server, "socket.group");
+	config.mode = (unsigned)strtoul(mode, &end, 8);
+	if (*end || config.mode > 0777) {
+		fprintf(stderr, "postern serve: 'socket.mode' is an octal mode such as 0660\n");
+		return EXIT_BROKEN;
+	}
+	config.user = setting(server, "user");
+	if (strcmp(log, "syslog") == 0)
+		log_to_syslog("postern");
+	return milter_run(&config, start, server);
+}
+
+/* Leaves the terminal: for systems whose service manager wants a daemon that does so itself. */
+static int detach(void)
+{
+	if (daemon(0, 0) == 0)
+		return 0;
+	perror("postern serve: cannot go into the background");
+	return EXIT_NO;
+}
+
+static bool load(struct server *server, const char *path)
+{
+	struct diag *diag = diag_new(server->arena);
+	const char *why = NULL;
+
+	server->policy = policy_load(path, NULL, diag);
+	diag_print(diag, stderr);
+	if (!server->policy) {
+		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", path);
+		return false;
+	}
+	if (server->dns &&
+	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why)) {
+		fprintf(stderr, "postern serve: %s: %s\n", server->dns, why);
+		return false;
+	}
+	return true;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {{"policy", required_argument, NULL, 'c'},
+	    {"dns", required_argument, NULL, 'd'}, {"daemon", no_argument, NULL, 'b'},
+	    {NULL, 0, NULL, 0}};
+	struct server server = {0};
+	const char *path = DEFAULT_POLICY;
+	bool background = false;
+	int option, status;
+
+	opterr = 0;
+	server.arena = arena_new(NULL);
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		if (option == 'c')
+			path = optarg;
+		else if (option == 'd')
+			server.dns = optarg;
+		else if (option == 'b')
+			background = true;
+		else
+			return command_usage(self, "no such option");
+	}
+	if (optind < argc)
+		return command_usage(self, "'%s' is one word too many", argv[optind]);
+	status = load(&server, path) ? 0 : EXIT_BROKEN;
+	if (status == 0 && background)
+		status = detach();
+	if (status == 0)
+		status = serve(&server);
+	policy_put(&server.policy);
+	arena_free(&server.arena);
+	return status;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .synopsis = "[-c POLICY] [--dns FILE] [--daemon]",
+    .help = "the milter daemon, in the foreground",
+    .options = "  -c POLICY   default " DEFAULT_POLICY "\n"
+               "  --dns FILE  answers from this file of records only, for tests\n"
+               "  --daemon    go into the background (log to syslog then)\n",
+    .run = run,
+};

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Authentication-Results (RFC 8601): one field that says what was found out, and the removal of
+ * those that claim to be ours and are not.
+ */
+
+#include "postern/arena.h"
+#include "postern/authres.h"
+#include "postern/dkim.h"
+#include "postern/fact.h"
+#include "postern/mail.h"
+#include "postern/policy.h"
+#include "postern/spf.h"
+
+enum { IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_MTA };
+
+static struct str authserv(const struct action_call *call)
+{
+	const struct value *setting = policy_setting_named(call->policy, "authserv");
+	struct str name;
+
+	if (setting->state == FACT_PRESENT)
+		return setting->text;
+	if (call->inputs[IN_MTA]->state == FACT_PRESENT &&
+	    domain_normal(call->arena, call->inputs[IN_MTA]->text, &name))
+		return name;
+	return STR("localhost");
+}
+
+static void remove_forged(const struct action_call *call)
+{
+	const struct fields *fields = edit_fields(call->edits);
+	struct str ours = authserv(call);
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+
+		if (str_caseeq(field->name, STR("Authentication-Results")) &&
+		    authres_claim(call->arena, field->value, ours) != AUTHRES_FOREIGN)
+			edit_remove(call->edits, field);
+	}
+}
+
+static void set_properties(struct arena *arena, struct authres_result *result, size_t count,
+    const struct authres_property *properties)
+{
+	struct authres_property *copy = arena_array(arena, count, sizeof(*copy));
+
+	result->count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (properties[i].value.n > 0)
+			copy[result->count++] = properties[i];
+	result->properties = copy;
+}
+
+static void add_spf(const struct action_call *call, struct authres_result *result)
+{
+	const struct spf_outcome *spf = call->inputs[IN_SPF]->opaque;
+	const struct value *sender = call->inputs[IN_SENDER], *helo = call->inputs[IN_HELO];
+	bool null = sender->state == FACT_PRESENT && sender->text.n == 0;
+
+	*result = (struct authres_result){.method = "spf", .result = spf_result_name(spf->result),
+	    .reason = spf->problem};
+	if (null)
+		set_properties(call->arena, result, 1,
+		    (struct authres_property[]){{"smtp", "helo", helo->text}});
+	else
+		set_properties(call->arena, result, 1,
+		    (struct authres_property[]){{"smtp", "mailfrom", sender->text}});
+}
+
+static void add_dkim(const struct action_call *call, const struct dkim_signature *signature,
+    struct authres_result *result)
+{
+	*result = (struct authres_result){.method = "dkim",
+	    .result = dkim_result_name(signature->result), .reason = str_of(signature->reason)};
+	set_properties(call->arena, result, 5,
+	    (struct authres_property[]){
+		{"header", "d", signature->domain},
+		{"header", "i", signature->identity},
+		{"header", "s", signature->selector},
+		{"header", "a", str_of(signature->algorithm)},
+		{"header", "b", signature->b},
+	    });
+}
+
+static void add_commit(const struct action_call *call)
+{
+	const struct dkim_outcome *dkim = call->inputs[IN_DKIM]->state == FACT_PRESENT
+	                                      ? call->inputs[IN_DKIM]->opaque
+	                                      : NULL;
+	size_t signatures = dkim ? dkim->count : 0, count = 0;
+	struct authres_result *results = arena_array(call->arena, signatures + 3, sizeof(*results));
+
+	remove_forged(call);
+	if (call->inputs[IN_USER]->state == FACT_PRESENT) {
+		results[count] = (struct authres_result){.method = "auth", .result = "pass"};
+		set_properties(call->arena, &results[count++], 1,
+		    (struct authres_property[]){{"smtp", "auth", call->inputs[IN_USER]->text}});
+	}
+	if (call->inputs[IN_SPF]->state == FACT_PRESENT)
+		add_spf(call, &results[count++]);
+	for (size_t i = 0; i < signatures; i++)
+		add_dkim(call, &dkim->signatures[i], &results[count++]);
+	if (dkim && signatures == 0)
+		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
+	edit_insert(call->edits, STR("Authentication-Results"),
+	    authres_write(call->arena, authserv(call), results, count, edit_fields(call->edits)->utf8));
+}
+
+static const char *const inputs[] = {"spf.outcome", "dkim.outcome", "sender", "helo.name",
+    "auth.user", "mta.name", NULL};
+
+static const struct action_def actions[] = {
+    {.name = "add authentication-results", .class = ACTION_EDIT, .inputs = inputs,
+     .commit = add_commit,
+     .help = "Remove forged Authentication-Results, put our own on top (RFC 8601)."},
+    {.name = "remove authentication-results", .class = ACTION_EDIT, .inputs = inputs,
+     .commit = remove_forged, .help = "Remove Authentication-Results that claim to be ours."},
+    {.name = NULL},
+};
+
+const struct family family_authentication = {.name = "authentication", .actions = actions};

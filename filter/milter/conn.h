@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_MILTER_CONN_H
+#define FILTER_MILTER_CONN_H
+
+/*
+ * One connection of an MTA, as libmilter's callbacks see it: what was agreed on (negotiate.c), the
+ * session that decides (callbacks.c), how its replies (reply.c) and edits (edits.c) are told.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <libmilter/mfapi.h>
+
+#include "filter/milter/process.h"
+#include "postern/session.h"
+
+/* ---- negotiate.c ---- */
+
+struct agreement {
+	unsigned long actions, steps; /* SMFIF_* and SMFIP_* to ask for */
+	unsigned long missing;        /* SMFIF_* that the policy needs and the MTA does not offer */
+};
+
+/* `actions` and `steps` as libmilter says the MTA offers them. */
+void agreement_make(const struct session_needs *needs, unsigned long actions, unsigned long steps,
+		    struct agreement *agreement_r);
+
+#define MACRO_LIST_MAX 1024
+#define MACRO_COUNT_MAX 50
+/*
+ * Writes the blank-separated names of both lists to `list` of MACRO_LIST_MAX bytes, each once, in
+ * braces where it has several letters, at most MACRO_COUNT_MAX. False: not all found room.
+ */
+bool agreement_macro_list(const char *usual, const char *more, char *list);
+/* Asks for the macros that the policy needs beyond the MTA's own lists. */
+void agreement_macros(SMFICTX *ctx, const struct session_needs *needs);
+
+/* ---- the connection ---- */
+
+enum step {
+	STEP_CONNECT,
+	STEP_HELO,
+	STEP_MAIL,
+	STEP_RCPT,
+	STEP_DATA,
+	STEP_HEADER,
+	STEP_EOH,
+	STEP_BODY,
+	STEP_EOM,
+	STEP_UNKNOWN,
+};
+
+struct conn {
+	SMFICTX *ctx;
+	struct session *session; /* NULL before connect, and where memory ended */
+	struct session_env env;
+	unsigned long steps; /* SMFIP_* agreed on */
+	bool refusing;       /* no message of this connection can be judged */
+	bool in_message;     /* let in by drain_enter() */
+	bool failed;         /* this message cannot be judged: deferred when next asked */
+	char *scratch;       /* for a header's value with its leading space */
+	size_t scratch_size;
+};
+
+/* ---- reply.c ---- */
+
+#define REPLY_TEXT_MAX 980
+
+/*
+ * The text as smfi_setreply() wants it, in `out` of REPLY_TEXT_MAX + 1 bytes: '%' doubled, cut to
+ * REPLY_TEXT_MAX bytes, and a '?' for whatever is not printable ASCII.
+ */
+void reply_text(const char *text, char *out);
+/* Code and enhanced code of a refusal, as they are told: of the class of the reply's kind. */
+void reply_codes(const struct reply *reply, char code[4], const char **enhanced_r);
+/* A deferral that comes from here, not from the policy. */
+struct reply reply_deferral(const char *enhanced, const char *text);
+/* What the callback of this step returns for the reply. */
+sfsistat reply_answer(struct conn *conn, enum step step, struct reply reply);
+/* Is the message over when that was the answer? */
+bool reply_is_final(enum step step, const struct reply *reply);
+
+/* ---- edits.c ---- */
+
+/* The value with one blank in front, in the connection's scratch space; NULL: memory ended. */
+char *conn_blank_before(struct conn *conn, const char *value);
+
+/* Makes the edits in order. NULL, or the edit that was refused; the rest is not tried then. */
+const struct edit *edits_make(struct conn *conn, const struct edits *edits);
+
+/* ---- callbacks.c ---- */
+
+/* What the callbacks work with: libmilter hands them nothing but a connection. Before threads. */
+void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge);
+/* The description for smfi_register(). */
+struct smfiDesc callbacks_desc(const char *name);
+
+#endif

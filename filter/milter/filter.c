@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The filter process: starts the service, runs libmilter in a thread, and waits in the first one
+ * for the parent's word to stop. The first thread ignores the signals that libmilter takes for a
+ * stop; Linux drops a signal to the process that its first thread ignores, so only the parent
+ * decides.
+ */
+
+#include "filter/milter/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "filter/milter/conn.h"
+#include "postern/clock.h"
+#include "postern/log.h"
+
+/* Reading and writing, seconds. libmilter's default would keep a half-sent packet for 2 hours. */
+#define MTA_TIMEOUT 300
+/* Larger packets end the connection; headers of Postfix come close to libmilter's 64 KB. */
+#define PACKET_MAX (1024 * 1024)
+/* The reply to the last message's end is written after its callback has returned. */
+#define LAST_REPLY_TIME (100 * NS_PER_MS)
+
+static void *run_libmilter(void *unused)
+{
+	(void)unused;
+	if (smfi_main() != MI_SUCCESS)
+		log_line(LOG_LEVEL_ERROR, "libmilter cannot serve the socket any more");
+	else
+		log_line(LOG_LEVEL_ERROR, "libmilter ended unasked");
+	_exit(MILTER_FAILED);
+}
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE};
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static bool start_libmilter(const char *name, int listening)
+{
+	char conn[32];
+	pthread_t thread;
+
+	snprintf(conn, sizeof(conn), "fd:%d", listening);
+	(void)smfi_settimeout(MTA_TIMEOUT);
+	(void)smfi_setmaxdatasize(PACKET_MAX);
+	if (smfi_setconn(conn) != MI_SUCCESS || smfi_register(callbacks_desc(name)) != MI_SUCCESS) {
+		log_line(LOG_LEVEL_ERROR, "libmilter refuses to serve '%s'", conn);
+		return false;
+	}
+	if (pthread_create(&thread, NULL, run_libmilter, NULL) != 0) {
+		log_line(LOG_LEVEL_ERROR, "no thread for libmilter");
+		return false;
+	}
+	pthread_detach(thread);
+	return true;
+}
+
+/*
+ * No connection is taken any more: in the place of the listening socket, whose number libmilter
+ * goes on to poll, stands one end of a pair on which nothing ever happens. The socket itself
+ * would live on in the poll that is under way, so it is shut down; who waits in its queue is hung
+ * up on now, not then.
+ */
+static void stop_accepting(int listening)
+{
+	int pair[2], socket = fcntl(listening, F_DUPFD_CLOEXEC, 0), waiting;
+
+	if (socket < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0 ||
+	    dup2(pair[0], listening) < 0) {
+		log_line(LOG_LEVEL_WARNING, "cannot stop listening: %s", strerror(errno));
+		return;
+	}
+	while ((waiting = accept(socket, NULL, NULL)) >= 0)
+		close(waiting);
+	shutdown(socket, SHUT_RDWR);
+	close(socket);
+}
+
+_Noreturn void filter_process(const struct milter_config *config,
+			      int (*start)(void *ctx, struct milter_service *service_r), void *ctx,
+			      int listening, int control, pid_t parent)
+{
+	/* What the threads use may stand here: the process ends before this function does. */
+	struct milter_service service = {.policy = NULL};
+	struct drain drain;
+	struct nudge nudge;
+	struct timespec pause = {.tv_nsec = LAST_REPLY_TIME};
+	char byte;
+	int status;
+
+	/* The parent may have died before the first of these two lines. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(MILTER_FAILED);
+	ignore_signals();
+
+	status = start(ctx, &service);
+	if (status != MILTER_OK)
+		_exit(status == MILTER_BROKEN ? MILTER_BROKEN : MILTER_FAILED);
+	if (!drain_init(&drain) || !nudge_start(&nudge, listening))
+		_exit(MILTER_FAILED);
+	callbacks_set(&service, &drain, &nudge);
+	if (!start_libmilter(config->name, listening))
+		_exit(MILTER_FAILED);
+	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);
+
+	while (read(control, &byte, 1) < 0 && errno == EINTR)
+		continue;
+	stop_accepting(listening);
+	if (!drain_wait(&drain, clock_now(&clock_system) + DRAIN_TIME)) {
+		log_line(LOG_LEVEL_WARNING,
+			 "stopped with messages in progress: the MTA defers them");
+		_exit(MILTER_OK);
+	}
+	nanosleep(&pause, NULL);
+	if (service.finish)
+		service.finish(service.ctx);
+	_exit(MILTER_OK);
+}

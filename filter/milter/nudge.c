@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A remedy for libmilter's pool of threads: of two sessions that become ready at once it may wake
+ * a thread for one only, and the other waits until any thread is done with what it does, which
+ * may be a wait for DNS of many seconds. A new connection makes the pool look again, so while
+ * sessions are open one is made every now and then, and dropped.
+ */
+
+#include "filter/milter/process.h"
+
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "postern/clock.h"
+
+#define NUDGE_INTERVAL (200 * NS_PER_MS)
+
+static void nudge_once(const struct nudge *nudge)
+{
+	int fd = socket(nudge->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	/* Whether it comes about makes no difference here: there is another one soon. */
+	(void)connect(fd, (const struct sockaddr *)&nudge->address, nudge->length);
+	close(fd);
+}
+
+static void *nudge_run(void *handle)
+{
+	struct timespec interval = {.tv_nsec = NUDGE_INTERVAL};
+	struct nudge *nudge = handle;
+
+	for (;;) {
+		nanosleep(&interval, NULL);
+		if (atomic_load(&nudge->sessions) > 0)
+			nudge_once(nudge);
+	}
+	return NULL;
+}
+
+bool nudge_start(struct nudge *nudge, int listening)
+{
+	pthread_t thread;
+
+	atomic_init(&nudge->sessions, 0);
+	nudge->length = sizeof(nudge->address);
+	if (getsockname(listening, (struct sockaddr *)&nudge->address, &nudge->length) != 0 ||
+	    pthread_create(&thread, NULL, nudge_run, nudge) != 0)
+		return false;
+	pthread_detach(thread);
+	return true;
+}
+
+void nudge_opened(struct nudge *nudge)
+{
+	atomic_fetch_add(&nudge->sessions, 1);
+}
+
+void nudge_closed(struct nudge *nudge)
+{
+	atomic_fetch_sub(&nudge->sessions, 1);
+}

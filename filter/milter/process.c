@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The parent: binds, drops privileges, keeps one filter process alive, and turns signals into an
+ * orderly end. It handles signals one at a time, as they are waited for, never in a handler.
+ */
+
+#include "filter/milter/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "postern/arena.h"
+#include "postern/clock.h"
+#include "postern/log.h"
+
+/* What a filter process gets beyond the time to drain before it is killed. */
+#define STOP_MARGIN (2 * NS_PER_S)
+
+struct parent {
+	const struct milter_config *config;
+	int (*start)(void *ctx, struct milter_service *service_r);
+	void *ctx;
+	struct listener listener;
+	sigset_t signals; /* blocked, and waited for */
+	struct restart restart;
+	pid_t child;     /* 0: none */
+	int control;     /* writing end of the child's pipe; -1: none */
+	int64_t started; /* when the child was forked */
+	int64_t due;     /* when the next is to be, without a child */
+};
+
+static void close_if_open(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void process_fork(struct parent *p)
+{
+	int ends[2] = {-1, -1};
+	pid_t self = getpid(), child;
+
+	p->started = clock_now(&clock_system);
+	child = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+	if (child < 0) {
+		log_line(LOG_LEVEL_ERROR, "no filter process: %s", strerror(errno));
+		close_if_open(&ends[0]);
+		close_if_open(&ends[1]);
+		p->due = p->started + RESTART_MOST;
+		return;
+	}
+	if (child == 0) {
+		close_if_open(&ends[1]);
+		close_if_open(&p->listener.lock);
+		filter_process(p->config, p->start, p->ctx, p->listener.fd, ends[0], self);
+	}
+	close_if_open(&ends[0]);
+	p->control = ends[1];
+	p->child = child;
+}
+
+/* Waits for one of the signals, at most until `deadline` (0: forever). 0: it is past. */
+static int process_signal(const struct parent *p, int64_t deadline)
+{
+	int64_t left = deadline == 0 ? 0 : deadline - clock_now(&clock_system);
+	struct timespec wait;
+	int number;
+
+	do {
+		if (deadline != 0 && left < 0)
+			left = 0;
+		wait = (struct timespec){.tv_sec = (time_t)(left / NS_PER_S),
+					 .tv_nsec = (long)(left % NS_PER_S)};
+		number = sigtimedwait(&p->signals, NULL, deadline == 0 ? NULL : &wait);
+		left = deadline == 0 ? 0 : deadline - clock_now(&clock_system);
+	} while (number < 0 && errno == EINTR);
+	return number > 0 ? number : 0;
+}
+
+/* The child's status if it has ended. */
+static bool process_ended(struct parent *p, int *status_r)
+{
+	if (p->child == 0 || waitpid(p->child, status_r, WNOHANG) != p->child)
+		return false;
+	p->child = 0;
+	close_if_open(&p->control);
+	return true;
+}
+
+static void process_crashed(struct parent *p, pid_t child, int status)
+{
+	int64_t now = clock_now(&clock_system);
+	int64_t delay = restart_delay(&p->restart, now, now - p->started);
+
+	p->due = now + delay;
+	if (WIFSIGNALED(status))
+		log_line(
+		    LOG_LEVEL_ERROR,
+		    "filter process %ld was ended by signal %d (%s); the next starts in %ld ms",
+		    (long)child, WTERMSIG(status), strsignal(WTERMSIG(status)),
+		    (long)(delay / NS_PER_MS));
+	else
+		log_line(LOG_LEVEL_ERROR,
+			 "filter process %ld ended with status %d; the next starts in %ld ms",
+			 (long)child, WEXITSTATUS(status), (long)(delay / NS_PER_MS));
+}
+
+/* Until told to stop (MILTER_OK) or the filter process says that there is no use. */
+static int process_watch(struct parent *p)
+{
+	for (;;) {
+		pid_t child;
+		int status;
+
+		if (p->child == 0 && clock_now(&clock_system) >= p->due)
+			process_fork(p);
+		switch (process_signal(p, p->child == 0 ? p->due : 0)) {
+		case SIGTERM:
+		case SIGINT:
+			return MILTER_OK;
+		case SIGHUP:
+		case SIGUSR1:
+			log_line(LOG_LEVEL_WARNING, "reload is not supported by this version");
+			break;
+		}
+		child = p->child;
+		if (!process_ended(p, &status))
+			continue;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == MILTER_BROKEN) {
+			log_line(LOG_LEVEL_ERROR, "the filter process cannot start: giving up");
+			return MILTER_BROKEN;
+		}
+		process_crashed(p, child, status);
+	}
+}
+
+/* The socket goes first, so that MTAs come to nothing, or to a successor, at once. */
+static void process_stop(struct parent *p)
+{
+	int64_t deadline = clock_now(&clock_system) + DRAIN_TIME + STOP_MARGIN;
+	int status;
+
+	listener_remove(&p->listener);
+	close_if_open(&p->listener.fd);
+	if (p->child == 0)
+		return;
+	close_if_open(&p->control);
+	while (!process_ended(p, &status)) {
+		if (clock_now(&clock_system) >= deadline) {
+			log_line(LOG_LEVEL_WARNING, "the filter process does not end: killed");
+			kill(p->child, SIGKILL);
+			waitpid(p->child, &status, 0);
+			return;
+		}
+		(void)process_signal(p, deadline);
+	}
+}
+
+static bool process_prepare(struct parent *p, struct arena *arena)
+{
+	struct identity identity;
+	const char *why = NULL;
+
+	privilege_descriptors();
+	if (!privilege_find(arena, p->config->user, &identity, &why)) {
+		log_line(LOG_LEVEL_ERROR, "%s", why);
+		return false;
+	}
+	if (!listener_open(arena, p->config->listen, p->config->group, p->config->mode,
+			   identity.user ? identity.uid : OWNER_NONE, &p->listener, &why)) {
+		log_line(LOG_LEVEL_ERROR, "cannot listen at '%s': %s", p->config->listen, why);
+		return false;
+	}
+	if (!privilege_drop(&identity, &why)) {
+		log_line(LOG_LEVEL_ERROR, "cannot become user '%s': %s", identity.user, why);
+		return false;
+	}
+	if (!privilege_harden()) {
+		log_line(LOG_LEVEL_ERROR, "cannot give up privileges: %s", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+int milter_run(const struct milter_config *config,
+	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx)
+{
+	static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+	struct parent p = {.config = config,
+			   .start = start,
+			   .ctx = ctx,
+			   .control = -1,
+			   .listener = {.fd = -1, .lock = -1}};
+	struct arena *arena = arena_new(NULL);
+	int result = MILTER_BROKEN;
+	sigset_t before;
+
+	sigemptyset(&p.signals);
+	for (size_t i = 0; i < sizeof(waited_for) / sizeof(waited_for[0]); i++)
+		sigaddset(&p.signals, waited_for[i]);
+	sigprocmask(SIG_BLOCK, &p.signals, &before);
+	signal(SIGCHLD, SIG_DFL);
+	if (process_prepare(&p, arena)) {
+		result = process_watch(&p);
+		if (result == MILTER_OK)
+			log_line(LOG_LEVEL_INFO, "stopping");
+		process_stop(&p);
+	}
+	listener_remove(&p.listener);
+	listener_close(&p.listener);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	arena_free(&arena);
+	return result;
+}

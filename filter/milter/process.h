@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_MILTER_PROCESS_H
+#define FILTER_MILTER_PROCESS_H
+
+/*
+ * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
+ * filter process again (restart.c), the end of a filter process (drain.c), what keeps libmilter
+ * going (nudge.c), and the filter process itself (filter.c). process.c is the parent.
+ */
+
+#include <netdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "postern/milter.h"
+
+struct arena;
+
+/* ---- socket.c ---- */
+
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+
+/* Where to listen, as written. */
+struct endpoint {
+	int family; /* AF_UNIX, AF_INET, AF_INET6 */
+	char path[SOCKET_PATH_MAX + 1];
+	char host[NI_MAXHOST];
+	unsigned port;
+};
+
+/* False and a text where `text` names no place to listen at. */
+bool endpoint_parse(const char *text, struct endpoint *endpoint_r, const char **why_r);
+
+/* A socket that listens. Unix sockets have a path, and a lock file that is held. */
+struct listener {
+	int fd, lock;
+	char path[SOCKET_PATH_MAX + 1]; /* empty: not a unix socket */
+	dev_t device;
+	ino_t inode;
+};
+
+#define OWNER_NONE ((uid_t)-1)
+
+/*
+ * Binds and listens. A unix socket gets the mode, the group (a name or NULL) and the owner. A
+ * stale socket in its place is removed; a live one, or anything that is not a socket, never is.
+ * On failure nothing is left open, and *why_r is a text in the arena.
+ */
+bool listener_open(struct arena *arena, const char *where, const char *group, unsigned mode,
+		   uid_t owner, struct listener *listener_r, const char **why_r);
+/* Removes the path if it still is this socket. The lock file stays: removing it would race. */
+void listener_remove(struct listener *listener);
+void listener_close(struct listener *listener);
+
+/* ---- privilege.c ---- */
+
+struct identity {
+	const char *user; /* NULL: nobody to become */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Who is to be become: nobody unless started as root. False and a text: there is no such user. */
+bool privilege_find(struct arena *arena, const char *user, struct identity *identity_r,
+		    const char **why_r);
+/* Becomes that user for good. False and a text if any of it did not work. */
+bool privilege_drop(const struct identity *identity, const char **why_r);
+/* No privileges by exec, no core dump and no tracer from now on. False: errno says why. */
+bool privilege_harden(void);
+/* As many descriptors as the hard limit allows, at most 65,536. */
+void privilege_descriptors(void);
+
+/* ---- restart.c ---- */
+
+#define RESTART_FREE 5                 /* crashes in that time that are answered at once */
+#define RESTART_WINDOW (10 * NS_PER_S) /* also the life after which back-off is forgotten */
+#define RESTART_FIRST (500 * NS_PER_MS)
+#define RESTART_MOST (5 * NS_PER_S)
+
+struct restart {
+	int64_t crashes[RESTART_FREE]; /* when; a ring */
+	unsigned count, next;
+	int64_t delay; /* the last, 0 while there is no back-off */
+};
+
+/* How long to wait (ns) after a crash at `now` of a process that lived for `lived`. */
+int64_t restart_delay(struct restart *restart, int64_t now, int64_t lived);
+
+/* ---- drain.c ---- */
+
+/* The messages in progress, and whether new ones are taken. */
+struct drain {
+	pthread_mutex_t lock;
+	pthread_cond_t idle; /* monotonic */
+	unsigned messages;
+	bool stopping;
+};
+
+bool drain_init(struct drain *drain);
+/* A message begins. False: the filter is stopping and takes no more. */
+bool drain_enter(struct drain *drain);
+/* A message that drain_enter() let in is over. */
+void drain_leave(struct drain *drain);
+/* Takes no more messages, waits for the rest until `deadline` (clock_now()). True: all ended. */
+bool drain_wait(struct drain *drain, int64_t deadline);
+
+/* ---- nudge.c ---- */
+
+struct nudge {
+	struct sockaddr_storage address; /* where we listen ourselves */
+	socklen_t length;
+	atomic_uint sessions; /* open ones */
+};
+
+/* Starts the thread. False: there is none, or the socket has no address. */
+bool nudge_start(struct nudge *nudge, int listening);
+void nudge_opened(struct nudge *nudge);
+void nudge_closed(struct nudge *nudge);
+
+/* ---- filter.c ---- */
+
+#define DRAIN_TIME (5 * NS_PER_S)
+
+/*
+ * All of a filter process. `control` is the reading end of a pipe whose other end the parent
+ * holds: when that is closed, the process drains and ends. `parent` is who must live.
+ */
+_Noreturn void filter_process(const struct milter_config *config,
+			      int (*start)(void *ctx, struct milter_service *service_r), void *ctx,
+			      int listening, int control, pid_t parent);
+
+#endif

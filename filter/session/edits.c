@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The edits of one message, gathered from its actions and put into the order in which an MTA can
+ * carry them out: replacements, then removals from the bottom up (Postfix renumbers the fields
+ * below one that is removed), then additions, our Authentication-Results on top of all.
+ */
+
+#include "filter/session/private.h"
+
+struct extra {
+	struct str name, value;
+};
+
+struct edit_list {
+	struct arena *arena;
+	const struct fields *fields;
+	bool *removed;
+	struct str *replaced; /* .s is NULL where a field is as it came */
+	size_t removals;
+	VEC(struct extra) adds, inserts;
+	VEC(struct str) recipients;
+	struct str hold;
+};
+
+struct edit_list *edits_new(struct arena *arena, const struct fields *fields)
+{
+	struct edit_list *edits = arena_new_of(arena, struct edit_list);
+
+	edits->arena = arena;
+	edits->fields = fields;
+	edits->removed = arena_array(arena, fields->count + 1, sizeof(*edits->removed));
+	edits->replaced = arena_array(arena, fields->count + 1, sizeof(*edits->replaced));
+	return edits;
+}
+
+const struct fields *edit_fields(const struct edit_list *edits)
+{
+	return edits->fields;
+}
+
+void edit_remove(struct edit_list *edits, const struct field *field)
+{
+	size_t i = (size_t)(field - edits->fields->items);
+
+	edits->removals += !edits->removed[i];
+	edits->removed[i] = true;
+}
+
+/* No byte that could end a line early reaches the MTA: folds are LF and a blank, all else is cut. */
+static struct str safe_value(struct arena *arena, struct str value)
+{
+	struct buf out = {.arena = arena};
+
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.s[i];
+
+		if (c == '\0' || c == '\r')
+			continue;
+		if (c == '\n' && (i + 1 == value.n || (value.s[i + 1] != ' ' && value.s[i + 1] != '\t')))
+			c = ' ';
+		buf_putc(&out, c);
+	}
+	return str_dup(arena, buf_str(&out));
+}
+
+void edit_replace(struct edit_list *edits, const struct field *field, struct str value)
+{
+	edits->replaced[field - edits->fields->items] = safe_value(edits->arena, value);
+}
+
+struct str edit_current(const struct edit_list *edits, const struct field *field)
+{
+	const struct str *replaced = &edits->replaced[field - edits->fields->items];
+
+	return replaced->s ? *replaced : field->value;
+}
+
+void edit_add(struct edit_list *edits, struct str name, struct str value)
+{
+	*vec_push(edits->arena, &edits->adds) = (struct extra){name, safe_value(edits->arena, value)};
+}
+
+void edit_insert(struct edit_list *edits, struct str name, struct str value)
+{
+	*vec_push(edits->arena, &edits->inserts) =
+	    (struct extra){name, safe_value(edits->arena, value)};
+}
+
+void edits_remove_recipient(struct edit_list *edits, struct str address)
+{
+	*vec_push(edits->arena, &edits->recipients) = address;
+}
+
+void edits_hold(struct edit_list *edits, struct str reason)
+{
+	edits->hold = reason.n > 0 ? reason : STR("held");
+}
+
+bool edits_too_many(const struct edit_list *edits)
+{
+	return edits->removals > LIMIT_REMOVALS;
+}
+
+struct edits edits_finish(struct edit_list *edits, struct arena *arena)
+{
+	VEC(struct edit) out = {0};
+	const struct field *fields = edits->fields->items;
+
+	for (size_t i = 0; i < edits->fields->count; i++)
+		if (edits->replaced[i].s && !edits->removed[i])
+			*vec_push(arena, &out) = (struct edit){EDIT_REPLACE_HEADER,
+			    str_dup(arena, fields[i].name).s, edits->replaced[i].s, fields[i].index};
+	for (size_t i = edits->fields->count; i-- > 0;)
+		if (edits->removed[i])
+			*vec_push(arena, &out) = (struct edit){EDIT_REMOVE_HEADER,
+			    str_dup(arena, fields[i].name).s, NULL, fields[i].index};
+	for (size_t i = 0; i < edits->adds.count; i++)
+		*vec_push(arena, &out) = (struct edit){EDIT_ADD_HEADER,
+		    str_dup(arena, edits->adds.items[i].name).s, edits->adds.items[i].value.s, 0};
+	for (int ours = 0; ours < 2; ours++) {
+		for (size_t i = 0; i < edits->inserts.count; i++) {
+			const struct extra *extra = &edits->inserts.items[i];
+
+			if (str_caseeq(extra->name, STR("Authentication-Results")) == (ours == 1))
+				*vec_push(arena, &out) = (struct edit){EDIT_INSERT_HEADER,
+				    str_dup(arena, extra->name).s, extra->value.s, 0};
+		}
+	}
+	for (size_t i = 0; i < edits->recipients.count; i++)
+		*vec_push(arena, &out) = (struct edit){EDIT_REMOVE_RECIPIENT, NULL,
+		    edits->recipients.items[i].s, 0};
+	if (edits->hold.s)
+		*vec_push(arena, &out) = (struct edit){EDIT_HOLD, NULL, str_dup(arena, edits->hold).s, 0};
+	return (struct edits){out.items, out.count};
+}

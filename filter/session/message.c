@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The message from DATA to its end: fields and body pass to those who must see them, the verdict
+ * is told as soon as it is certain, the edits are made at the end.
+ */
+
+#include "filter/session/private.h"
+#include "postern/dns.h"
+
+void message_reset(struct session *s)
+{
+	struct cell *lasting[] = {s->cells[SCOPE_CONNECTION], s->cells[SCOPE_HELO]};
+
+	/* A lookup that was on its way belonged to the last message; what failed is tried afresh. */
+	for (size_t i = 0; i < 2; i++) {
+		for (unsigned j = 0; j < s->policy->cells[i]; j++) {
+			struct cell *cell = &lasting[i][j];
+
+			cell->task = NULL;
+			cell->started = false;
+			if (cell->value.state == FACT_FAILED)
+				cell->value.state = FACT_UNKNOWN;
+		}
+	}
+	scope_renew(s, SCOPE_MESSAGE, &s->message_arena);
+	settle_recipient(s, NULL);
+	s->view.lookups = s->env.resolver
+	                      ? lookups_new(s->message_arena, s->env.resolver, s->env.clock)
+	                      : NULL;
+	s->in_message = s->over = s->has_latch = s->split = s->uncommitted = false;
+	s->sender = (struct path){0};
+	s->rcpt_commands = 0;
+	s->field_bytes = s->results_kept = 0;
+	memset(&s->recipients, 0, sizeof(s->recipients));
+	memset(&s->attempted, 0, sizeof(s->attempted));
+	memset(&s->fields, 0, sizeof(s->fields));
+	memset(&s->streams, 0, sizeof(s->streams));
+	memset(&s->trace, 0, sizeof(s->trace));
+	memset(&s->report_recipients, 0, sizeof(s->report_recipients));
+	memset(&s->logs, 0, sizeof(s->logs));
+	s->message_fields = (struct fields){0};
+	s->report = (struct report){.refused = -1};
+	s->trace_last = NULL;
+	if (s->env.trace) {
+		s->trace_last = arena_array(s->message_arena, s->policy->rule_count + 1, sizeof(int));
+		for (size_t i = 0; i < s->policy->rule_count; i++)
+			s->trace_last[i] = -1;
+	}
+}
+
+static int strictness(enum verdict verdict)
+{
+	static const int order[] = {
+	    [VERDICT_DISCARD] = 0,
+	    [VERDICT_ACCEPT] = 1,
+	    [VERDICT_HOLD] = 2,
+	    [VERDICT_DEFER] = 3,
+	    [VERDICT_REJECT] = 4,
+	};
+
+	return order[verdict];
+}
+
+/*
+ * The verdict on the message. All recipients that were taken are of one kind, so the first one
+ * speaks for all; where kinds mix, each is judged and the strictest verdict holds.
+ */
+static void decide(struct session *s, int64_t deadline, bool whole, struct decision *d)
+{
+	struct recipient *chosen = NULL;
+	struct decision one;
+	bool certain = true;
+
+	*d = (struct decision){.certain = true, .verdict = VERDICT_DISCARD};
+	for (size_t i = 0; i < s->recipients.count; i++) {
+		struct recipient *recipient = &s->recipients.items[i];
+
+		if (recipient->discard)
+			continue;
+		settle_recipient(s, recipient);
+		settle(s, deadline, whole, &one);
+		certain &= one.certain;
+		if (one.certain && (!chosen || strictness(one.verdict) > strictness(d->verdict))) {
+			chosen = recipient;
+			*d = one;
+		}
+		if (s->mixed != MIXED_MESSAGE)
+			break;
+	}
+	/* A reject can be outdone by nothing; anything else waits for the last recipient. */
+	d->certain = certain || (chosen && d->verdict == VERDICT_REJECT);
+	settle_recipient(s, chosen);
+}
+
+static size_t discards(const struct session *s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->recipients.count; i++)
+		count += s->recipients.items[i].discard;
+	return count;
+}
+
+static struct reply tell_refused_message(struct session *s, const struct decision *d)
+{
+	struct reply reply = tell_refusal(s, d);
+
+	if (d->verdict == VERDICT_DEFER && s->split && s->recipients.count > 0)
+		turn_deferred(s->turn, s->recipients.items[0].residue, clock_now(s->env.clock));
+	reply = tell_message(s, d, reply);
+	return reply;
+}
+
+/* What is certain before the end of the message and can be told now. */
+static struct reply tell_early(struct session *s)
+{
+	struct decision d;
+	int64_t deadline = settle_deadline(s, LIMIT_COMMAND_SECONDS);
+
+	if (s->recipients.count == discards(s))
+		return tell_plain(REPLY_CONTINUE);
+	decide(s, deadline, false, &d);
+	if (!d.certain)
+		return tell_plain(REPLY_CONTINUE);
+	if (tell_is_refusal(d.verdict))
+		return tell_refused_message(s, &d);
+	if (d.verdict == VERDICT_DISCARD && discards(s) == 0)
+		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
+	if (d.verdict == VERDICT_ACCEPT && !d.pending && discards(s) == 0)
+		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
+	return tell_plain(REPLY_CONTINUE);
+}
+
+/* Opens the streams whose facts some rule rests on. */
+static void open_streams(struct session *s)
+{
+	for (const struct family *const *f = families; *f; f++) {
+		const struct stream_def *def = (*f)->stream;
+		struct open_stream *stream;
+
+		if (!def || policy_slot(s->policy, def->fact) < 0)
+			continue;
+		stream = vec_push(s->message_arena, &s->streams);
+		stream->def = def;
+		stream->stream = def->open(s->message_arena, s->policy, s->env.clock);
+	}
+}
+
+/* Some MTAs do not show DATA: what belongs to it is done at the first sign of content. */
+static void begin_content(struct session *s)
+{
+	if (s->view.stage >= STAGE_DATA)
+		return;
+	s->view.stage = STAGE_DATA;
+	recipients_final(s);
+	set_macros(s, STAGE_DATA);
+	open_streams(s);
+}
+
+struct reply event_data(struct session *s, const struct event *event)
+{
+	(void)event;
+	if (!s->in_message || s->over)
+		return tell_plain(REPLY_CONTINUE);
+	turn_over(s->turn);
+	begin_content(s);
+	if (s->has_latch)
+		return tell_message(s, &s->latch_decision, s->latch);
+	return tell_early(s);
+}
+
+/*
+ * Fields beyond the limits are not kept, but for Authentication-Results: a forged one must not
+ * hide behind a thousand others. Whose it is stands at its beginning.
+ */
+static void keep_field(struct session *s, struct str name, struct str value)
+{
+	bool results = str_caseeq(name, STR("Authentication-Results"));
+	struct field *field;
+	int index = 1;
+
+	if (results && s->results_kept <= LIMIT_REMOVALS) {
+		value = str_sub(value, 0, LIMIT_PATH);
+		s->results_kept++;
+	} else if (s->fields.count >= LIMIT_FIELDS) {
+		s->message_fields.trouble = "too many fields";
+		return;
+	} else if (s->field_bytes + name.n + value.n > LIMIT_FIELD_BYTES) {
+		s->message_fields.trouble = "header too large";
+		return;
+	}
+	s->field_bytes += name.n + value.n;
+	for (size_t i = s->fields.count; i-- > 0;) {
+		if (str_caseeq(s->fields.items[i].name, name)) {
+			index = s->fields.items[i].index + 1;
+			break;
+		}
+	}
+	field = vec_push(s->message_arena, &s->fields);
+	*field = (struct field){str_dup(s->message_arena, name), str_dup(s->message_arena, value), index};
+}
+
+struct reply event_header(struct session *s, const struct event *event)
+{
+	if (!s->in_message || s->over)
+		return tell_plain(REPLY_CONTINUE);
+	begin_content(s);
+	keep_field(s, event->name, event->text);
+	for (size_t i = 0; i < s->streams.count; i++)
+		s->streams.items[i].def->header(s->streams.items[i].stream, event->name, event->text);
+	return tell_plain(REPLY_CONTINUE);
+}
+
+static void begin_body(struct session *s)
+{
+	struct value fields = {.state = FACT_PRESENT};
+	struct recipient *first = NULL;
+
+	if (s->view.stage >= STAGE_HEADERS)
+		return;
+	s->view.stage = STAGE_HEADERS;
+	s->message_fields.items = s->fields.items;
+	s->message_fields.count = s->fields.count;
+	fields.opaque = &s->message_fields;
+	set_fact(s, "message.fields", fields);
+	for (size_t i = 0; i < s->recipients.count && !first; i++)
+		if (!s->recipients.items[i].discard)
+			first = &s->recipients.items[i];
+	settle_recipient(s, first);
+	for (size_t i = 0; i < s->streams.count; i++) {
+		struct open_stream *stream = &s->streams.items[i];
+
+		if (!s->view.lookups || !settle_rests_on(s, stream->def->fact))
+			continue;
+		stream->def->eoh(stream->stream, s->view.lookups);
+		stream->body = stream->def->wants_body(stream->stream);
+		stream->relevant = true;
+	}
+}
+
+struct reply event_eoh(struct session *s, const struct event *event)
+{
+	(void)event;
+	if (!s->in_message || s->over)
+		return tell_plain(REPLY_CONTINUE);
+	begin_content(s);
+	begin_body(s);
+	return tell_early(s);
+}
+
+struct reply event_body(struct session *s, const struct event *event)
+{
+	bool wanted = false;
+
+	if (!s->in_message || s->over)
+		return tell_plain(REPLY_CONTINUE);
+	begin_content(s);
+	begin_body(s);
+	for (size_t i = 0; i < s->streams.count; i++) {
+		struct open_stream *stream = &s->streams.items[i];
+
+		if (stream->body)
+			stream->body = stream->def->body(stream->stream, event->text);
+		wanted |= stream->body;
+	}
+	return tell_plain(wanted ? REPLY_CONTINUE : REPLY_SKIP);
+}
+
+static void commit(struct session *s, const struct plan_rule *rule)
+{
+	for (size_t i = 0; i < rule->action_count; i++) {
+		const struct plan_action *action = &rule->actions[i];
+		const struct value *inputs[16];
+		struct action_call call = {
+		    .arena = s->message_arena,
+		    .policy = s->policy,
+		    .inputs = inputs,
+		    .name = action->name,
+		    .edits = s->edits,
+		};
+
+		if (!action->def->commit)
+			continue;
+		for (size_t j = 0; j < action->input_count && j < 16; j++)
+			inputs[j] = view_value(&s->view, action->inputs[j]);
+		call.text = engine_text(&s->view, s->message_arena, &action->text);
+		action->def->commit(&call);
+	}
+}
+
+/* All edits above the rule that delivered, and those of that rule itself. */
+static void make_edits(struct session *s, const struct decision *d)
+{
+	for (size_t i = 0; i < s->policy->rule_count && i <= d->end; i++) {
+		const struct plan_rule *rule = &s->policy->rules[i];
+		cond_set state;
+
+		if (!rule->edits)
+			continue;
+		state = engine_rule(&s->view, rule);
+		if (state == COND_TRUE)
+			commit(s, rule);
+		else if (state & COND_FAILED)
+			s->report.problem = str_printf(s->message_arena,
+			    "edit '" STR_FMT "' skipped: its condition could not be found out",
+			    STR_ARG(rule->name)).s;
+	}
+	for (size_t i = 0; i < s->recipients.count; i++)
+		if (s->recipients.items[i].discard)
+			edits_remove_recipient(s->edits, s->recipients.items[i].original);
+	if (d->verdict == VERDICT_HOLD)
+		edits_hold(s->edits, engine_text(&s->view, s->message_arena,
+		                         &d->rule->actions[d->rule->action_count - 1].text));
+}
+
+static struct reply deliver(struct session *s, const struct decision *d, struct edits *edits_r)
+{
+	s->edits = edits_new(s->message_arena, &s->message_fields);
+	make_edits(s, d);
+	if (edits_too_many(s->edits)) {
+		struct decision reject = {.certain = true, .verdict = VERDICT_REJECT};
+
+		return tell_message(s, &reject,
+		    tell_refuse(s, 552, "5.3.4", "Too many forged Authentication-Results fields"));
+	}
+	*edits_r = edits_finish(s->edits, s->message_arena);
+	s->report.edits = *edits_r;
+	tell_note(s, d, tell_plain(REPLY_CONTINUE));
+	s->uncommitted = true;
+	return tell_plain(REPLY_CONTINUE);
+}
+
+/* Everything is here: what the streams saw becomes facts. */
+static void whole_message(struct session *s)
+{
+	begin_content(s);
+	begin_body(s);
+	s->view.stage = STAGE_MESSAGE;
+	set_macros(s, STAGE_MESSAGE);
+	for (size_t i = 0; i < s->streams.count; i++) {
+		struct value value = {.state = FACT_PRESENT, .opaque = s->streams.items[i].stream};
+
+		if (s->streams.items[i].relevant)
+			set_fact(s, s->streams.items[i].def->fact, value);
+	}
+}
+
+struct reply event_eom(struct session *s, const struct event *event)
+{
+	struct decision d;
+
+	if (!s->in_message)
+		return tell_refuse(s, 451, "4.3.0", "No message was begun");
+	if (s->over)
+		return s->has_latch ? s->latch : tell_plain(REPLY_CONTINUE);
+	whole_message(s);
+	if (s->has_latch)
+		return tell_message(s, &s->latch_decision, s->latch);
+	decide(s, settle_deadline(s, LIMIT_MESSAGE_SECONDS), true, &d);
+	if (!d.certain) {
+		/* Cannot be: at the end all is known or failed. A defer loses nothing. */
+		d = (struct decision){.certain = true, .verdict = VERDICT_DEFER, .failure = true};
+	}
+	if (tell_is_refusal(d.verdict))
+		return tell_refused_message(s, &d);
+	if (d.verdict == VERDICT_DISCARD)
+		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
+	return deliver(s, &d, event->edits);
+}
+
+struct reply session_edit_failed(struct session *s, const struct edit *edit)
+{
+	struct decision d = {.certain = true, .verdict = VERDICT_DEFER};
+
+	s->uncommitted = false;
+	for (size_t i = 0; i < s->recipients.count; i++)
+		s->report_recipients.items[s->recipients.items[i].report].outcome.settled = false;
+	s->report.problem = edit->kind == EDIT_HOLD ? "the MTA refused to hold the message"
+	                                            : "the MTA refused an edit";
+	return tell_message(s, &d,
+	    tell_refuse(s, 451, "4.3.0", "The message could not be marked, please try again later"));
+}

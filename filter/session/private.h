@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_SESSION_PRIVATE_H
+#define FILTER_SESSION_PRIVATE_H
+
+/* One SMTP connection, for the files of this room. */
+
+#include "postern/engine.h"
+#include "postern/limits.h"
+#include "postern/mail.h"
+#include "postern/session.h"
+
+/* An event's arguments; they travel together, so that nothing local changes over a longjmp(). */
+struct event {
+	struct str name, text;
+	const char *const *parameters;
+	const struct ip *ip;
+	unsigned port;
+	struct edits *edits;
+};
+
+struct recipient {
+	struct arena *arena;
+	struct cell *cells;
+	struct str address;   /* canonical */
+	struct str original;  /* as the MTA wrote it, for removing it again */
+	struct str residue;   /* when it was answered; of the first: made anew for each comparison */
+	bool discard;         /* certain at RCPT: deleted at the end, or the message discarded */
+	size_t report;        /* its row in the report */
+};
+
+enum mixed { MIXED_DEFER, MIXED_FIRST, MIXED_MESSAGE };
+
+struct open_stream {
+	const struct stream_def *def;
+	void *stream;
+	bool relevant; /* some undecided rule rests on it */
+	bool body;     /* still wants body */
+};
+
+struct session {
+	struct arena *arena;    /* of the connection */
+	struct arena *helo_arena, *message_arena;
+	const struct policy *policy;
+	struct session_env env;
+	struct view view;
+	struct cell *cells[SCOPE_COUNT];
+
+	bool broken;            /* memory ended: everything is answered 451 */
+	bool connected, in_message, over, data_seen, eoh_seen;
+	bool local_submission;  /* not SMTP: no recipient may be refused */
+	bool early_connect;
+	bool has_latch;         /* a refusal of the message, told to every further command */
+	struct reply latch;
+	struct decision latch_decision;
+	enum mixed mixed_setting;
+	enum mixed mixed;       /* of this message */
+	bool submitter;         /* the client is in the table of `set submitters` */
+
+	struct path sender;
+	struct str sender_text;
+	VEC(struct recipient) recipients; /* answered 250 */
+	VEC(struct value) attempted;
+	size_t rcpt_commands;
+	uint64_t turn;          /* key of this transaction in turns.c */
+	bool uncommitted;       /* delivered, but for the edits that the MTA is being asked for */
+	bool split;             /* some recipient was answered 452 for its kind */
+
+	VEC(struct field) fields;
+	size_t field_bytes, results_kept;
+	struct fields message_fields;
+	VEC(struct open_stream) streams;
+
+	struct edit_list *edits;
+	struct report report;
+	VEC(struct report_recipient) report_recipients;
+	VEC(struct report_trace) trace;
+	VEC(const char *) logs;
+	int *trace_last;        /* last state told of each rule, -1: none */
+};
+
+/* ---- session.c ---- */
+
+struct cell *cells_new(struct session *s, struct arena *arena, enum scope scope);
+void scope_renew(struct session *s, enum scope scope, struct arena **arena);
+
+/* ---- the events: connection.c, recipient.c, message.c ---- */
+
+struct reply event_connect(struct session *s, const struct event *event);
+struct reply event_helo(struct session *s, const struct event *event);
+struct reply event_mail(struct session *s, const struct event *event);
+struct reply event_rcpt(struct session *s, const struct event *event);
+struct reply event_data(struct session *s, const struct event *event);
+struct reply event_header(struct session *s, const struct event *event);
+struct reply event_eoh(struct session *s, const struct event *event);
+struct reply event_body(struct session *s, const struct event *event);
+struct reply event_eom(struct session *s, const struct event *event);
+
+/* The facts over all recipients, now that no more can come. */
+void recipients_final(struct session *s);
+
+/* ---- settle.c ---- */
+
+/*
+ * Decides with what is known, looks up what could make it certain, waits for it at most until
+ * `deadline`. `whole`: also until all edits are settled (the end of the message).
+ */
+void settle(struct session *s, int64_t deadline, bool whole, struct decision *d_r);
+/* Begins the lookups that matter, without waiting. */
+void settle_start(struct session *s);
+int64_t settle_deadline(const struct session *s, int64_t nanoseconds);
+/* Does some undecided rule rest on this fact? */
+bool settle_rests_on(struct session *s, const char *fact);
+void settle_recipient(struct session *s, struct recipient *recipient);
+
+/* ---- tell.c ---- */
+
+/* The reply that tells a refusal. */
+struct reply tell_refusal(struct session *s, const struct decision *d);
+struct reply tell_plain(enum reply_kind kind);
+struct reply tell_refuse(struct session *s, int code, const char *enhanced, const char *text);
+/* Notes the outcome of the message; tell_message() also tells whoever watches. */
+void tell_note(struct session *s, const struct decision *d, struct reply reply);
+struct reply tell_message(struct session *s, const struct decision *d, struct reply reply);
+void tell_recipient(struct session *s, size_t row, const struct decision *d, struct reply reply);
+bool tell_is_refusal(enum verdict verdict);
+
+/* ---- message.c ---- */
+
+/* A new message, or none: forgets all that belonged to the last one. */
+void message_reset(struct session *s);
+void set_fact(struct session *s, const char *fact, struct value value);
+/* Macros of the MTA that are facts, known at this stage. */
+void set_macros(struct session *s, enum stage stage);
+
+/* ---- edits.c ---- */
+
+struct edit_list *edits_new(struct arena *arena, const struct fields *fields);
+/* In the order in which the MTA must be asked. */
+struct edits edits_finish(struct edit_list *edits, struct arena *arena);
+void edits_remove_recipient(struct edit_list *edits, struct str address);
+void edits_hold(struct edit_list *edits, struct str reason);
+bool edits_too_many(const struct edit_list *edits);
+
+/* ---- turns.c ---- */
+
+/*
+ * Kinds take turns: after a deferral at the end of a split message the same kind is answered 452
+ * once when the transaction comes again, so that another kind goes first.
+ */
+uint64_t turn_key(const struct session *s);
+void turn_deferred(uint64_t key, struct str residue, int64_t now);
+bool turn_must_wait(uint64_t key, struct str residue, int64_t now);
+/* The transaction came again: everybody may go. */
+void turn_over(uint64_t key);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RCPT: the one place where SMTP can refuse one of several. A recipient's own refusal comes first;
+ * one that would be taken must be of the same kind as those taken before, else it is put off with
+ * 452 and the client's queue brings it alone.
+ */
+
+#include "filter/session/private.h"
+
+/* Facts over all recipients: those answered 250, and the one being judged if there is one. */
+static void set_counts(struct session *s, struct str judged)
+{
+	size_t count = s->recipients.count + (judged.s ? 1 : 0);
+	struct value *items = arena_array(s->message_arena, count, sizeof(*items));
+	struct value list, number, attempted;
+
+	for (size_t i = 0; i < s->recipients.count; i++)
+		items[i] = value_text(s->recipients.items[i].address);
+	if (judged.s)
+		items[count - 1] = value_text(judged);
+	list = value_list(items, count);
+	number = value_number((int64_t)count * 1000);
+	attempted = value_list(s->attempted.items, s->attempted.count);
+	if (s->view.stage < STAGE_DATA)
+		list.state = number.state = attempted.state = FACT_GROWING;
+	set_fact(s, "recipients", list);
+	set_fact(s, "recipient.count", number);
+	set_fact(s, "attempted", attempted);
+}
+
+void recipients_final(struct session *s)
+{
+	set_counts(s, (struct str){0});
+}
+
+/*
+ * The recipient is what the MTA makes of the argument ({rcpt_addr}); our own grammar must take it
+ * too. A bare local part that the MTA completed is completed; bare postmaster is ours.
+ */
+static bool recipient_path(struct session *s, struct arena *arena, struct str argument,
+    struct path *path_r, const char **why_r)
+{
+	const char *macro = s->env.macro(s->env.ctx, "rcpt_addr");
+	struct path seen, bare;
+	struct str completed;
+
+	if (!path_parse(arena, argument, true, path_r, why_r)) {
+		completed = str_printf(arena, STR_FMT "@invalid", STR_ARG(str_trim(argument)));
+		if (argument.n > 1 && argument.s[0] == '<')
+			completed = str_printf(arena, STR_FMT "@invalid>",
+			    STR_ARG(str_sub(argument, 0, argument.n - 1)));
+		if (!macro || !path_parse(arena, completed, true, &bare, why_r) || bare.routed ||
+		    !path_parse(arena, str_of(macro), true, path_r, why_r))
+			return false;
+		return str_caseeq(bare.local, path_r->local) && path_r->domain.n > 0;
+	}
+	if (path_r->null) {
+		*why_r = "the null address is no recipient";
+		return false;
+	}
+	if (macro && path_parse(arena, str_of(macro), true, &seen, why_r) && seen.domain.n > 0 &&
+	    !str_caseeq(seen.text, path_r->text)) {
+		seen.routed |= path_r->routed;
+		*path_r = seen;
+	}
+	if (path_r->domain.n == 0) {
+		const struct value *authserv = policy_setting_named(s->policy, "authserv");
+
+		path_r->domain = authserv->state == FACT_PRESENT ? authserv->text : STR("localhost");
+		path_r->text = str_printf(arena, STR_FMT "@" STR_FMT, STR_ARG(path_r->local),
+		    STR_ARG(path_r->domain));
+	}
+	return true;
+}
+
+static void set_recipient(struct session *s, struct recipient *recipient, const struct path *path,
+    const char *const *parameters)
+{
+	VEC(const char *) copy = {0};
+	struct value list = {.state = FACT_PRESENT};
+
+	settle_recipient(s, recipient);
+	set_fact(s, "recipient", value_text(path->text));
+	set_fact(s, "recipient.local", value_text(path->local));
+	set_fact(s, "recipient.domain", value_text(path->domain));
+	set_fact(s, "recipient.tag", path->tag.n > 0 ? value_text(path->tag) : value_absent());
+	set_fact(s, "recipient.routed", value_boolean(path->routed));
+	for (; parameters && *parameters; parameters++)
+		*vec_push(recipient->arena, &copy) = str_dup(recipient->arena, str_of(*parameters)).s;
+	*vec_push(recipient->arena, &copy) = NULL;
+	list.opaque = copy.items;
+	set_fact(s, "recipient.parameters", list);
+	set_macros(s, STAGE_RCPT);
+}
+
+static struct recipient *first_kept(struct session *s)
+{
+	for (size_t i = 0; i < s->recipients.count; i++)
+		if (!s->recipients.items[i].discard)
+			return &s->recipients.items[i];
+	return NULL;
+}
+
+/* Would the recipient be of another kind than those taken so far, or is it not its turn? */
+static bool other_kind(struct session *s, struct recipient *recipient)
+{
+	struct recipient *first = first_kept(s);
+	struct str mine;
+
+	if (s->mixed != MIXED_DEFER)
+		return false;
+	mine = engine_residue(&s->view, s->message_arena);
+	recipient->residue = mine;
+	if (!first)
+		return turn_must_wait(s->turn, mine, clock_now(s->env.clock));
+	settle_recipient(s, first);
+	first->residue = engine_residue(&s->view, s->message_arena);
+	settle_recipient(s, recipient);
+	return !str_eq(mine, first->residue);
+}
+
+/* Does the refusal stand for the whole message, whoever the recipient is? */
+static bool latches(struct session *s, const struct decision *own)
+{
+	struct arena *scratch = arena_new(s->message_arena);
+	struct decision d;
+	bool same;
+
+	settle_recipient(s, NULL);
+	engine_decide(&s->view, scratch, NULL, NULL, &d);
+	same = d.certain && d.verdict == own->verdict && d.failure == own->failure;
+	if (same) {
+		s->latch = tell_refusal(s, &d);
+		s->has_latch = true;
+		s->latch_decision = d;
+	}
+	arena_free(&scratch);
+	return same;
+}
+
+static struct reply refuse_other_kind(struct session *s, size_t row)
+{
+	struct decision d = {.certain = true, .verdict = VERDICT_DEFER};
+	struct reply reply = tell_refuse(s, 452, "4.5.3",
+	    "This recipient is handled differently, please send it separately");
+
+	s->split = true;
+	tell_recipient(s, row, &d, reply);
+	return reply;
+}
+
+static struct reply take(struct session *s, struct recipient *recipient, const struct decision *d,
+    size_t row)
+{
+	recipient->discard = d->certain && d->verdict == VERDICT_DISCARD;
+	recipient->report = row;
+	*vec_push(s->message_arena, &s->recipients) = *recipient;
+	return tell_plain(REPLY_CONTINUE);
+}
+
+static struct reply judge(struct session *s, struct recipient *recipient, size_t row)
+{
+	struct decision d;
+	struct reply reply;
+
+	settle(s, settle_deadline(s, LIMIT_COMMAND_SECONDS), false, &d);
+	if (d.certain && tell_is_refusal(d.verdict) && !s->local_submission) {
+		reply = tell_refusal(s, &d);
+		latches(s, &d);
+		tell_recipient(s, row, &d, reply);
+		return reply;
+	}
+	if (!(d.certain && d.verdict == VERDICT_DISCARD) && other_kind(s, recipient))
+		return refuse_other_kind(s, row);
+	return take(s, recipient, &d, row);
+}
+
+static size_t report_row(struct session *s, struct str address)
+{
+	struct report_recipient *row = vec_push(s->message_arena, &s->report_recipients);
+
+	*row = (struct report_recipient){.address = address};
+	return s->report_recipients.count - 1;
+}
+
+static struct reply refuse_syntax(struct session *s, struct str argument, const char *why)
+{
+	struct decision d = {.certain = true, .verdict = VERDICT_REJECT};
+	size_t row = report_row(s, str_clean(s->message_arena, argument, 300));
+	struct reply reply = tell_refuse(s, 553, "5.1.3",
+	    str_printf(s->message_arena, "Bad recipient address: %s", why).s);
+
+	tell_recipient(s, row, &d, reply);
+	return reply;
+}
+
+struct reply event_rcpt(struct session *s, const struct event *event)
+{
+	struct recipient recipient = {0};
+	struct path path = {0};
+	const char *why = "not an address";
+	struct reply reply;
+	size_t row;
+
+	if (!s->in_message)
+		return tell_refuse(s, 503, "5.5.1", "Need MAIL before RCPT");
+	if (s->over)
+		return tell_plain(REPLY_CONTINUE);
+	if (++s->rcpt_commands > LIMIT_RECIPIENTS)
+		return tell_refuse(s, 452, "4.5.3", "Too many recipients");
+	s->view.stage = STAGE_RCPT;
+	recipient.arena = arena_new(s->message_arena);
+	if (event->text.n > LIMIT_PATH ||
+	    !recipient_path(s, recipient.arena, event->text, &path, &why)) {
+		*vec_push(s->message_arena, &s->attempted) =
+		    value_text(str_dup(s->message_arena, str_sub(event->text, 0, LIMIT_PATH)));
+		return refuse_syntax(s, str_sub(event->text, 0, LIMIT_PATH), why);
+	}
+	recipient.address = str_dup(s->message_arena, path.text);
+	recipient.original = str_dup(s->message_arena, event->text);
+	recipient.cells = cells_new(s, recipient.arena, SCOPE_RECIPIENT);
+	*vec_push(s->message_arena, &s->attempted) = value_text(recipient.address);
+	row = report_row(s, str_clean(s->message_arena, recipient.address, 300));
+	set_counts(s, recipient.address);
+	if (s->has_latch) {
+		tell_recipient(s, row, &s->latch_decision, s->latch);
+		return s->latch;
+	}
+	set_recipient(s, &recipient, &path, event->parameters);
+	reply = judge(s, &recipient, row);
+	settle_recipient(s, NULL);
+	set_counts(s, (struct str){0});
+	return reply;
+}

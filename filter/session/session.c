@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session's life, and the fence around every event: when memory ends, the event is answered 451
+ * and so is all that follows.
+ */
+
+#include "filter/session/private.h"
+#include "postern/dns.h"
+
+static const char *no_macro(void *ctx, const char *name)
+{
+	(void)ctx;
+	(void)name;
+	return NULL;
+}
+
+static enum mixed mixed_of(const struct policy *policy)
+{
+	const struct value *mixed = policy_setting_named(policy, "mixed");
+
+	if (mixed->state != FACT_PRESENT)
+		return MIXED_DEFER;
+	return str_eq(mixed->text, STR("first"))     ? MIXED_FIRST
+	       : str_eq(mixed->text, STR("message")) ? MIXED_MESSAGE
+	                                             : MIXED_DEFER;
+}
+
+struct cell *cells_new(struct session *s, struct arena *arena, enum scope scope)
+{
+	return arena_array(arena, s->policy->cells[scope] + 1, sizeof(struct cell));
+}
+
+void scope_renew(struct session *s, enum scope scope, struct arena **arena)
+{
+	arena_free(arena);
+	*arena = arena_new(s->arena);
+	s->view.arenas[scope] = *arena;
+	s->view.cells[scope] = s->cells[scope] = cells_new(s, *arena, scope);
+}
+
+struct session *session_new(const struct policy *policy, const struct session_env *env)
+{
+	struct arena *volatile arena = NULL;
+	struct session *s;
+	const struct value *early;
+
+	arena = arena_new(NULL);
+	s = arena_new_of(arena, struct session);
+	s->arena = arena;
+	s->policy = policy;
+	s->env = *env;
+	if (!s->env.macro)
+		s->env.macro = no_macro;
+	s->mixed_setting = mixed_of(policy);
+	early = policy_setting_named(policy, "early");
+	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
+	s->view.policy = policy;
+	s->view.clock = env->clock;
+	s->view.arenas[SCOPE_CONNECTION] = arena;
+	s->view.cells[SCOPE_CONNECTION] = s->cells[SCOPE_CONNECTION] =
+	    cells_new(s, arena, SCOPE_CONNECTION);
+	scope_renew(s, SCOPE_HELO, &s->helo_arena);
+	message_reset(s);
+	return s;
+}
+
+void session_free(struct session **session)
+{
+	struct arena *arena;
+
+	if (!*session)
+		return;
+	arena = (*session)->arena;
+	*session = NULL;
+	arena_free(&arena);
+}
+
+const struct report *session_report(const struct session *s)
+{
+	return &s->report;
+}
+
+const struct policy *session_policy(const struct session *s)
+{
+	return s->policy;
+}
+
+const struct value *session_value(const struct session *session, const char *name)
+{
+	/* Looking computes what is at hand; nothing is looked up that was not begun. */
+	struct session *s = (struct session *)(uintptr_t)session;
+	int slot = policy_slot(s->policy, name);
+
+	return slot < 0 ? NULL : view_value(&s->view, (unsigned)slot);
+}
+
+struct str session_fact(const struct session *s, struct arena *arena, const char *name)
+{
+	const struct value *value = session_value(s, name);
+
+	if (!value)
+		return STR("-");
+	return value_print(arena, &s->policy->slots[policy_slot(s->policy, name)].def->type, value);
+}
+
+/* ---- the fence ---- */
+
+static struct reply out_of_memory(struct session *s)
+{
+	s->broken = true;
+	return tell_refuse(s, 451, "4.3.0", "Out of memory, please try again later");
+}
+
+/* Runs an event with the arena's way out set. */
+static struct reply guarded(struct session *s,
+    struct reply (*handle)(struct session *s, const struct event *event), const struct event *event)
+{
+	jmp_buf out;
+	struct reply reply;
+
+	if (s->broken)
+		return out_of_memory(s);
+	if (setjmp(out) != 0) {
+		arena_guard(s->arena, NULL);
+		return out_of_memory(s);
+	}
+	arena_guard(s->arena, &out);
+	reply = handle(s, event);
+	arena_guard(s->arena, NULL);
+	return reply;
+}
+
+struct reply session_connect(struct session *s, struct str name, const struct ip *ip, unsigned port)
+{
+	return guarded(s, event_connect, &(struct event){.text = name, .ip = ip, .port = port});
+}
+
+struct reply session_helo(struct session *s, struct str name)
+{
+	return guarded(s, event_helo, &(struct event){.text = name});
+}
+
+struct reply session_mail(struct session *s, struct str path, const char *const *parameters)
+{
+	return guarded(s, event_mail, &(struct event){.text = path, .parameters = parameters});
+}
+
+struct reply session_rcpt(struct session *s, struct str path, const char *const *parameters)
+{
+	return guarded(s, event_rcpt, &(struct event){.text = path, .parameters = parameters});
+}
+
+struct reply session_data(struct session *s)
+{
+	return guarded(s, event_data, &(struct event){0});
+}
+
+void session_header(struct session *s, struct str name, struct str value)
+{
+	guarded(s, event_header, &(struct event){.name = name, .text = value});
+}
+
+struct reply session_eoh(struct session *s)
+{
+	return guarded(s, event_eoh, &(struct event){0});
+}
+
+struct reply session_body(struct session *s, struct str chunk)
+{
+	return guarded(s, event_body, &(struct event){.text = chunk});
+}
+
+struct reply session_eom(struct session *s, struct edits *edits_r)
+{
+	*edits_r = (struct edits){0};
+	return guarded(s, event_eom, &(struct event){.edits = edits_r});
+}
+
+static struct reply event_abort(struct session *s, const struct event *event)
+{
+	(void)event;
+	message_reset(s);
+	return tell_plain(REPLY_CONTINUE);
+}
+
+void session_abort(struct session *s)
+{
+	guarded(s, event_abort, &(struct event){0});
+}

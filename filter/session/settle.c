@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Brings the engine and the lookups together: decide, begin the lookups that matter, wait only
+ * where waiting could make the verdict certain, decide again.
+ */
+
+#include "filter/session/private.h"
+#include "postern/dns.h"
+
+int64_t settle_deadline(const struct session *s, int64_t seconds)
+{
+	return clock_now(s->env.clock) + seconds * NS_PER_S;
+}
+
+static void trace_rule(void *ctx, const struct plan_rule *rule, cond_set state)
+{
+	struct session *s = ctx;
+	size_t n = (size_t)(rule - s->policy->rules);
+	struct report_trace *entry;
+
+	if (s->trace_last[n] == (int)state)
+		return;
+	s->trace_last[n] = (int)state;
+	entry = vec_push(s->message_arena, &s->trace);
+	*entry = (struct report_trace){
+	    .stage = s->view.stage,
+	    .rule = rule->name.s,
+	    .line = rule->line,
+	    .condition = rule->condition.s,
+	    .value = cond_name(state),
+	};
+}
+
+static void decide(struct session *s, struct arena *scratch, struct decision *d)
+{
+	bool trace = s->env.trace && s->trace_last;
+
+	engine_decide(&s->view, scratch, trace ? trace_rule : NULL, s, d);
+}
+
+/* Begins all lookups that matter. True if one of them was known at once. */
+static bool start(struct session *s, const struct decision *d)
+{
+	bool news = false;
+
+	for (size_t i = 0; i < d->needed_count; i++)
+		news |= view_start(&s->view, d->needed[i]);
+	return news;
+}
+
+/* Waits for the next answer, in slices so that the MTA hears of progress. False: nothing came. */
+static bool wait_answer(struct session *s, int64_t deadline, bool whole)
+{
+	while (lookups_pending(s->view.lookups) > 0) {
+		int64_t now = clock_now(s->env.clock);
+		int64_t slice = now + LIMIT_PROGRESS_SECONDS * NS_PER_S;
+
+		if (lookups_wait(s->view.lookups, whole && slice < deadline ? slice : deadline))
+			return true;
+		if (clock_now(s->env.clock) >= deadline)
+			return false;
+		if (whole && s->env.progress)
+			s->env.progress(s->env.ctx);
+	}
+	return false;
+}
+
+/* At the very end what is still missing has failed: a lookup that never came is no answer. */
+static bool fail_rest(struct session *s, const struct decision *d)
+{
+	for (size_t i = 0; i < d->needed_count; i++) {
+		const struct slot *slot = &s->policy->slots[d->needed[i]];
+		struct cell *cells = s->view.cells[slot->scope];
+
+		cells[slot->index].value = value_failed("no answer in time");
+	}
+	return d->needed_count > 0;
+}
+
+void settle(struct session *s, int64_t deadline, bool whole, struct decision *d)
+{
+	struct arena *scratch = arena_new(s->arena);
+
+	for (;;) {
+		arena_free(&scratch);
+		scratch = arena_new(s->arena);
+		decide(s, scratch, d);
+		if (start(s, d))
+			continue;
+		if (d->certain && !(whole && d->pending && !d->settled))
+			break;
+		if (!whole && !d->worth_waiting)
+			break;
+		if (d->needed_count == 0)
+			break;
+		if (!wait_answer(s, deadline, whole) && !(whole && fail_rest(s, d)))
+			break;
+	}
+	d->needed = NULL; /* stood in the scratch arena */
+	d->needed_count = 0;
+	arena_free(&scratch);
+}
+
+void settle_start(struct session *s)
+{
+	struct arena *scratch = arena_new(s->arena);
+	struct decision d;
+
+	do {
+		engine_decide(&s->view, scratch, NULL, NULL, &d);
+	} while (start(s, &d));
+	arena_free(&scratch);
+}
+
+static bool rests_on(const struct policy *policy, unsigned slot, unsigned wanted)
+{
+	const struct slot *of = &policy->slots[slot];
+
+	if (slot == wanted)
+		return true;
+	for (size_t i = 0; i < of->input_count; i++)
+		if (rests_on(policy, of->inputs[i], wanted))
+			return true;
+	for (size_t i = 0; i < of->argument_count; i++)
+		if (of->arguments[i].is_slot && rests_on(policy, of->arguments[i].slot, wanted))
+			return true;
+	return false;
+}
+
+bool settle_rests_on(struct session *s, const char *fact)
+{
+	struct arena *scratch;
+	struct decision d;
+	bool found = false;
+	int wanted = policy_slot(s->policy, fact);
+
+	if (wanted < 0)
+		return false;
+	scratch = arena_new(s->arena);
+	engine_decide(&s->view, scratch, NULL, NULL, &d);
+	for (size_t i = 0; i < d.open_count && !found; i++)
+		found = rests_on(s->policy, d.open[i], (unsigned)wanted);
+	arena_free(&scratch);
+	return found;
+}
+
+void settle_recipient(struct session *s, struct recipient *recipient)
+{
+	s->view.cells[SCOPE_RECIPIENT] = recipient ? recipient->cells : NULL;
+	s->view.arenas[SCOPE_RECIPIENT] = recipient ? recipient->arena : NULL;
+}

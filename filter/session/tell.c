@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a decision to the reply that tells it, and the note of what was told. */
+
+#include "filter/session/private.h"
+#include "postern/dns.h"
+
+/* One line of a reply (RFC 5321 4.5.3.1.5 and what MTAs take). */
+#define REPLY_MOST 900
+
+bool tell_is_refusal(enum verdict verdict)
+{
+	return verdict == VERDICT_REJECT || verdict == VERDICT_DEFER;
+}
+
+struct reply tell_plain(enum reply_kind kind)
+{
+	return (struct reply){.kind = kind};
+}
+
+struct reply tell_refuse(struct session *s, int code, const char *enhanced, const char *text)
+{
+	(void)s;
+	return (struct reply){
+	    .kind = code >= 500 ? REPLY_REJECT : REPLY_TEMPFAIL,
+	    .code = code,
+	    .enhanced = enhanced,
+	    .text = text,
+	};
+}
+
+struct reply tell_refusal(struct session *s, const struct decision *d)
+{
+	const struct plan_action *action;
+	struct str text;
+
+	if (d->failure)
+		return tell_refuse(s, 451, "4.4.3", "A lookup failed, please try again later");
+	action = &d->rule->actions[d->rule->action_count - 1];
+	text = engine_text(&s->view, s->message_arena, &action->text);
+	text = str_dup(s->message_arena, str_sub(text, 0, REPLY_MOST));
+	return tell_refuse(s, action->code, action->enhanced.s, text.s);
+}
+
+static void note(struct session *s, struct report_outcome *outcome, const struct decision *d,
+    struct reply reply)
+{
+	*outcome = (struct report_outcome){
+	    .settled = true,
+	    .verdict = d->verdict,
+	    .stage = s->view.stage,
+	    .rule = d->rule ? d->rule->name.s : NULL,
+	    .code = reply.code,
+	    .enhanced = reply.enhanced,
+	    .text = reply.text,
+	};
+}
+
+/* The log actions that stand above the decision and apply. */
+static void add_logs(struct session *s, const struct decision *d)
+{
+	memset(&s->logs, 0, sizeof(s->logs));
+	for (size_t i = 0; i < s->policy->rule_count && i <= d->end; i++) {
+		const struct plan_rule *rule = &s->policy->rules[i];
+
+		for (size_t j = 0; j < rule->action_count; j++) {
+			if (rule->actions[j].def->class != ACTION_LOG ||
+			    engine_rule(&s->view, rule) != COND_TRUE)
+				continue;
+			*vec_push(s->message_arena, &s->logs) =
+			    engine_text(&s->view, s->message_arena, &rule->actions[j].text).s;
+		}
+	}
+	s->report.logs = s->logs.items;
+	s->report.log_count = s->logs.count;
+}
+
+static void publish(struct session *s)
+{
+	s->report.recipients = s->report_recipients.items;
+	s->report.recipient_count = s->report_recipients.count;
+	s->report.trace = s->trace.items;
+	s->report.trace_count = s->trace.count;
+	s->report.lookups = s->view.lookups ? lookups_asked(s->view.lookups) : 0;
+	s->report.queue_id = s->env.macro(s->env.ctx, "i");
+	s->report.policy = s->policy->id;
+	s->report.sender = s->sender_text;
+	if (s->env.settled)
+		s->env.settled(s->env.ctx, s);
+}
+
+void tell_note(struct session *s, const struct decision *d, struct reply reply)
+{
+	note(s, &s->report.outcome, d, reply);
+	/* A recipient that was not refused on its own shares the message's fate. */
+	for (size_t i = 0; i < s->report_recipients.count; i++)
+		if (!s->report_recipients.items[i].outcome.settled)
+			note(s, &s->report_recipients.items[i].outcome, d, reply);
+	s->report.refused = -1;
+	s->over = true;
+	add_logs(s, d);
+}
+
+struct reply tell_message(struct session *s, const struct decision *d, struct reply reply)
+{
+	tell_note(s, d, reply);
+	publish(s);
+	return reply;
+}
+
+void session_committed(struct session *s)
+{
+	if (s->broken || !s->uncommitted)
+		return;
+	s->uncommitted = false;
+	publish(s);
+}
+
+void tell_recipient(struct session *s, size_t row, const struct decision *d, struct reply reply)
+{
+	note(s, &s->report_recipients.items[row].outcome, d, reply);
+	s->report.refused = (int)row;
+	add_logs(s, d);
+	publish(s);
+}

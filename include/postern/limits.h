@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_LIMITS_H
+#define POSTERN_LIMITS_H
+
+/*
+ * What a message may ask of us at the most, each with its reason. Beyond a limit there is a clear
+ * verdict, never a crash.
+ */
+
+/* Sendmail reads a reply for 10 s by default, Postfix for 30 s. */
+#define LIMIT_COMMAND_SECONDS 8
+/* Longer than all lookups of a message can take together; with progress told to the MTA. */
+#define LIMIT_MESSAGE_SECONDS 20
+#define LIMIT_PROGRESS_SECONDS 4
+
+/* Real mail has under 200 fields and 64 KB of header; fields beyond are not kept as facts. */
+#define LIMIT_FIELDS 1000
+#define LIMIT_FIELD_BYTES 262144
+/* Forged Authentication-Results to remove: each is a command to the MTA. */
+#define LIMIT_REMOVALS 1000
+/* Recipients that a transaction may name, the refused included; Postfix's own limit is 1000. */
+#define LIMIT_RECIPIENTS 10000
+/* Bytes of an envelope address or HELO name that are kept. */
+#define LIMIT_PATH 4096
+
+#endif
