@@ -7,6 +7,7 @@
 #include "filter/command/eml.h"
 
 #include "postern/diag.h"
+#include "postern/mail.h"
 
 #define MESSAGE_MOST ((size_t)256 << 20)
 
@@ -74,6 +75,14 @@ static bool has_8bit(struct str s)
 	return false;
 }
 
+/* Blanks between a name and its colon are an obsolete form that MTAs still take. */
+static struct str without_blanks(struct str s)
+{
+	while (s.n > 0 && (s.s[s.n - 1] == ' ' || s.s[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
 bool eml_read(struct arena *arena, const char *path, struct eml *eml_r, const char **why_r)
 {
 	struct reader r = {.arena = arena};
@@ -97,7 +106,7 @@ bool eml_read(struct arena *arena, const char *path, struct eml *eml_r, const ch
 		if (!next_line(&r, &line) || line.n == 0)
 			break;
 		colon = str_chr(line, ':');
-		if (colon <= 0) {
+		if (colon <= 0 || !field_name_ok(without_blanks(str_sub(line, 0, (size_t)colon)))) {
 			r.at = before; /* no field: as for an MTA, the body begins here */
 			break;
 		}

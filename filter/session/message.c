@@ -175,10 +175,14 @@ struct reply event_data(struct session *s, const struct event *event)
  */
 static void keep_field(struct session *s, struct str name, struct str value)
 {
-	bool results = str_caseeq(name, STR("Authentication-Results"));
 	struct field *field;
+	bool results;
 	int index = 1;
 
+	/* "From :" is an obsolete form of "From:", and MTAs that pass it on mean the same field. */
+	while (name.n > 0 && (name.s[name.n - 1] == ' ' || name.s[name.n - 1] == '\t'))
+		name.n--;
+	results = str_caseeq(name, STR("Authentication-Results"));
 	if (results && s->results_kept <= LIMIT_REMOVALS) {
 		value = str_sub(value, 0, LIMIT_PATH);
 		s->results_kept++;

@@ -194,6 +194,14 @@ static struct reply refuse_syntax(struct session *s, struct str argument, const 
 	return reply;
 }
 
+/* Shown to us although the MTA has refused it: it counts as attempted, nothing else. */
+static bool refused_by_mta(struct session *s)
+{
+	const char *mailer = s->env.macro(s->env.ctx, "rcpt_mailer");
+
+	return mailer && strcmp(mailer, "error") == 0;
+}
+
 struct reply event_rcpt(struct session *s, const struct event *event)
 {
 	struct recipient recipient = {0};
@@ -220,6 +228,8 @@ struct reply event_rcpt(struct session *s, const struct event *event)
 	recipient.original = str_dup(s->message_arena, event->text);
 	recipient.cells = cells_new(s, recipient.arena, SCOPE_RECIPIENT);
 	*vec_push(s->message_arena, &s->attempted) = value_text(recipient.address);
+	if (refused_by_mta(s))
+		return tell_plain(REPLY_CONTINUE);
 	row = report_row(s, str_clean(s->message_arena, recipient.address, 300));
 	set_counts(s, recipient.address);
 	if (s->has_latch) {
