@@ -14,9 +14,8 @@
 #define VALUE_MAX 512
 
 struct spf_check {
-	const struct clock *clock;
 	struct spftree *tree;
-	int64_t deadline; /* set with the first step */
+	int64_t deadline; /* set with the first step, in lookups_time() */
 	bool started, judged, done;
 	struct spftree_term *want;          /* what judging lacks */
 	const struct spftree_node *decider; /* the record that gave the result */
@@ -62,7 +61,6 @@ struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *r
 	struct str domain = request->domain, local = request->local;
 	char text[IP_TEXT_MAX];
 
-	check->clock = clock;
 	if (str_ends(domain, STR(".")))
 		domain.n--;
 	check->outcome.domain = domain = str_dup(arena, domain);
@@ -133,9 +131,9 @@ enum step spf_check_step(struct spf_check *check, struct lookups *lookups,
 	if (check->done)
 		return STEP_DONE;
 	if (!check->started)
-		check->deadline = clock_now(check->clock) + SPF_SECONDS * NS_PER_S;
+		check->deadline = lookups_time(lookups) + SPF_SECONDS * NS_PER_S;
 	check->started = true;
-	late = clock_now(check->clock) >= check->deadline;
+	late = lookups_time(lookups) >= check->deadline;
 	if (!advance(check, lookups)) {
 		if (!late)
 			return STEP_PENDING;

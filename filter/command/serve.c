@@ -4,6 +4,7 @@
 #include "filter/command/command.h"
 
 #include <getopt.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 
 #define DEFAULT_POLICY "/etc/postern/postern.policy"
 #define DEFAULT_SOCKET "unix:/run/postern/postern.sock"
+#define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
 
 struct server {
@@ -99,6 +101,8 @@ static int serve(struct server *server)
 		return EXIT_BROKEN;
 	}
 	config.user = setting(server, "user");
+	if (!config.user && getpwnam(DEFAULT_USER))
+		config.user = DEFAULT_USER;
 	if (strcmp(log, "syslog") == 0)
 		log_to_syslog("postern");
 	return milter_run(&config, start, server);

@@ -212,6 +212,13 @@ bool lookups_wait(struct lookups *lookups, int64_t deadline)
 	}
 }
 
+int64_t lookups_time(const struct lookups *lookups)
+{
+	if (lookups->pending == 0)
+		return lookups->spent;
+	return lookups->spent + clock_now(lookups->clock) - lookups->busy_since;
+}
+
 size_t lookups_pending(const struct lookups *lookups)
 {
 	return lookups->pending;

@@ -243,10 +243,10 @@ struct str master_path(const struct name *name, char *buf)
 /* NAME [TTL] [IN] TYPE DATA */
 static void read_line(struct reader *r, size_t line, struct entries *entries)
 {
-	struct entry entry = {.line = line, .ttl = MASTER_TTL};
+	struct entry entry = {.line = line};
 	char path[NAME_MAX_WIRE];
 	struct name name;
-	uint64_t ttl;
+	uint64_t ttl = MASTER_TTL;
 	size_t type;
 
 	if (!reader_next(r))
@@ -258,11 +258,10 @@ static void read_line(struct reader *r, size_t line, struct entries *entries)
 	if (!reader_name(r, &name) || !reader_need(r, "the type of the record is missing"))
 		return;
 	while (str_caseeq(r->word, STR("IN")) || str_uint(r->word, INT32_MAX, &ttl)) {
-		if (!str_caseeq(r->word, STR("IN")))
-			entry.ttl = (uint32_t)ttl;
 		if (!reader_need(r, "the type of the record is missing"))
 			return;
 	}
+	entry.ttl = (uint32_t)ttl;
 	type = reader_type(r);
 	entry.path = str_dup(r->arena, master_path(&name, path));
 	entry.kind = types[type].kind;

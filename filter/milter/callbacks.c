@@ -341,6 +341,8 @@ static sfsistat on_eom(SMFICTX *ctx)
 		refused = edits_make(conn, &edits);
 		if (refused)
 			reply = session_edit_failed(conn->session, refused);
+		else
+			session_committed(conn->session);
 	}
 	return conn_answer(conn, STEP_EOM, reply);
 }

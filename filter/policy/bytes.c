@@ -46,7 +46,7 @@ size_t lex_unfit(struct str text, size_t at)
 	if (b[0] == 0xc2 && b[1] < 0xa0)
 		return length;
 	if (b[0] == 0xe2 && ((b[1] == 0x80 && b[2] >= 0xaa && b[2] <= 0xae) ||
-				(b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9)))
+			     (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9)))
 		return length;
 	return 0;
 }

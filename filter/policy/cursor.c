@@ -16,14 +16,8 @@ struct keyword {
 };
 
 static const struct keyword keywords[] = {
-	{"set", TOKEN_WORD},
-	{"table", TOKEN_WORD},
-	{"define", TOKEN_WORD},
-	{"include", TOKEN_STRING},
-	{"if", TOKEN_END},
-	{"assert", TOKEN_WORD},
-	{"test", TOKEN_STRING},
-	{"observe", TOKEN_WORD},
+    {"set", TOKEN_WORD}, {"table", TOKEN_WORD},  {"define", TOKEN_WORD}, {"include", TOKEN_STRING},
+    {"if", TOKEN_END},   {"assert", TOKEN_WORD}, {"test", TOKEN_STRING}, {"observe", TOKEN_WORD},
 };
 
 struct token cursor_peek(const struct parser *p, enum lex_mode mode)
@@ -139,8 +133,9 @@ static bool looks_misspelt(const struct parser *p, const struct token *t)
 
 	if (!cursor_outdented(p, t) || next.first)
 		return false;
-	if (next.kind == TOKEN_WORD && diag_nearest(str_sub(t->span.source->text, t->span.from,
-		next.span.to - t->span.from), p->actions, p->action_count))
+	if (next.kind == TOKEN_WORD &&
+	    diag_nearest(str_sub(t->span.source->text, t->span.from, next.span.to - t->span.from),
+			 p->actions, p->action_count))
 		return true;
 	return begins_pair(p, t->text) ||
 	       diag_nearest(t->text, (const char *const *)p->starters, p->starter_count);
@@ -234,7 +229,7 @@ enum joint cursor_joint(const struct token *t)
 		return JOINT_OR;
 	if (t->kind != TOKEN_WORD)
 		return JOINT_NONE;
-	return str_caseeq(t->text, STR("and")) ? JOINT_AND
+	return str_caseeq(t->text, STR("and"))  ? JOINT_AND
 	       : str_caseeq(t->text, STR("or")) ? JOINT_OR
 						: JOINT_NONE;
 }
@@ -250,7 +245,7 @@ void cursor_unexpected(struct parser *p, enum lex_mode mode, const char *what)
 		token_report(&token, p->diag);
 	else
 		diag_error(p->diag, token.span, "%s is expected, not %s", what,
-		    token_describe(&token, buf, sizeof(buf)));
+			   token_describe(&token, buf, sizeof(buf)));
 }
 
 void cursor_missing(struct parser *p, const char *what)
@@ -259,7 +254,7 @@ void cursor_missing(struct parser *p, const char *what)
 	char buf[NAME_SIZE];
 
 	diag_error(p->diag, p->last, "%s is missing behind %s", what,
-	    token_describe(&last, buf, sizeof(buf)));
+		   token_describe(&last, buf, sizeof(buf)));
 }
 
 void cursor_sync(struct parser *p, unsigned where)

@@ -1,80 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads conditions. "and" and "or" bind alike and may not be mixed without parentheses; a
- * comparison's operator may be of several words. A part that was not understood becomes an
- * EXPR_AND without parts, and reading goes on at the next joint.
+ * Reads conditions. "and" and "or" bind alike and may not be mixed without parentheses. A part
+ * that was not understood becomes an EXPR_AND without parts, and reading goes on at the next
+ * joint.
  */
 
 #include "filter/policy/parse.h"
-
-static const char *const op_names[] = {
-	[OP_IS] = "is",
-	[OP_IS_NOT] = "is not",
-	[OP_IN] = "in",
-	[OP_NOT_IN] = "not in",
-	[OP_MATCHES] = "matches",
-	[OP_CONTAINS] = "contains",
-	[OP_STARTS_WITH] = "starts with",
-	[OP_ENDS_WITH] = "ends with",
-	[OP_LT] = "<",
-	[OP_LE] = "<=",
-	[OP_GT] = ">",
-	[OP_GE] = ">=",
-	[OP_IS_PRESENT] = "is present",
-	[OP_IS_ABSENT] = "is absent",
-};
-
-/* As authors may write them, longer ones first. */
-static const struct spelling {
-	const char *words[3];
-	enum compare_op op;
-} spellings[] = {
-	{{"is", "not", "in"}, OP_NOT_IN},
-	{{"is", "not", "present"}, OP_IS_ABSENT},
-	{{"is", "not", "absent"}, OP_IS_PRESENT},
-	{{"is", "not", NULL}, OP_IS_NOT},
-	{{"is", "in", NULL}, OP_IN},
-	{{"is", "present", NULL}, OP_IS_PRESENT},
-	{{"is", "absent", NULL}, OP_IS_ABSENT},
-	{{"is", NULL, NULL}, OP_IS},
-	{{"not", "in", NULL}, OP_NOT_IN},
-	{{"in", NULL, NULL}, OP_IN},
-	{{"matches", NULL, NULL}, OP_MATCHES},
-	{{"contains", NULL, NULL}, OP_CONTAINS},
-	{{"starts", "with", NULL}, OP_STARTS_WITH},
-	{{"ends", "with", NULL}, OP_ENDS_WITH},
-	{{"<=", NULL, NULL}, OP_LE},
-	{{">=", NULL, NULL}, OP_GE},
-	{{"<", NULL, NULL}, OP_LT},
-	{{">", NULL, NULL}, OP_GT},
-};
-
-/* From other languages. */
-static const struct foreign {
-	const char *word;
-	enum compare_op op;
-} foreigners[] = {
-	{"=", OP_IS},
-	{"==", OP_IS},
-	{"equals", OP_IS},
-	{"eq", OP_IS},
-	{"!=", OP_IS_NOT},
-	{"<>", OP_IS_NOT},
-	{"ne", OP_IS_NOT},
-	{"=~", OP_MATCHES},
-	{"like", OP_MATCHES},
-	{"has", OP_CONTAINS},
-	{"=<", OP_LE},
-	{"=>", OP_GE},
-	{"exists", OP_IS_PRESENT},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-const char *compare_op_name(enum compare_op op)
-{
-	return op_names[op];
-}
 
 static struct expr *new_expr(struct parser *p, enum expr_kind kind, struct span span)
 {
@@ -101,91 +32,6 @@ static struct expr *give_up(struct parser *p, struct span span)
 	return parse_broken(p, span);
 }
 
-/* ---- operators ---- */
-
-static bool fits(const struct token *t, const char *word)
-{
-	return token_is_word(t, word) || token_is_mark(t, word);
-}
-
-static bool take_spelling(struct parser *p, const struct spelling *spelling)
-{
-	struct token t = cursor_peek(p, LEX_PLAIN), first = t;
-	size_t n = 0;
-
-	for (; n < COUNT(spelling->words) && spelling->words[n]; n++) {
-		if (!fits(&t, spelling->words[n]))
-			return false;
-		p->last = t.span;
-		t = cursor_after(p, &t, LEX_PLAIN);
-	}
-	p->at = p->last.to;
-	p->last = span_join(first.span, p->last);
-	return true;
-}
-
-/* Reports an operator that is none; true if it is plain which one is meant. */
-static bool mend_operator(struct parser *p, struct expr *expr)
-{
-	struct token t = cursor_take(p, LEX_PLAIN), next = cursor_peek(p, LEX_PLAIN);
-	size_t near = COUNT(op_names);
-	const char *nearest;
-
-	expr->op_span = t.span;
-	if (token_is_word(&t, "not") && next.kind == TOKEN_WORD) {
-		diag_error(p->diag, t.span, "'not' stands before the whole comparison, except 'not in'");
-		for (size_t i = 0; i < COUNT(spellings); i++)
-			if (fits(&next, spellings[i].words[0]) && take_spelling(p, &spellings[i])) {
-				expr->op = spellings[i].op;
-				return true;
-			}
-		return false;
-	}
-	for (size_t i = 0; i < COUNT(foreigners); i++)
-		if (fits(&t, foreigners[i].word))
-			near = foreigners[i].op;
-	nearest = t.kind == TOKEN_WORD ? diag_nearest(t.text, op_names, COUNT(op_names)) : NULL;
-	for (size_t i = 0; nearest && near == COUNT(op_names) && i < COUNT(op_names); i++)
-		if (op_names[i] == nearest)
-			near = i;
-	if (near == COUNT(op_names)) {
-		diag_error(p->diag, t.span, "'" STR_FMT "' is no operator", STR_ARG(t.text));
-		return false;
-	}
-	diag_error(p->diag, t.span, "'" STR_FMT "' is no operator, write '%s'", STR_ARG(t.text),
-	    op_names[near]);
-	expr->op = (enum compare_op)near;
-	return true;
-}
-
-enum found { FOUND_NONE, FOUND_OPERATOR, FOUND_WRONG };
-
-static enum found take_operator(struct parser *p, struct expr *expr)
-{
-	struct token t = cursor_peek(p, LEX_PLAIN);
-	size_t start = p->at;
-	struct span last = p->last;
-
-	for (size_t i = 0; i < COUNT(spellings); i++) {
-		if (take_spelling(p, &spellings[i])) {
-			expr->op = spellings[i].op;
-			expr->op_span = p->last;
-			return FOUND_OPERATOR;
-		}
-		p->at = start;
-		p->last = last;
-	}
-	if (t.kind == TOKEN_MARK && (!strchr("<>=!", t.text.s[0]) || token_is_mark(&t, "!")))
-		return FOUND_NONE;
-	if (t.kind == TOKEN_END || cursor_joint(&t) != JOINT_NONE || cursor_is_clause(p, &t) ||
-	    cursor_at_stop(p) || cursor_outdented(p, &t))
-		return FOUND_NONE;
-	if (t.kind == TOKEN_WORD || t.kind == TOKEN_MARK)
-		return mend_operator(p, expr) ? FOUND_OPERATOR : FOUND_WRONG;
-	cursor_unexpected(p, LEX_PLAIN, "an operator");
-	return FOUND_WRONG;
-}
-
 /* ---- comparisons ---- */
 
 static enum quantifier quantifier_of(const struct token *t)
@@ -209,7 +55,7 @@ static enum quantifier take_quantifier(struct parser *p)
 	cursor_take(p, LEX_PLAIN);
 	if (!fact)
 		diag_error(p->diag, t.span, "'" STR_FMT "' stands before a fact only%s",
-		    STR_ARG(t.text), quantifier == QUANT_NO ? ", write 'not'" : "");
+			   STR_ARG(t.text), quantifier == QUANT_NO ? ", write 'not'" : "");
 	return quantifier;
 }
 
@@ -230,7 +76,7 @@ static struct expr *parse_primary(struct parser *p)
 		return give_up(p, t.span);
 	expr->left.quantifier = quantifier;
 	expr->left.span = span_join(t.span, expr->left.span);
-	found = take_operator(p, expr);
+	found = parse_operator(p, expr);
 	if (found == FOUND_WRONG)
 		return give_up(p, t.span);
 	if (found == FOUND_NONE) {
@@ -241,8 +87,9 @@ static struct expr *parse_primary(struct parser *p)
 		struct token right = cursor_peek(p, LEX_PLAIN);
 
 		if (take_quantifier(p) != QUANT_NONE)
-			diag_error(p->diag, right.span, "'" STR_FMT "' stands on the left side only",
-			    STR_ARG(right.text));
+			diag_error(p->diag, right.span,
+				   "'" STR_FMT "' stands on the left side only",
+				   STR_ARG(right.text));
 		if (!parse_operand(p, &expr->right, "an operand"))
 			return give_up(p, t.span);
 	}
@@ -364,8 +211,8 @@ static void check_literals(struct parser *p, struct expr *list)
 		}
 		meant = expr_meant_set(p->arena, list, i, &count);
 		if (meant.n > 0)
-			diag_error(p->diag, part->span,
-			    "this is no condition, write '" STR_FMT "'", STR_ARG(meant));
+			diag_error(p->diag, part->span, "this is no condition, write '" STR_FMT "'",
+				   STR_ARG(meant));
 		else
 			diag_error(p->diag, part->span, "this is no condition but a value");
 		list->parts.items[i] = parse_broken(p, part->span);
@@ -389,12 +236,13 @@ static struct expr *parse_chain(struct parser *p)
 		cursor_take(p, LEX_PLAIN);
 		if (!str_eq(t.text, str_of(name)))
 			diag_error(p->diag, t.span, "'" STR_FMT "' is no operator, write '%s'",
-			    STR_ARG(t.text), name);
+				   STR_ARG(t.text), name);
 		if (list->parts.count == 1) {
 			list->kind = kind;
 			list->op_span = t.span;
 		} else if (kind != list->kind && !mixed) {
-			diag_error(p->diag, t.span,
+			diag_error(
+			    p->diag, t.span,
 			    "'and' and 'or' are mixed, write parentheses around one of them");
 			diag_note(p->diag, list->op_span, "the other one stands here");
 			mixed = true;
@@ -410,7 +258,8 @@ static bool at_end(struct parser *p)
 {
 	struct token t = cursor_peek(p, LEX_PLAIN);
 
-	return cursor_is_clause(p, &t) || cursor_at_stop(p) || cursor_outdented(p, &t) || (p->body && token_is_mark(&t, "{"));
+	return cursor_is_clause(p, &t) || cursor_at_stop(p) || cursor_outdented(p, &t) ||
+	       (p->body && token_is_mark(&t, "{"));
 }
 
 struct expr *parse_condition(struct parser *p)

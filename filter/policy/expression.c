@@ -5,6 +5,7 @@
  */
 
 #include "filter/policy/loader.h"
+#include "filter/policy/parse.h"
 
 struct cond *cond_new(struct loader *loader, enum cond_kind kind)
 {
@@ -49,9 +50,38 @@ struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count)
 	return and;
 }
 
+/* A bare word that is no condition by any name: part of a list that was meant to stand in braces. */
+static bool is_no_condition(struct loader *loader, const struct expr *part)
+{
+	return part->kind == EXPR_BOOLEAN && !part->left.called &&
+	       !loader_find(loader, part->left.word) && !registry_fact(part->left.word) &&
+	       !later_fact(part->left.word);
+}
+
+/* "spf is fail or softfail" */
+static bool reports_list(struct loader *loader, const struct expr *expr, size_t at)
+{
+	size_t count = 0;
+	struct str meant;
+
+	if (!is_no_condition(loader, expr->parts.items[at]))
+		return false;
+	meant = expr_meant_set(loader->arena, expr, at, &count);
+	if (meant.n == 0)
+		return false;
+	diag_error(loader->diag, expr->parts.items[at]->span,
+	    "'" STR_FMT "' is no condition of its own: write '" STR_FMT "'",
+	    STR_ARG(expr->parts.items[at]->left.word), STR_ARG(meant));
+	return true;
+}
+
 static struct cond *several(struct loader *loader, const struct expr *expr, enum cond_kind kind)
 {
 	struct cond *cond = cond_new(loader, kind);
+
+	for (size_t i = 1; i < expr->parts.count; i++)
+		if (reports_list(loader, expr, i))
+			return NULL;
 
 	cond->parts = arena_array(loader->arena, expr->parts.count, sizeof(*cond->parts));
 	for (size_t i = 0; i < expr->parts.count; i++) {
@@ -118,6 +148,9 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 
 struct cond *expression(struct loader *loader, const struct expr *expr)
 {
+	/* What the parser did not understand has been reported. */
+	if (expr->kind == EXPR_AND && expr->parts.count == 0)
+		return NULL;
 	switch (expr->kind) {
 	case EXPR_AND:
 		return several(loader, expr, COND_AND);

@@ -43,13 +43,16 @@ static struct str whole(const struct lex *lex)
 	return (struct str){lex->source->text.s, lex->limit};
 }
 
-/* The end of the line that `at` stands in, its CR and LF not included. */
+/* Does the line end at `i`, where its CR LF or LF stands, or the text? */
+static bool line_ends(struct str text, size_t i)
+{
+	return i >= text.n || text.s[i] == '\n' ||
+	       (text.s[i] == '\r' && i + 1 < text.n && text.s[i + 1] == '\n');
+}
+
 static size_t line_end(const struct lex *lex, size_t at)
 {
-	struct str text = whole(lex);
-
-	while (at < text.n && text.s[at] != '\n' &&
-	       !(text.s[at] == '\r' && at + 1 < text.n && text.s[at + 1] == '\n'))
+	while (!line_ends(whole(lex), at))
 		at++;
 	return at;
 }
@@ -93,15 +96,15 @@ static void set_problem(struct token *token, enum lex_problem problem, size_t at
 static void lex_string(const struct lex *lex, struct token *token)
 {
 	struct str text = whole(lex);
-	size_t at = token->span.from, end = line_end(lex, at), depth = 0, fact_at = 0;
+	size_t at = token->span.from, i = at + 1, end, depth = 0, fact_at = 0;
 	unsigned parens[STRING_DEPTH] = {0};
 
 	token->kind = TOKEN_STRING;
-	for (size_t i = at + 1; i < end; i++) {
-		char c = text.s[i], next = i + 1 < end ? text.s[i + 1] : '\0';
+	for (; !line_ends(text, i); i++) {
+		char c = text.s[i], next = i + 1 < text.n ? text.s[i + 1] : '\0';
 
 		if (c == '\\') {
-			i++;
+			i += !line_ends(text, i + 1);
 		} else if (depth % 2 == 0) {
 			if (c == '"' && depth == 0) {
 				close_token(token, at + 1, i, i + 1);
@@ -140,10 +143,12 @@ static void lex_string(const struct lex *lex, struct token *token)
 	}
 	if (token->problem == LEX_FINE)
 		set_problem(token, depth > 0 ? LEX_FACT_OPEN : LEX_STRING_OPEN, fact_at);
+	end = line_end(lex, i);
 	close_token(token, at + 1, end, end);
 }
 
-/* Does the text begin with one of the quotation marks that editors make? They are U+2018 to 201F. */
+/* Does the text begin with one of the quotation marks that editors make? They are U+2018 to 201F.
+ */
 static bool is_curly(struct str text, size_t at)
 {
 	return at + 2 < text.n && (unsigned char)text.s[at] == 0xe2 &&
@@ -156,27 +161,25 @@ static void lex_quotes(const struct lex *lex, struct token *token)
 {
 	struct str text = whole(lex);
 	size_t at = token->span.from, mark = is_curly(text, at) ? 3 : 1, i = at + mark;
-	size_t end = line_end(lex, at);
 
 	token->kind = TOKEN_STRING;
 	set_problem(token, LEX_QUOTES, at);
-	for (; i < end; i++)
-		if (mark == 3 ? is_curly(text, i) : text.s[i] == '\'')
-			break;
-	close_token(token, at + mark, i, i < end ? i + mark : end);
+	while (!line_ends(text, i) && !(mark == 3 ? is_curly(text, i) : text.s[i] == '\''))
+		i++;
+	close_token(token, at + mark, i, line_ends(text, i) ? i : i + mark);
 }
 
 /* <a@b>. A '<' that is not closed is still taken for one unless '=' follows: then it compares. */
 static bool lex_address(const struct lex *lex, struct token *token)
 {
 	struct str text = whole(lex);
-	size_t at = token->span.from, end = line_end(lex, at), i = at + 1, blank = 0;
+	size_t at = token->span.from, end = at + 1, i = at + 1, blank = 0;
 	bool quoted = false, at_sign = false;
 
+	while (end < at + ADDRESS_MOST && !line_ends(text, end))
+		end++;
 	if (i >= end || is_blank(text.s[i]))
 		return false;
-	if (end > at + ADDRESS_MOST)
-		end = at + ADDRESS_MOST;
 	token->kind = TOKEN_ADDRESS;
 	for (; i < end && (quoted || text.s[i] != '>'); i++) {
 		if (quoted && text.s[i] == '\\')
@@ -208,20 +211,20 @@ static bool lex_address(const struct lex *lex, struct token *token)
 static void lex_pattern(const struct lex *lex, struct token *token)
 {
 	struct str text = whole(lex);
-	size_t at = token->span.from, end = line_end(lex, at), i = at + 1, close;
+	size_t at = token->span.from, i = at + 1, close;
 	bool path = false;
 
 	token->kind = TOKEN_PATTERN;
-	for (; i < end && text.s[i] != '/'; i++)
+	for (; !line_ends(text, i) && text.s[i] != '/'; i++)
 		if (text.s[i] == '\\')
-			i++;
-	if (i >= end || i == at + 1) {
-		set_problem(token, i >= end ? LEX_PATTERN_OPEN : LEX_PATTERN_EMPTY, at);
-		close_token(token, at + 1, i < end ? i : end, end);
+			i += !line_ends(text, i + 1);
+	if (line_ends(text, i) || i == at + 1) {
+		set_problem(token, line_ends(text, i) ? LEX_PATTERN_OPEN : LEX_PATTERN_EMPTY, at);
+		close_token(token, at + 1, i, line_end(lex, i));
 		return;
 	}
 	close = i++;
-	for (; i < end && (is_name(text.s[i]) || text.s[i] == '/'); i++)
+	for (; i < text.n && (is_name(text.s[i]) || text.s[i] == '/'); i++)
 		path = path || !is_letter(text.s[i]);
 	if (path || i - close > FLAGS_MOST + 1) {
 		token->kind = TOKEN_STRING;
@@ -334,7 +337,7 @@ static void lex_item(const struct lex *lex, struct token *token)
 		i++;
 	} else {
 		token->kind = literal_classify(str_sub(text, at, i - at), &token->number, &problem,
-		    &problem_at);
+					       &problem_at);
 	}
 	close_token(token, at, i, i);
 }
@@ -343,19 +346,19 @@ static void lex_item(const struct lex *lex, struct token *token)
 static void lex_dollar(const struct lex *lex, struct token *token)
 {
 	struct str text = whole(lex);
-	size_t at = token->span.from, end = line_end(lex, at), i = at + 2;
+	size_t at = token->span.from, i = at + 2;
 
-	while (i < end && is_name(text.s[i]))
+	while (i < text.n && is_name(text.s[i]))
 		i++;
 	token->kind = i > at + 2 ? TOKEN_WORD : TOKEN_WRONG;
 	set_problem(token, LEX_FACT_OUTSIDE, at);
-	close_token(token, at + 2, i, i < end && text.s[i] == '}' ? i + 1 : i);
+	close_token(token, at + 2, i, i < text.n && text.s[i] == '}' ? i + 1 : i);
 }
 
 static bool lex_mark(const struct lex *lex, struct token *token, enum lex_mode mode)
 {
-	static const char *const pairs[] = {"<=", ">=", "==", "!=", "=~", "!~", "&&", "||", "<>",
-	    "=<", "=>"};
+	static const char *const pairs[] = {"<=", ">=", "==", "!=", "=~", "!~",
+					    "&&", "||", "<>", "=<", "=>"};
 	struct str rest = str_sub(whole(lex), token->span.from, 2);
 	size_t n = 0;
 

@@ -102,6 +102,6 @@ const char *literal_unit(struct str name);
  * none of them, and then problem_r says why (at is an offset in the text).
  */
 enum token_kind literal_classify(struct str text, int64_t *number_r, enum lex_problem *problem_r,
-    size_t *at_r);
+				 size_t *at_r);
 
 #endif

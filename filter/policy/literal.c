@@ -14,16 +14,16 @@ struct unit {
 };
 
 static const struct unit units[] = {
-	{"ms", 1, TOKEN_DURATION},
-	{"s", 1000, TOKEN_DURATION},
-	{"m", 60 * 1000, TOKEN_DURATION},
-	{"h", 60 * 60 * 1000, TOKEN_DURATION},
-	{"d", 24 * 60 * 60 * 1000, TOKEN_DURATION},
-	{"w", 7 * 24 * 60 * 60 * 1000, TOKEN_DURATION},
-	{"B", 1, TOKEN_SIZE},
-	{"KB", 1024, TOKEN_SIZE},
-	{"MB", 1024 * 1024, TOKEN_SIZE},
-	{"GB", 1024 * 1024 * 1024, TOKEN_SIZE},
+    {"ms", 1, TOKEN_DURATION},
+    {"s", 1000, TOKEN_DURATION},
+    {"m", 60 * 1000, TOKEN_DURATION},
+    {"h", 60 * 60 * 1000, TOKEN_DURATION},
+    {"d", 24 * 60 * 60 * 1000, TOKEN_DURATION},
+    {"w", 7 * 24 * 60 * 60 * 1000, TOKEN_DURATION},
+    {"B", 1, TOKEN_SIZE},
+    {"KB", 1024, TOKEN_SIZE},
+    {"MB", 1024 * 1024, TOKEN_SIZE},
+    {"GB", 1024 * 1024 * 1024, TOKEN_SIZE},
 };
 
 static bool is_digit(char c)
@@ -115,7 +115,7 @@ const char *literal_unit(struct str name)
 }
 
 enum token_kind literal_classify(struct str text, int64_t *number_r, enum lex_problem *problem_r,
-    size_t *at_r)
+				 size_t *at_r)
 {
 	size_t sign = text.n > 0 && text.s[0] == '-', i = sign, dots = 0;
 

@@ -16,11 +16,10 @@ static bool is_one_of(const struct token *t, const char *const *words)
 
 static bool is_operator(const struct token *t)
 {
-	static const char *const words[] = {"is", "in", "not", "matches", "contains", "starts",
-	    "ends", NULL};
+	static const char *const words[] = {"is",       "in",     "not",  "matches",
+					    "contains", "starts", "ends", NULL};
 
-	return is_one_of(t, words) ||
-	       (t->kind == TOKEN_MARK && strchr("<>=!", t->text.s[0]));
+	return is_one_of(t, words) || (t->kind == TOKEN_MARK && strchr("<>=!", t->text.s[0]));
 }
 
 /* Can the token stand behind an operand that ends a comparison? */
@@ -30,13 +29,14 @@ static bool is_follower(const struct parser *p, const struct token *t)
 		return p->body;
 	if (t->kind == TOKEN_MARK)
 		return !strchr("([:", t->text.s[0]);
-	return t->kind == TOKEN_END || cursor_joint(t) != JOINT_NONE || token_is_word(t, "unless") ||
-	       cursor_looks_item(p, t);
+	return t->kind == TOKEN_END || cursor_joint(t) != JOINT_NONE ||
+	       token_is_word(t, "unless") || cursor_looks_item(p, t);
 }
 
 bool parse_at_operand(const struct parser *p, const struct token *t)
 {
-	static const char *const joints[] = {"and", "or", "not", "is", "in", "when", "unless", NULL};
+	static const char *const joints[] = {"and", "or",   "not",    "is",
+					     "in",  "when", "unless", NULL};
 	struct token next = cursor_after(p, t, LEX_PLAIN);
 	bool joint = is_one_of(t, joints);
 
@@ -54,9 +54,8 @@ bool parse_at_quantified(const struct parser *p, const struct token *t)
 	struct token next = cursor_after(p, t, LEX_PLAIN);
 
 	return t->kind == TOKEN_WORD && parse_at_operand(p, t) &&
-	       (is_operator(&next) ||
-		   (!is_operator(t) && !cursor_joint(t) && !cursor_is_clause(p, t) &&
-		       !cursor_looks_item(p, t)));
+	       (is_operator(&next) || (!is_operator(t) && !cursor_joint(t) &&
+				       !cursor_is_clause(p, t) && !cursor_looks_item(p, t)));
 }
 
 /* ---- strings ---- */
@@ -133,7 +132,8 @@ void parse_text(struct parser *p, const struct token *token, struct text *text)
 			span.to--;
 			diag_error(p->diag, span, "a single '$', write '$$' for a dollar");
 		} else if (c == '\\' && next != '"' && next != '\\') {
-			diag_error(p->diag, span,
+			diag_error(
+			    p->diag, span,
 			    "a backslash stands before '\"' and '\\' only, write '\\\\' for one");
 		} else if (c == '$' || c == '\\') {
 			i++;
@@ -171,7 +171,7 @@ static struct str check_flags(struct parser *p, const struct token *token)
 
 		if (flags.s[i] != 'i')
 			diag_error(p->diag, span, "unknown flag '%c', a pattern knows only 'i'",
-			    flags.s[i]);
+				   flags.s[i]);
 	}
 	return str_chr(flags, 'i') >= 0 ? STR("i") : STR("");
 }
@@ -179,15 +179,11 @@ static struct str check_flags(struct parser *p, const struct token *token)
 void parse_literal(struct parser *p, const struct token *token, struct operand *operand)
 {
 	static const enum operand_kind kinds[] = {
-		[TOKEN_WORD] = OPERAND_WORD,
-		[TOKEN_STRING] = OPERAND_STRING,
-		[TOKEN_ADDRESS] = OPERAND_ADDRESS,
-		[TOKEN_PATTERN] = OPERAND_PATTERN,
-		[TOKEN_NUMBER] = OPERAND_NUMBER,
-		[TOKEN_DURATION] = OPERAND_DURATION,
-		[TOKEN_SIZE] = OPERAND_SIZE,
-		[TOKEN_CODE] = OPERAND_CODE,
-		[TOKEN_IP] = OPERAND_IP,
+	    [TOKEN_WORD] = OPERAND_WORD,       [TOKEN_STRING] = OPERAND_STRING,
+	    [TOKEN_ADDRESS] = OPERAND_ADDRESS, [TOKEN_PATTERN] = OPERAND_PATTERN,
+	    [TOKEN_NUMBER] = OPERAND_NUMBER,   [TOKEN_DURATION] = OPERAND_DURATION,
+	    [TOKEN_SIZE] = OPERAND_SIZE,       [TOKEN_CODE] = OPERAND_CODE,
+	    [TOKEN_IP] = OPERAND_IP,
 	};
 
 	*operand = (struct operand){.kind = kinds[token->kind], .span = token->span};
@@ -222,7 +218,7 @@ void parse_braces(struct parser *p, struct operand *set)
 
 		if (how == BRACES_OPEN && t.span.from >= end) {
 			diag_error(p->diag, open,
-			    "the '{' is not closed, write '}' behind the last item");
+				   "the '{' is not closed, write '}' behind the last item");
 			break;
 		}
 		if (t.kind == TOKEN_MARK && !told && !token_is_mark(&t, "}")) {
@@ -309,8 +305,8 @@ static void parse_name(struct parser *p, const struct token *t, struct operand *
 static void join_unit(struct parser *p, struct operand *operand)
 {
 	struct token t = cursor_peek(p, LEX_PLAIN);
-	struct str joined = str_printf(p->arena, STR_FMT STR_FMT, STR_ARG(operand->word),
-	    STR_ARG(t.text));
+	struct str joined =
+	    str_printf(p->arena, STR_FMT STR_FMT, STR_ARG(operand->word), STR_ARG(t.text));
 	enum lex_problem problem;
 	enum token_kind kind;
 	int64_t number;
@@ -324,7 +320,7 @@ static void join_unit(struct parser *p, struct operand *operand)
 	cursor_take(p, LEX_PLAIN);
 	operand->span = span_join(operand->span, t.span);
 	diag_error(p->diag, operand->span, "a unit touches its number, write '" STR_FMT "'",
-	    STR_ARG(joined));
+		   STR_ARG(joined));
 	operand->kind = kind == TOKEN_SIZE ? OPERAND_SIZE : OPERAND_DURATION;
 	operand->number = number;
 }

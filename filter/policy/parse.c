@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads a policy's items: settings, tables, defines, includes, groups, assertions, tests; rules
- * are in ruleparse.c. Builds the tree and nothing else.
+ * Reads a policy's items, one after the other: finds out which one begins, and reads groups,
+ * assertions and tests here; rules are in ruleparse.c, declarations in declare.c. Builds the
+ * tree and nothing else.
  */
 
 #include "filter/policy/parse.h"
@@ -10,252 +11,12 @@
 
 static struct item *parse_item(struct parser *p, bool grouped);
 
-static struct item *new_item(struct parser *p, enum item_kind kind)
+struct item *parse_new_item(struct parser *p, enum item_kind kind)
 {
 	struct item *item = arena_new_of(p->arena, struct item);
 
 	item->kind = kind;
 	return item;
-}
-
-/* Is the next thing another item, so that what was expected here is missing? */
-static bool at_next_item(const struct parser *p)
-{
-	struct token t = cursor_peek(p, LEX_OPERAND), next = cursor_after(p, &t, LEX_PLAIN);
-
-	return t.first && !next.first && cursor_looks_item(p, &t) && !token_is_mark(&next, "=");
-}
-
-/* A name that is the author's own: without dots, since those are the vocabulary's. */
-static bool parse_own_name(struct parser *p, const char *what, struct str *name, struct span *span)
-{
-	struct token t = cursor_peek(p, LEX_PLAIN);
-
-	if (t.kind != TOKEN_WORD || at_next_item(p)) {
-		if (t.problem != LEX_FINE)
-			cursor_unexpected(p, LEX_PLAIN, what);
-		else
-			cursor_missing(p, what);
-		return false;
-	}
-	t = cursor_take(p, LEX_PLAIN);
-	*name = t.text;
-	*span = t.span;
-	if (str_chr(t.text, '.') >= 0)
-		diag_error(p->diag, t.span,
-		    "'" STR_FMT "' has a dot, which only the names of facts have",
-		    STR_ARG(t.text));
-	return true;
-}
-
-static bool parse_string(struct parser *p, const char *what, struct text *text)
-{
-	struct token t = cursor_peek(p, LEX_OPERAND);
-
-	if (t.kind != TOKEN_STRING) {
-		cursor_missing(p, what);
-		return false;
-	}
-	t = cursor_take(p, LEX_OPERAND);
-	parse_text(p, &t, text);
-	return true;
-}
-
-/* ---- settings ---- */
-
-/* A sign that other languages write between a setting and its value. */
-static void skip_sign(struct parser *p, struct str name)
-{
-	struct token t = cursor_peek(p, LEX_PLAIN);
-
-	if (!token_is_mark(&t, "=") && !token_is_mark(&t, ":") && !token_is_mark(&t, "=="))
-		return;
-	diag_error(p->diag, t.span, "a setting has no '" STR_FMT "', write 'set " STR_FMT " VALUE'",
-	    STR_ARG(t.text), STR_ARG(name));
-	p->at = t.span.to;
-}
-
-/* A second value on the line, which only braces may hold. */
-static void refuse_more_values(struct parser *p, const struct set *set)
-{
-	struct token t = cursor_peek(p, LEX_ITEM);
-
-	if (t.first || t.kind == TOKEN_END || t.kind == TOKEN_MARK || cursor_at_stop(p))
-		return;
-	diag_error(p->diag, t.span,
-	    "a second value, write 'set " STR_FMT " { ... }' if several are meant",
-	    STR_ARG(set->name));
-	cursor_sync(p, 0);
-}
-
-static struct item *parse_set(struct parser *p)
-{
-	struct item *item = new_item(p, ITEM_SET);
-	struct set *set = &item->set;
-	struct token t = cursor_peek(p, LEX_PLAIN);
-	struct operand values;
-
-	if (t.kind != TOKEN_WORD || at_next_item(p)) {
-		cursor_missing(p, "the name of a setting");
-		cursor_sync(p, 0);
-		return NULL;
-	}
-	t = cursor_take(p, LEX_PLAIN);
-	set->name = t.text;
-	set->name_span = t.span;
-	skip_sign(p, set->name);
-	t = cursor_peek(p, LEX_ITEM);
-	if (token_is_mark(&t, "{")) {
-		cursor_take(p, LEX_ITEM);
-		parse_braces(p, &values);
-		vec_move(&set->values, &values.items);
-		return item;
-	}
-	if (t.kind == TOKEN_END || t.kind == TOKEN_MARK || at_next_item(p)) {
-		cursor_missing(p, "a value");
-		cursor_sync(p, 0);
-		return NULL;
-	}
-	t = cursor_take(p, LEX_ITEM);
-	if (t.kind == TOKEN_WRONG) {
-		cursor_sync(p, 0);
-		return NULL;
-	}
-	if (t.kind == TOKEN_PATTERN && t.problem == LEX_FINE)
-		diag_error(p->diag, t.span, "a setting takes no pattern, write a path as \"...\"");
-	parse_literal(p, &t, vec_push(p->arena, &set->values));
-	refuse_more_values(p, set);
-	return item;
-}
-
-/* ---- tables ---- */
-
-/* One option behind a table's source; false if there is none. */
-static bool parse_option(struct parser *p, struct table_def *table)
-{
-	struct token t = cursor_peek(p, LEX_PLAIN), next = cursor_after(p, &t, LEX_OPERAND);
-	struct table_option option = {.name = t.text};
-	bool on = token_is_word(&t, "on");
-
-	if (t.kind != TOKEN_WORD || cursor_at_stop(p) ||
-	    (!on && next.kind != TOKEN_STRING && next.kind != TOKEN_NUMBER &&
-		next.kind != TOKEN_DURATION && next.kind != TOKEN_SIZE &&
-		!token_is_word(&t, "query")))
-		return false;
-	cursor_take(p, LEX_PLAIN);
-	if (on) {
-		option.name = STR("on failure");
-		if (!cursor_word(p, "failure")) {
-			diag_error(p->diag, t.span, "'on' begins no option, write 'on failure'");
-			if (next.kind == TOKEN_WORD && !cursor_looks_item(p, &next))
-				p->at = next.span.to;
-		}
-	}
-	next = cursor_peek(p, LEX_PLAIN);
-	if (on && next.kind == TOKEN_STRING) {
-		diag_error(p->diag, next.span, "'on failure' takes a word, not a string");
-		p->at = next.span.to;
-		return true;
-	}
-	if ((next.kind == TOKEN_WORD) != on || at_next_item(p) || next.kind == TOKEN_END) {
-		cursor_missing(p, on ? "'defer' or 'skip'" : "a string");
-		return true;
-	}
-	next = cursor_take(p, LEX_OPERAND);
-	parse_literal(p, &next, &option.value);
-	option.span = cursor_since(p, t.span);
-	*vec_push(p->arena, &table->options) = option;
-	return true;
-}
-
-/* The source: items in braces, or a type and where it is. */
-static void parse_source(struct parser *p, struct table_def *table)
-{
-	struct token t = cursor_peek(p, LEX_PLAIN);
-	struct operand items;
-
-	if (cursor_mark(p, "{")) {
-		parse_braces(p, &items);
-		vec_move(&table->items, &items.items);
-		return;
-	}
-	if (t.kind != TOKEN_WORD || at_next_item(p)) {
-		cursor_missing(p, "'{' or a type, as 'file',");
-		cursor_sync(p, 0);
-		return;
-	}
-	cursor_take(p, LEX_PLAIN);
-	table->type = t.text;
-	table->type_span = t.span;
-	if (!parse_string(p, "a string with the place of the table", &table->location))
-		cursor_sync(p, 0);
-}
-
-static struct item *parse_table(struct parser *p)
-{
-	struct item *item = new_item(p, ITEM_TABLE);
-	struct table_def *table = &item->table;
-	struct token t, next;
-
-	if (!parse_own_name(p, "the name of the table", &table->name, &table->name_span)) {
-		cursor_sync(p, 0);
-		return NULL;
-	}
-	t = cursor_peek(p, LEX_PLAIN);
-	next = cursor_after(p, &t, LEX_PLAIN);
-	if (t.kind == TOKEN_WORD && next.kind == TOKEN_STRING && !at_next_item(p)) {
-		cursor_missing(p, "a kind, as 'networks' or 'domains',");
-	} else if (t.kind != TOKEN_WORD || at_next_item(p)) {
-		cursor_missing(p, "a kind, as 'networks' or 'domains',");
-		if (!token_is_mark(&t, "{")) {
-			cursor_sync(p, 0);
-			return item;
-		}
-	} else {
-		cursor_take(p, LEX_PLAIN);
-		table->kind = t.text;
-		table->kind_span = t.span;
-	}
-	parse_source(p, table);
-	while (parse_option(p, table))
-		;
-	return item;
-}
-
-/* ---- defines, includes ---- */
-
-static struct item *parse_define(struct parser *p)
-{
-	struct item *item = new_item(p, ITEM_DEFINE);
-	struct define *define = &item->define;
-	struct token t;
-
-	if (!parse_own_name(p, "a name", &define->name, &define->name_span)) {
-		cursor_sync(p, 0);
-		return NULL;
-	}
-	t = cursor_peek(p, LEX_PLAIN);
-	if (!cursor_mark(p, "=")) {
-		cursor_missing(p, "'='");
-		if (token_is_mark(&t, ":") || token_is_mark(&t, "==") || token_is_word(&t, "as"))
-			p->at = t.span.to;
-		if (at_next_item(p)) {
-			define->value = parse_broken(p, p->last);
-			return item;
-		}
-	}
-	define->value = parse_condition(p);
-	return item;
-}
-
-static struct item *parse_include(struct parser *p)
-{
-	struct item *item = new_item(p, ITEM_INCLUDE);
-
-	if (parse_string(p, "a string with the name of a file", &item->include.path))
-		return item;
-	cursor_sync(p, 0);
-	return NULL;
 }
 
 /* ---- groups ---- */
@@ -285,7 +46,7 @@ static void parse_body(struct parser *p, struct group *group, struct span open, 
 
 static struct item *parse_group(struct parser *p, const struct token *keyword)
 {
-	struct item *item = new_item(p, ITEM_GROUP);
+	struct item *item = parse_new_item(p, ITEM_GROUP);
 	struct group *group = &item->group;
 	struct clauses clauses = {0};
 	bool outer = p->body;
@@ -304,7 +65,7 @@ static struct item *parse_group(struct parser *p, const struct token *keyword)
 		parse_body(p, group, keyword->span, false);
 	} else {
 		diag_error(p->diag, keyword->span,
-		    "'if' begins a group, write 'when' for the condition of a rule");
+			   "'if' begins a group, write 'when' for the condition of a rule");
 	}
 	return item;
 }
@@ -319,7 +80,7 @@ static bool check_word(struct parser *p, const char *const *words, size_t count,
 	int action;
 
 	if (t.kind != TOKEN_WORD || cursor_is_clause(p, &t) ||
-	    (at_next_item(p) && !cursor_action(p, &t, &action))) {
+	    (parse_at_next_item(p) && !cursor_action(p, &t, &action))) {
 		struct clauses rest = {0};
 
 		cursor_missing(p, what);
@@ -334,7 +95,7 @@ static bool check_word(struct parser *p, const char *const *words, size_t count,
 	nearest = diag_nearest(t.text, words, count);
 	if (nearest)
 		diag_error(p->diag, t.span, "'" STR_FMT "' is not %s, write '%s'", STR_ARG(t.text),
-		    what, nearest);
+			   what, nearest);
 	else
 		diag_error(p->diag, t.span, "'" STR_FMT "' is not %s", STR_ARG(t.text), what);
 	return true;
@@ -342,11 +103,11 @@ static bool check_word(struct parser *p, const char *const *words, size_t count,
 
 static struct item *parse_assert(struct parser *p)
 {
-	static const char *const outcomes[] = {"accept", "reject", "defer", "discard", "hold",
-	    "refused", "delivered"};
-	static const char *const stages[] = {"connect", "helo", "mail", "rcpt", "data", "headers",
-	    "message"};
-	struct item *item = new_item(p, ITEM_ASSERT);
+	static const char *const outcomes[] = {"accept", "reject",  "defer",    "discard",
+					       "hold",   "refused", "delivered"};
+	static const char *const stages[] = {"connect", "helo",    "mail",   "rcpt",
+					     "data",    "headers", "message"};
+	struct item *item = parse_new_item(p, ITEM_ASSERT);
 	struct clauses clauses = {0};
 
 	cursor_word(p, "not");
@@ -363,7 +124,7 @@ static struct item *parse_assert(struct parser *p)
 /* A test's text, up to and with the '}' that closes it. */
 static struct item *parse_test(struct parser *p, const struct token *keyword)
 {
-	struct item *item = new_item(p, ITEM_TEST);
+	struct item *item = parse_new_item(p, ITEM_TEST);
 	size_t levels = 1, lines = 0, column = keyword->first ? cursor_column(keyword) : 1;
 	struct text name;
 	struct span open;
@@ -403,8 +164,8 @@ static struct item *parse_test(struct parser *p, const struct token *keyword)
 
 enum keyword { SET, TABLE, DEFINE, INCLUDE, IF, ASSERT, TEST, KEYWORDS };
 
-static const char *const keywords[KEYWORDS] = {"set", "table", "define", "include", "if", "assert",
-    "test"};
+static const char *const keywords[KEYWORDS] = {"set", "table",  "define", "include",
+					       "if",  "assert", "test"};
 
 static enum keyword keyword_of(struct str word)
 {
@@ -442,12 +203,12 @@ static struct item *parse_by_keyword(struct parser *p, enum keyword keyword, con
  */
 static struct item *parse_stray(struct parser *p, const struct token *t)
 {
-	struct item *item = new_item(p, ITEM_GROUP);
+	struct item *item = parse_new_item(p, ITEM_GROUP);
 	struct clauses clauses = {0};
 
 	if (token_is_mark(t, ";")) {
 		diag_error(p->diag, t->span,
-		    t->first ? "a comment begins with '#'" : "nothing ends with ';' here");
+			   t->first ? "a comment begins with '#'" : "nothing ends with ';' here");
 		cursor_take(p, LEX_PLAIN);
 		while (t->first && !cursor_peek(p, LEX_PLAIN).first &&
 		       cursor_peek(p, LEX_PLAIN).kind != TOKEN_END)
@@ -468,7 +229,7 @@ static struct item *parse_stray(struct parser *p, const struct token *t)
 		diag_error(p->diag, t->span, "there is no 'else', write another 'if'");
 	} else {
 		diag_error(p->diag, t->span, "'" STR_FMT "' stands behind the action of a rule",
-		    STR_ARG(t->text));
+			   STR_ARG(t->text));
 		parse_clauses(p, &clauses);
 	}
 	p->body = false;
@@ -477,6 +238,7 @@ static struct item *parse_stray(struct parser *p, const struct token *t)
 	item->group.condition = parse_broken(p, t->span);
 	item->group.span = t->span;
 	parse_body(p, &item->group, p->last, true);
+	item->span = cursor_since(p, t->span);
 	return item;
 }
 
@@ -499,7 +261,7 @@ static enum keyword find_keyword(struct parser *p, const struct token *t)
 	keyword = nearest ? keyword_of(str_of(nearest)) : KEYWORDS;
 	if (keyword < KEYWORDS)
 		diag_error(p->diag, t->span, "'" STR_FMT "' begins nothing, write '%s'",
-		    STR_ARG(t->text), nearest);
+			   STR_ARG(t->text), nearest);
 	return keyword;
 }
 
@@ -510,8 +272,8 @@ static struct item *parse_item(struct parser *p, bool grouped)
 	struct item *item;
 
 	p->margin = t.first ? cursor_column(&t) : 1;
-	if (t.kind != TOKEN_WORD ||
-	    cursor_is_clause(p, &t) || (token_is_word(&t, "else") && !cursor_is_label(p, &t)))
+	if (t.kind != TOKEN_WORD || cursor_is_clause(p, &t) ||
+	    (token_is_word(&t, "else") && !cursor_is_label(p, &t)))
 		return parse_stray(p, &t);
 	keyword = find_keyword(p, &t);
 	if (keyword == KEYWORDS)
@@ -556,7 +318,7 @@ static void gather_starters(struct parser *p)
 }
 
 struct tree *tree_parse(struct arena *arena, const struct source *source,
-    const struct tree_words *words, struct diag *diag)
+			const struct tree_words *words, struct diag *diag)
 {
 	struct parser p = {
 	    .arena = arena,

@@ -123,6 +123,15 @@ void parse_text(struct parser *p, const struct token *token, struct text *text);
 /* The items of a set whose '{' was taken, up to and with its '}'. */
 void parse_braces(struct parser *p, struct operand *set);
 
+/* ---- operator.c ---- */
+
+enum found { FOUND_NONE, FOUND_OPERATOR, FOUND_WRONG };
+/*
+ * The operator behind an operand, into expr->op and op_span. A wrong one was reported; where it
+ * is plain which one is meant, that one is found.
+ */
+enum found parse_operator(struct parser *p, struct expr *expr);
+
 /* ---- expr.c ---- */
 
 /* A condition up to its end. Never NULL; what was not understood is an EXPR_AND without parts. */
@@ -134,8 +143,19 @@ struct expr *parse_broken(struct parser *p, struct span span);
  * Else the empty string. count_r: how many parts are such. Whether a word is a condition of its
  * own after all is for whoever knows names.
  */
-struct str expr_meant_set(struct arena *arena, const struct expr *list, size_t at,
-    size_t *count_r);
+struct str expr_meant_set(struct arena *arena, const struct expr *list, size_t at, size_t *count_r);
+
+/* ---- declare.c ---- */
+
+/* Is the next thing another item, so that what was expected here is missing? */
+bool parse_at_next_item(const struct parser *p);
+/* A string; false, with a report that `what` is missing, if there is none. */
+bool parse_string(struct parser *p, const char *what, struct text *text);
+/* Items whose keyword was taken. NULL where too little was understood. */
+struct item *parse_set(struct parser *p);
+struct item *parse_table(struct parser *p);
+struct item *parse_define(struct parser *p);
+struct item *parse_include(struct parser *p);
 
 /* ---- ruleparse.c ---- */
 
@@ -145,8 +165,9 @@ struct clauses {
 };
 /* { "when" expr | "unless" expr }, in a rule or an assertion. */
 void parse_clauses(struct parser *p, struct clauses *clauses);
-/* A rule, from its label or action. */
+/* A rule, from its label or action; NULL if there is only a label. */
 struct item *parse_rule(struct parser *p);
+struct item *parse_new_item(struct parser *p, enum item_kind kind);
 /* Offers the nearest of the words that begin an item; NULL if none is near. */
 const char *parse_nearest(struct parser *p, const struct token *t, struct str *written_r);
 

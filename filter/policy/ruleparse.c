@@ -13,8 +13,8 @@ const char *parse_nearest(struct parser *p, const struct token *t, struct str *w
 	const char *nearest = NULL;
 
 	if (next.kind == TOKEN_WORD && !next.first) {
-		*written_r = str_printf(p->arena, STR_FMT " " STR_FMT, STR_ARG(t->text),
-		    STR_ARG(next.text));
+		*written_r =
+		    str_printf(p->arena, STR_FMT " " STR_FMT, STR_ARG(t->text), STR_ARG(next.text));
 		nearest = diag_nearest(*written_r, p->actions, p->action_count);
 		if (nearest && strchr(nearest, ' ')) {
 			*written_r = str_sub(p->lex.source->text, from, to - from);
@@ -43,7 +43,8 @@ static const char *parse_action_name(struct parser *p, struct span *span_r, bool
 
 	*found_r = false;
 	name = cursor_action(p, &t, &words);
-	if (!name && (t.kind != TOKEN_WORD || cursor_is_clause(p, &t) || cursor_looks_item(p, &t))) {
+	if (!name &&
+	    (t.kind != TOKEN_WORD || cursor_is_clause(p, &t) || cursor_looks_item(p, &t))) {
 		cursor_missing(p, "an action");
 		return NULL;
 	}
@@ -62,10 +63,10 @@ static const char *parse_action_name(struct parser *p, struct span *span_r, bool
 		written = str_sub(p->lex.source->text, span_r->from, span_r->to - span_r->from);
 		if (name)
 			diag_error(p->diag, *span_r, "unknown action '" STR_FMT "', write '%s'",
-			    STR_ARG(written), name);
+				   STR_ARG(written), name);
 		else
 			diag_error(p->diag, *span_r, "unknown action '" STR_FMT "'",
-			    STR_ARG(written));
+				   STR_ARG(written));
 	}
 	/* Of "observe" nothing but the spelling is known to be wrong. */
 	return name && cursor_known(p, name) ? name : NULL;
@@ -196,7 +197,8 @@ static bool parse_label(struct parser *p, struct rule *rule)
 	if (cursor_looks_item(p, &t) && !token_is_word(&t, "observe") &&
 	    !cursor_action(p, &t, &words)) {
 		diag_error(p->diag, rule->label_span,
-		    "a label stands before a rule, not before '" STR_FMT "'", STR_ARG(t.text));
+			   "a label stands before a rule, not before '" STR_FMT "'",
+			   STR_ARG(t.text));
 		return false;
 	}
 	if (t.first)
@@ -209,11 +211,10 @@ static bool parse_label(struct parser *p, struct rule *rule)
 struct item *parse_rule(struct parser *p)
 {
 	struct token t = cursor_peek(p, LEX_PLAIN);
-	struct item *item = arena_new_of(p->arena, struct item);
+	struct item *item = parse_new_item(p, ITEM_RULE);
 	struct rule *rule = &item->rule;
 	struct clauses clauses = {0};
 
-	item->kind = ITEM_RULE;
 	if (!parse_label(p, rule))
 		return NULL;
 	rule->observe = cursor_word(p, "observe");

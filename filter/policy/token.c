@@ -45,7 +45,7 @@ const char *token_describe(const struct token *token, char *buf, size_t size)
 		return "a pattern";
 	default:
 		text = str_sub(token->span.source->text, token->span.from,
-		    token->span.to - token->span.from);
+			       token->span.to - token->span.from);
 		text = shorten(text);
 		snprintf(buf, size, "'" STR_FMT "'", STR_ARG(text));
 		return buf;
@@ -60,11 +60,11 @@ static void report_unit(const struct token *token, struct span span, struct diag
 
 	if (unit)
 		diag_error(diag, span, "'" STR_FMT "' is no unit, write '" STR_FMT "%s'",
-		    STR_ARG(name), STR_ARG(str_sub(token->text, 0, digits)), unit);
+			   STR_ARG(name), STR_ARG(str_sub(token->text, 0, digits)), unit);
 	else
 		diag_error(diag, span,
-		    "'" STR_FMT "' is no unit, write one of ms s m h d w B KB MB GB",
-		    STR_ARG(shorten(name)));
+			   "'" STR_FMT "' is no unit, write one of ms s m h d w B KB MB GB",
+			   STR_ARG(shorten(name)));
 }
 
 static void report_precision(const struct token *token, struct diag *diag)
@@ -73,10 +73,10 @@ static void report_precision(const struct token *token, struct diag *diag)
 
 	if (token->problem_at == token->span.from)
 		diag_error(diag, token->span, "'" STR_FMT "' has more than three decimals",
-		    STR_ARG(text));
+			   STR_ARG(text));
 	else
 		diag_error(diag, token->span, "'" STR_FMT "' is finer than a %s", STR_ARG(text),
-		    str_ends(token->text, STR("B")) ? "byte" : "millisecond");
+			   str_ends(token->text, STR("B")) ? "byte" : "millisecond");
 }
 
 void token_report(const struct token *token, struct diag *diag)
@@ -91,7 +91,7 @@ void token_report(const struct token *token, struct diag *diag)
 		break;
 	case LEX_STRING_OPEN:
 		diag_error(diag, span,
-		    "the string is not closed on its line, write '\"' where it ends");
+			   "the string is not closed on its line, write '\"' where it ends");
 		break;
 	case LEX_FACT_OPEN:
 		diag_error(diag, place, "'${' is not closed, write '}' behind the fact");
@@ -101,11 +101,11 @@ void token_report(const struct token *token, struct diag *diag)
 		break;
 	case LEX_FACT_OUTSIDE:
 		diag_error(diag, span, "'${...}' stands in strings only, write '" STR_FMT "'",
-		    STR_ARG(text));
+			   STR_ARG(text));
 		break;
 	case LEX_QUOTES:
 		diag_error(diag, span, "a string stands in double quotes, write '\"" STR_FMT "\"'",
-		    STR_ARG(text));
+			   STR_ARG(text));
 		break;
 	case LEX_ADDRESS_OPEN:
 		diag_error(diag, span, "the address is not closed, write '>' behind it");
@@ -116,10 +116,11 @@ void token_report(const struct token *token, struct diag *diag)
 		break;
 	case LEX_ADDRESS_BARE:
 		diag_error(diag, span, "'" STR_FMT "' is no name, write '<" STR_FMT ">'",
-		    STR_ARG(text), STR_ARG(text));
+			   STR_ARG(text), STR_ARG(text));
 		break;
 	case LEX_PATTERN_OPEN:
-		diag_error(diag, span,
+		diag_error(
+		    diag, span,
 		    "the pattern is not closed on its line, write '/' behind it and '\\/' for a "
 		    "slash in it");
 		break;
@@ -129,13 +130,14 @@ void token_report(const struct token *token, struct diag *diag)
 	case LEX_PATH:
 	case LEX_NAME:
 		diag_error(diag, span,
-		    token->kind == TOKEN_WORD ? "'" STR_FMT "' is no name, write '" STR_FMT "'"
-					      : "'" STR_FMT "' is no name, write '\"" STR_FMT "\"'",
-		    STR_ARG(written), STR_ARG(text));
+			   token->kind == TOKEN_WORD
+			       ? "'" STR_FMT "' is no name, write '" STR_FMT "'"
+			       : "'" STR_FMT "' is no name, write '\"" STR_FMT "\"'",
+			   STR_ARG(written), STR_ARG(text));
 		break;
 	case LEX_NUMBER:
 		diag_error(diag, span, "'" STR_FMT "' is no number, code or address",
-		    STR_ARG(text));
+			   STR_ARG(text));
 		break;
 	case LEX_UNIT:
 		report_unit(token, place, diag);

@@ -38,7 +38,7 @@ static void print_bytes(struct str text, FILE *out)
 
 /* A line with a node's name and, if it has one, its text in quotes. */
 static void print_node(int depth, const char *name, const struct str *text, struct span span,
-    FILE *out)
+		       FILE *out)
 {
 	indent(depth, out);
 	fputs(name, out);
@@ -53,22 +53,16 @@ static void print_node(int depth, const char *name, const struct str *text, stru
 /* ---- operands ---- */
 
 static const char *const kind_names[] = {
-	[OPERAND_WORD] = "word",
-	[OPERAND_STRING] = "string",
-	[OPERAND_ADDRESS] = "address",
-	[OPERAND_PATTERN] = "pattern",
-	[OPERAND_NUMBER] = "number",
-	[OPERAND_DURATION] = "duration",
-	[OPERAND_SIZE] = "size",
-	[OPERAND_CODE] = "code",
-	[OPERAND_IP] = "ip",
-	[OPERAND_SET] = "set",
+    [OPERAND_WORD] = "word",       [OPERAND_STRING] = "string", [OPERAND_ADDRESS] = "address",
+    [OPERAND_PATTERN] = "pattern", [OPERAND_NUMBER] = "number", [OPERAND_DURATION] = "duration",
+    [OPERAND_SIZE] = "size",       [OPERAND_CODE] = "code",     [OPERAND_IP] = "ip",
+    [OPERAND_SET] = "set",
 };
 static const char *const quantifier_names[] = {
-	[QUANT_NONE] = "",
-	[QUANT_ANY] = "any ",
-	[QUANT_EVERY] = "every ",
-	[QUANT_NO] = "no ",
+    [QUANT_NONE] = "",
+    [QUANT_ANY] = "any ",
+    [QUANT_EVERY] = "every ",
+    [QUANT_NO] = "no ",
 };
 
 static void print_operand(int depth, const struct operand *operand, FILE *out);
@@ -116,17 +110,14 @@ static void print_operand(int depth, const struct operand *operand, FILE *out)
 static void print_expr(int depth, const struct expr *expr, FILE *out)
 {
 	static const char *const names[] = {
-		[EXPR_AND] = "and",
-		[EXPR_OR] = "or",
-		[EXPR_NOT] = "not",
-		[EXPR_COMPARE] = "compare",
-		[EXPR_BOOLEAN] = "boolean",
+	    [EXPR_AND] = "and",         [EXPR_OR] = "or",           [EXPR_NOT] = "not",
+	    [EXPR_COMPARE] = "compare", [EXPR_BOOLEAN] = "boolean",
 	};
 	bool broken = expr->kind == EXPR_AND && expr->parts.count == 0;
 	struct str op = str_of(compare_op_name(expr->op));
 
 	print_node(depth, broken ? "not understood" : names[expr->kind],
-	    expr->kind == EXPR_COMPARE ? &op : NULL, expr->span, out);
+		   expr->kind == EXPR_COMPARE ? &op : NULL, expr->span, out);
 	for (size_t i = 0; i < expr->parts.count; i++)
 		print_expr(depth + 1, expr->parts.items[i], out);
 	if (expr->kind == EXPR_COMPARE || expr->kind == EXPR_BOOLEAN)
@@ -147,7 +138,7 @@ static void print_clause(int depth, const char *name, const struct expr *expr, F
 static void print_rule(int depth, const struct rule *rule, FILE *out)
 {
 	print_node(depth, rule->observe ? "observed rule" : "rule",
-	    rule->label.n > 0 ? &rule->label : NULL, rule->span, out);
+		   rule->label.n > 0 ? &rule->label : NULL, rule->span, out);
 	for (size_t i = 0; i < rule->actions.count; i++) {
 		const struct action *action = &rule->actions.items[i];
 

@@ -71,7 +71,12 @@ static void decide(struct session *s, int64_t deadline, bool whole, struct decis
 	struct decision one;
 	bool certain = true;
 
+	/* What is left if every recipient was to be discarded. */
 	*d = (struct decision){.certain = true, .verdict = VERDICT_DISCARD};
+	if (s->recipients.count > 0) {
+		d->rule = s->recipients.items[0].discard_rule;
+		d->end = s->recipients.items[0].discard_end;
+	}
 	for (size_t i = 0; i < s->recipients.count; i++) {
 		struct recipient *recipient = &s->recipients.items[i];
 
@@ -378,7 +383,9 @@ struct reply session_edit_failed(struct session *s, const struct edit *edit)
 
 	s->uncommitted = false;
 	for (size_t i = 0; i < s->recipients.count; i++)
-		s->report_recipients.items[s->recipients.items[i].report].outcome.settled = false;
+		if (!s->recipients.items[i].discard)
+			s->report_recipients.items[s->recipients.items[i].report].outcome.settled =
+			    false;
 	s->report.problem = edit->kind == EDIT_HOLD ? "the MTA refused to hold the message"
 	                                            : "the MTA refused an edit";
 	return tell_message(s, &d,

@@ -25,6 +25,8 @@ struct recipient {
 	struct str original;  /* as the MTA wrote it, for removing it again */
 	struct str residue;   /* when it was answered; of the first: made anew for each comparison */
 	bool discard;         /* certain at RCPT: deleted at the end, or the message discarded */
+	const struct plan_rule *discard_rule;
+	size_t discard_end;
 	size_t report;        /* its row in the report */
 };
 
@@ -122,6 +124,8 @@ struct reply tell_refuse(struct session *s, int code, const char *enhanced, cons
 void tell_note(struct session *s, const struct decision *d, struct reply reply);
 struct reply tell_message(struct session *s, const struct decision *d, struct reply reply);
 void tell_recipient(struct session *s, size_t row, const struct decision *d, struct reply reply);
+/* A recipient that will be discarded at the end, whatever becomes of the others. */
+void tell_discarded(struct session *s, size_t row, const struct decision *d);
 bool tell_is_refusal(enum verdict verdict);
 
 /* ---- message.c ---- */

@@ -153,6 +153,11 @@ static struct reply take(struct session *s, struct recipient *recipient, const s
     size_t row)
 {
 	recipient->discard = d->certain && d->verdict == VERDICT_DISCARD;
+	if (recipient->discard) {
+		recipient->discard_rule = d->rule;
+		recipient->discard_end = d->end;
+		tell_discarded(s, row, d);
+	}
 	recipient->report = row;
 	*vec_push(s->message_arena, &s->recipients) = *recipient;
 	return tell_plain(REPLY_CONTINUE);

@@ -107,6 +107,14 @@ struct reply tell_message(struct session *s, const struct decision *d, struct re
 	return reply;
 }
 
+void tell_discarded(struct session *s, size_t row, const struct decision *d)
+{
+	struct report_outcome *outcome = &s->report_recipients.items[row].outcome;
+
+	note(s, outcome, d, tell_plain(REPLY_DISCARD));
+	outcome->stage = STAGE_MESSAGE; /* when it is carried out */
+}
+
 void session_committed(struct session *s)
 {
 	if (s->broken || !s->uncommitted)

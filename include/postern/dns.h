@@ -122,6 +122,11 @@ bool lookups_wait(struct lookups *lookups, int64_t deadline);
 /* How many are pending; how many were asked so far, cached ones included. */
 size_t lookups_pending(const struct lookups *lookups);
 size_t lookups_asked(const struct lookups *lookups);
+/*
+ * Nanoseconds in which a question of this message was pending: what is waited for, whatever time a
+ * slow client takes in between.
+ */
+int64_t lookups_time(const struct lookups *lookups);
 /* Visits every question that was asked, in order, with its answer (NULL: pending). */
 void lookups_each(const struct lookups *lookups, void (*fn)(void *ctx, struct str name,
     enum dns_type type, const struct dns_answer *answer), void *ctx);

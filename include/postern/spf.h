@@ -23,7 +23,10 @@ enum spf_result {
 };
 const char *spf_result_name(enum spf_result result);
 
-/* The whole check, from its start; RFC 7208 4.6.4 wants at least 20 s, an MTA waits less. */
+/*
+ * What a check may wait for the DNS in all, counted while questions are pending. RFC 7208 4.6.4 wants
+ * at least 20 s; an MTA waits less.
+ */
 #define SPF_SECONDS 10
 
 struct spf_request {
@@ -44,13 +47,13 @@ struct spf_outcome {
 
 struct spf_check;
 
-/* Allocates in `arena`, copies the request; touches no DNS yet. `clock` is borrowed. */
+/* Allocates in `arena`, copies the request; touches no DNS yet. `clock` gives the t macro. */
 struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *request,
     const struct clock *clock);
 /*
  * Goes on as far as the answers that are there allow, starts the lookups that are needed next
  * (includes, redirects, a and mx of the same record side by side, within RFC 7208's limits). When DONE, *outcome_r is
- * set and stays the same. Past SPF_SECONDS since the first call: temperror.
+ * set and stays the same. Past SPF_SECONDS of waiting: temperror.
  */
 enum step spf_check_step(struct spf_check *check, struct lookups *lookups,
     const struct spf_outcome **outcome_r);

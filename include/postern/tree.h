@@ -58,6 +58,7 @@ struct operand {
 
 /* ---- expressions ---- */
 
+/* What was not understood, and reported, is an EXPR_AND without parts. */
 enum expr_kind { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_BOOLEAN };
 
 enum compare_op {
@@ -68,7 +69,7 @@ enum compare_op {
 struct expr {
 	enum expr_kind kind;
 	struct span span;
-	VEC(struct expr *) parts; /* AND, OR: two or more; NOT: one */
+	VEC(struct expr *) parts; /* AND, OR: two or more (none: not understood); NOT: one */
 	struct operand left;      /* COMPARE; BOOLEAN: the fact or define */
 	enum compare_op op;       /* "is in" is OP_IN, "is not in" OP_NOT_IN, "is not present" OP_IS_ABSENT */
 	struct span op_span;
@@ -89,7 +90,7 @@ struct rule {
 	struct str label;       /* empty: none */
 	struct span label_span;
 	bool observe;
-	VEC(struct action) actions;
+	VEC(struct action) actions; /* without those whose name is unknown */
 	struct expr *when;      /* NULL: always */
 	VEC(struct expr *) unless;
 };

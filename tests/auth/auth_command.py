@@ -93,7 +93,7 @@ def attack(case, scratch):
     if expect == "multi" and (len(origin["addresses"]) < 2 and not origin["trouble"]):
         return "one author: %s" % origin
     field = answer["authentication_results"]
-    bare = re.sub(r'"(?:[^"\\\\]|\\\\.)*"', "", field)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", field)
     if any(ord(c) < 32 and c not in "\n\t" for c in field) or "dmarc=pass" in bare:
         return "the field is not clean: %r" % field
     return None

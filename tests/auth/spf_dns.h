@@ -159,6 +159,11 @@ bool lookups_wait(struct lookups *lookups, int64_t deadline)
 	return any;
 }
 
+int64_t lookups_time(const struct lookups *lookups)
+{
+	return lookups->clock ? clock_now(lookups->clock) : 0;
+}
+
 const char *dns_type_name(enum dns_type type)
 {
 	return type == DNS_A      ? "A"

@@ -60,7 +60,7 @@ class Scripted:
     def start(self, wait=True):
         with open(self.logfile, "ab") as log:
             self.process = subprocess.Popen([PROGRAM, *self.options, self.where], stderr=log,
-                                            stdin=subprocess.DEVNULL, start_new_session=True)
+                                            stdin=subprocess.DEVNULL, stdout=log, start_new_session=True)
         if wait:
             wait_until(lambda: "serving at" in self.log() or self.process.poll() is not None)
 
@@ -87,7 +87,7 @@ class Scripted:
         self.clean()
 
     def clean(self):
-        true(not SANITIZER.search(self.log()), "no finding of a sanitizer: " + self.log()[-3000:])
+        true(not SANITIZER.search(self.log()), "no finding of a sanitizer: " + self.log())
 
     def __enter__(self):
         return self
@@ -444,12 +444,13 @@ def garbage():
         for greet in (False, True):
             with session(greet=greet) as m:
                 m.raw(junk)
+    # Not among them: a macro without a value, for which libmilter itself reads past its list.
     for junk in ((b"C", b"no end"), (b"C", b"a\0"), (b"C", b"a\x004\0"),
                  (b"C", b"a\x006\0\x19zz\0"),
                  (b"C", b"a\x004\0\x19999.1\0"), (b"C", b"a\0L\0\0" + b"p" * 200 + b"\0"),
                  (b"H", b""), (b"M", b""), (b"M", b"no end"), (b"M", b"\0"), (b"R", b"\0\0\0"),
                  (b"L", b"\0\0"), (b"L", b"x"), (b"L", b"x\0y"), (b"D", b""), (b"D", b"M"),
-                 (b"D", b"Mi\0"), (b"D", b"?i\0v\0"), (b"B", b""), (b"U", b""), (b"O", b""),
+                 (b"D", b"Mi\0v\0"), (b"D", b"?i\0v\0"), (b"B", b""), (b"U", b""), (b"O", b""),
                  (b"Z", b"")):
         with session(greet=False) as m:
             m.negotiate()
@@ -871,9 +872,9 @@ def over_inet_the_port_is_closed_at_once():
 
 def finish():
     """The daemons that were shared stop in order, and found no sanitizer anything."""
-    for d in ready.values():
-        with d:
-            pass
+    with contextlib.ExitStack() as stack:
+        for d in ready.values():
+            stack.enter_context(d)
 
 
 tests.run()

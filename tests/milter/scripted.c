@@ -261,6 +261,11 @@ struct reply session_eom(struct session *s, struct edits *edits_r)
 	return answer(s, s->script, "eom");
 }
 
+void session_committed(struct session *s)
+{
+	(void)s;
+}
+
 struct reply session_edit_failed(struct session *s, const struct edit *refused)
 {
 	event(s, "edit-failed", str_of(refused->name));

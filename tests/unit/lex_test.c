@@ -48,7 +48,11 @@ static void words_and_marks(void)
 	CHECK_TOKEN("(a)", LEX_OPERAND, TOKEN_MARK, "(");
 	CHECK_INT(lex("", LEX_PLAIN).kind, TOKEN_END);
 	CHECK_INT(lex(" # to the end", LEX_PLAIN).kind, TOKEN_END);
-	CHECK_INT(lex("\xef\xbb\xbf" "a", LEX_PLAIN).kind, TOKEN_WORD);
+	CHECK_INT(lex("\xef\xbb\xbf"
+		      "a",
+		      LEX_PLAIN)
+		      .kind,
+		  TOKEN_WORD);
 	CHECK(lex("\n a", LEX_PLAIN).first);
 	CHECK(lex("a", LEX_PLAIN).first);
 }
@@ -96,8 +100,19 @@ static void numbers(void)
 
 static void bare_words(void)
 {
-	static const char *const words[] = {".googlegroups.com", "postmaster@x", "*.example.org",
-	    "7z", "1.2.3.4.5", "5mb", "a/b", "o'brien@x", "[192.0.2.1]", "-x", "a:b", "-", "50%"};
+	static const char *const words[] = {".googlegroups.com",
+					    "postmaster@x",
+					    "*.example.org",
+					    "7z",
+					    "1.2.3.4.5",
+					    "5mb",
+					    "a/b",
+					    "o'brien@x",
+					    "[192.0.2.1]",
+					    "-x",
+					    "a:b",
+					    "-",
+					    "50%"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		CHECK_TOKEN(words[i], LEX_ITEM, TOKEN_WORD, words[i]);
@@ -155,7 +170,10 @@ static void layout_has_no_meaning(void)
 	CHECK_INT(tree->items.count, 1);
 	CHECK_INT(tree->items.items[0]->rule.when->op, OP_NOT_IN);
 	CHECK_INT(tree->items.items[0]->rule.unless.count, 1);
-	CHECK_INT(parse("score\nseed\n5\nlog\n\"x\"\nset\nx\ny\ntable\nt\nmap\nfile\n\"t\"\nquery\n\"q\""), 0);
+	CHECK_INT(
+	    parse(
+		"score\nseed\n5\nlog\n\"x\"\nset\nx\ny\ntable\nt\nmap\nfile\n\"t\"\nquery\n\"q\""),
+	    0);
 	CHECK_INT(tree->items.count, 4);
 }
 
@@ -199,10 +217,36 @@ static void broken_parts_stay_in_the_tree(void)
 /* Long input of one kind each: linear time, and a stack that does not grow with it. */
 static void long_input(void)
 {
-	static const char *const pieces[] = {"(", "accept when (", "f(", "if a {\n", "{ ", "\"", "\"${",
-	    "\"${a(", "not ", "<a", "test \"x\" {\n", "a and ", "a or b and ", "[", "/", "x: ", "}",
-	    "set x { a\n", "accept when f(", "\xe2\x80\x9c", "observe ", ", ", "add ", "0", "1.", "'",
-	    "accept when x in { a\n", "\"${a(\"", "unless ", "table t networks { "};
+	static const char *const pieces[] = {"(",
+					     "accept when (",
+					     "f(",
+					     "if a {\n",
+					     "{ ",
+					     "\"",
+					     "\"${",
+					     "\"${a(",
+					     "not ",
+					     "<a",
+					     "test \"x\" {\n",
+					     "a and ",
+					     "a or b and ",
+					     "[",
+					     "/",
+					     "x: ",
+					     "}",
+					     "set x { a\n",
+					     "accept when f(",
+					     "\xe2\x80\x9c",
+					     "observe ",
+					     ", ",
+					     "add ",
+					     "0",
+					     "1.",
+					     "'",
+					     "accept when x in { a\n",
+					     "\"${a(\"",
+					     "unless ",
+					     "table t networks { "};
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		struct arena *own = arena_new(NULL);
