@@ -117,6 +117,18 @@ size_t diag_warnings(const struct diag *diag)
 	return diag->warnings;
 }
 
+bool diag_within(const struct diag *diag, struct span span)
+{
+	for (size_t i = 0; i < diag->reports.count; i++) {
+		const struct report *report = &diag->reports.items[i];
+
+		if (report->level == DIAG_ERROR && report->span.source == span.source && span.source &&
+		    report->span.from >= span.from && report->span.from < span.to)
+			return true;
+	}
+	return false;
+}
+
 static void free_kept(void *handle)
 {
 	struct arena *arena = handle;

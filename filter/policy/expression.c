@@ -58,35 +58,52 @@ static bool is_no_condition(struct loader *loader, const struct expr *part)
 	       !later_fact(part->left.word);
 }
 
-/* "spf is fail or softfail" */
-static bool reports_list(struct loader *loader, const struct expr *expr, size_t at)
+static bool is_value_of(const struct fact_def *fact, struct str word)
 {
-	size_t count = 0;
-	struct str meant;
+	if (!fact || fact->type.base != TYPE_ENUM)
+		return false;
+	for (const char *const *value = fact->type.enumeration->values; *value; value++)
+		if (str_eq(word, str_of(*value)))
+			return true;
+	return false;
+}
 
-	if (!is_no_condition(loader, expr->parts.items[at]))
-		return false;
-	meant = expr_meant_set(loader->arena, expr, at, &count);
-	if (meant.n == 0)
-		return false;
-	diag_error(loader->diag, expr->parts.items[at]->span,
-	    "'" STR_FMT "' is no condition of its own: write '" STR_FMT "'",
-	    STR_ARG(expr->parts.items[at]->left.word), STR_ARG(meant));
-	return true;
+/* "spf is fail or softfail": how many parts from `at` on are values; what was meant in *meant_r. */
+static size_t values(struct loader *loader, const struct expr *list, size_t at, struct str *meant_r)
+{
+	const struct expr *part = list->parts.items[at];
+	size_t count = 0;
+
+	if (at == 0 || !is_no_condition(loader, part))
+		return 0;
+	*meant_r = expr_meant_set(loader->arena, list, at, &count);
+	if (meant_r->n == 0)
+		return 0;
+	/* A misspelt name is not taken for a value. */
+	return is_value_of(registry_fact(list->parts.items[at - 1]->left.word), part->left.word) ||
+	               loader_near(loader, part->left.word).n == 0
+	           ? count
+	           : 0;
 }
 
 static struct cond *several(struct loader *loader, const struct expr *expr, enum cond_kind kind)
 {
 	struct cond *cond = cond_new(loader, kind);
 
-	for (size_t i = 1; i < expr->parts.count; i++)
-		if (reports_list(loader, expr, i))
-			return NULL;
-
 	cond->parts = arena_array(loader->arena, expr->parts.count, sizeof(*cond->parts));
 	for (size_t i = 0; i < expr->parts.count; i++) {
-		struct cond *part = expression(loader, expr->parts.items[i]);
+		struct cond *part;
+		struct str meant;
+		size_t count = values(loader, expr, i, &meant);
 
+		if (count > 0) {
+			loader_error(loader, expr->parts.items[i]->span,
+			    "'" STR_FMT "' is no condition, write '" STR_FMT "'",
+			    STR_ARG(expr->parts.items[i]->left.word), STR_ARG(meant));
+			i += count - 1;
+			continue;
+		}
+		part = expression(loader, expr->parts.items[i]);
 		if (part)
 			cond->parts[cond->count++] = part;
 	}
@@ -95,21 +112,31 @@ static struct cond *several(struct loader *loader, const struct expr *expr, enum
 
 static struct cond *define_value(struct loader *loader, struct loader_name *name, struct span span)
 {
-	size_t at = (size_t)(name - loader->names.items);
 	struct cond *cond;
 
 	if (name->busy) {
-		diag_error(loader->diag, span, "the define '" STR_FMT "' rests on itself",
+		loader_error(loader, span, "the define '" STR_FMT "' rests on itself",
 		    STR_ARG(name->name));
-		diag_note(loader->diag, name->span, "defined here");
+		loader_note(loader, name->span, "defined here");
 		return NULL;
 	}
-	if (!name->define->value)
+	if (!name->define->value || name->wrong)
 		return NULL;
 	name->busy = true;
 	cond = expression(loader, name->define->value);
-	loader->names.items[at].busy = false;
+	name->busy = false;
+	name->wrong = !cond;
 	return cond;
+}
+
+void define_check(struct loader *loader, const struct define *define)
+{
+	struct loader_name *name = loader_find(loader, define->name);
+
+	if (name && name->define == define)
+		define_value(loader, name, define->name_span);
+	else if (define->value)
+		expression(loader, define->value);
 }
 
 static struct cond *boolean(struct loader *loader, const struct expr *expr)
@@ -123,7 +150,7 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 	if (name && name->kind == NAME_DEFINE && !left->called)
 		return define_value(loader, name, left->span);
 	if (name && name->kind == NAME_TABLE) {
-		diag_error(loader->diag, left->span, "'" STR_FMT "' is a table: write 'FACT in " STR_FMT "'",
+		loader_error(loader, left->span, "'" STR_FMT "' is a table, write 'FACT in " STR_FMT "'",
 		    STR_ARG(left->word), STR_ARG(left->word));
 		return NULL;
 	}
@@ -132,9 +159,10 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 		return NULL;
 	def = loader->slots.items[slot].def;
 	if (def->type.base != TYPE_BOOLEAN || def->type.list) {
-		diag_error(loader->diag, left->span, "'%s' is a " STR_FMT ", not true or false: "
-		                                     "compare it, or write '%s is present'",
-		    def->name, STR_ARG(type_text(loader->arena, &def->type)), def->name);
+		loader_error(loader, left->span,
+		    "'%s' is " STR_FMT ", not true or false, compare it or write '" STR_FMT " is present'",
+		    def->name, STR_ARG(type_phrase(loader, &def->type)),
+		    STR_ARG(loader->slots.items[slot].text));
 		return NULL;
 	}
 	cond = cond_new(loader, COND_TEST);

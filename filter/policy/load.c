@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <stdarg.h>
 
 #include "filter/policy/loader.h"
 
@@ -31,6 +32,33 @@ void loader_id(struct loader *loader, struct str bytes)
 		loader->id = (loader->id ^ (unsigned char)bytes.s[i]) * UINT64_C(0x100000001b3);
 }
 
+void loader_error(struct loader *loader, struct span span, const char *fmt, ...)
+{
+	char text[2000];
+	va_list args;
+
+	loader->silent = diag_within(loader->diag, span);
+	if (loader->silent)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	diag_error(loader->diag, span, "%s", text);
+}
+
+void loader_note(struct loader *loader, struct span span, const char *fmt, ...)
+{
+	char text[2000];
+	va_list args;
+
+	if (loader->silent)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	diag_note(loader->diag, span, "%s", text);
+}
+
 struct loader_name *loader_find(struct loader *loader, struct str name)
 {
 	for (size_t i = 0; i < loader->names.count; i++)
@@ -39,25 +67,47 @@ struct loader_name *loader_find(struct loader *loader, struct str name)
 	return NULL;
 }
 
-void loader_unknown(struct loader *loader, struct span span, struct str name)
+struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
+    size_t count)
+{
+	const char *nearest = diag_nearest(name, names, count);
+
+	return nearest ? str_printf(loader->arena, ", is '%s' meant?", nearest) : STR("");
+}
+
+/* What is near of all that a condition may name. */
+struct str loader_near(struct loader *loader, struct str name)
 {
 	size_t count = 0;
 	const char *const *facts = registry_fact_names(loader->arena, &count);
 	VEC(const char *) all = {0};
-	const char *nearest;
 
-	if (later_fact(name)) {
-		diag_error(loader->diag, span, "the fact '" STR_FMT "' is not supported by this version",
-		    STR_ARG(name));
-		return;
-	}
 	for (size_t i = 0; i < count; i++)
 		*vec_push(loader->arena, &all) = facts[i];
 	for (size_t i = 0; i < loader->names.count; i++)
 		*vec_push(loader->arena, &all) = str_dup(loader->arena, loader->names.items[i].name).s;
-	nearest = diag_nearest(name, all.items, all.count);
-	diag_error(loader->diag, span, "no fact, table or define '" STR_FMT "'%s%s%s", STR_ARG(name),
-	    nearest ? ": is '" : "", nearest ? nearest : "", nearest ? "' meant?" : "");
+	return loader_meant(loader, name, all.items, all.count);
+}
+
+void loader_unknown(struct loader *loader, struct span span, struct str name)
+{
+	struct str hint = loader_near(loader, name);
+
+	if (later_fact(name))
+		loader_error(loader, span, "the fact '" STR_FMT "' is not supported by this version",
+		    STR_ARG(name));
+	else
+		loader_error(loader, span, "no fact, table or define '" STR_FMT "'" STR_FMT,
+		    STR_ARG(name), STR_ARG(hint));
+}
+
+void loader_unknown_text(struct loader *loader, struct span span, struct str name)
+{
+	if (later_fact(name) || loader_find(loader, name) || loader_near(loader, name).n > 0)
+		loader_unknown(loader, span, name);
+	else
+		loader_error(loader, span, "no fact '" STR_FMT "', write '\"" STR_FMT "\"' if it is a text",
+		    STR_ARG(name), STR_ARG(name));
 }
 
 static void name_add(struct loader *loader, struct str name, struct span span, enum name_kind kind,
@@ -65,18 +115,15 @@ static void name_add(struct loader *loader, struct str name, struct span span, e
 {
 	struct loader_name *other = loader_find(loader, name);
 
+	if (str_chr(name, '.') >= 0)
+		return; /* only facts have dots; the parser said so */
 	if (other) {
-		diag_error(loader->diag, span, "the name '" STR_FMT "' is used twice", STR_ARG(name));
-		diag_note(loader->diag, other->span, "first used here");
-		return;
-	}
-	if (str_chr(name, '.') >= 0) {
-		diag_error(loader->diag, span, "names with a dot are facts: write '" STR_FMT "' without",
-		    STR_ARG(name));
+		loader_error(loader, span, "the name '" STR_FMT "' is used twice", STR_ARG(name));
+		loader_note(loader, other->span, "first used here");
 		return;
 	}
 	if (registry_fact(name) || later_fact(name)) {
-		diag_error(loader->diag, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
+		loader_error(loader, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
 		return;
 	}
 	*vec_push(loader->arena, &loader->names) =
@@ -99,6 +146,12 @@ static void names(struct loader *loader, const struct tree *tree)
 			table_define(loader, &tree->items.items[i]->table);
 }
 
+static void refuse_later(struct loader *loader, struct span span, const char *keyword)
+{
+	span.to = span.from + strlen(keyword);
+	loader_error(loader, span, "'%s' is not supported by this version", keyword);
+}
+
 static void item_add(struct loader *loader, const struct item *item)
 {
 	static const struct surroundings nothing;
@@ -108,9 +161,7 @@ static void item_add(struct loader *loader, const struct item *item)
 		setting_set(loader, &item->set);
 		break;
 	case ITEM_DEFINE:
-		/* Also the ones that no rule uses must be right. */
-		if (item->define.value)
-			expression(loader, item->define.value);
+		define_check(loader, &item->define);
 		break;
 	case ITEM_RULE:
 		rule_add(loader, &item->rule, &nothing);
@@ -121,12 +172,13 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_TABLE:
 		break;
 	case ITEM_INCLUDE:
+		refuse_later(loader, item->span, "include");
+		break;
 	case ITEM_ASSERT:
+		refuse_later(loader, item->span, "assert");
+		break;
 	case ITEM_TEST:
-		diag_error(loader->diag, item->span, "'%s' is not supported by this version",
-		    item->kind == ITEM_INCLUDE  ? "include"
-		    : item->kind == ITEM_ASSERT ? "assert"
-		                                : "test");
+		refuse_later(loader, item->span, "test");
 		break;
 	}
 }

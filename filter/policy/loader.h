@@ -19,7 +19,8 @@ struct loader_name {
 	enum name_kind kind;
 	const struct table *table;
 	const struct define *define;
-	bool busy; /* a define whose value is being resolved: meeting it again is a cycle */
+	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
+	bool wrong; /* a define whose value was wrong, which was reported */
 };
 
 struct loader {
@@ -31,6 +32,8 @@ struct loader {
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
 	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
+	struct span *settings_at; /* where each setting is set, by the registry's order */
+	bool silent; /* the last error was left out, and so are its notes */
 	uint64_t id;
 };
 
@@ -38,11 +41,28 @@ struct loader {
 const char *later_fact(struct str name);
 const char *later_action(struct str name);
 
+/*
+ * An error and its notes, unless something inside the place is known to be wrong already: what
+ * follows from one mistake is not another.
+ */
+void loader_error(struct loader *loader, struct span span, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void loader_note(struct loader *loader, struct span span, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Adds bytes to what the policy's id is made of. */
 void loader_id(struct loader *loader, struct str bytes);
 struct loader_name *loader_find(struct loader *loader, struct str name);
 /* Reports a name that is not known, with the nearest that is. */
 void loader_unknown(struct loader *loader, struct span span, struct str name);
+/* The same where a text may have been meant, and its quotes forgotten. */
+void loader_unknown_text(struct loader *loader, struct span span, struct str name);
+/* ", is 'NAME' meant?" for the nearest of the names; empty where none is near. */
+struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
+    size_t count);
+/* The same for the nearest fact, table or define. */
+struct str loader_near(struct loader *loader, struct str name);
+/* "a number", "an IP address", "one of none pass fail". */
+struct str type_phrase(struct loader *loader, const struct type *type);
 
 /* ---- slots.c ---- */
 
@@ -71,8 +91,10 @@ void settings_finish(struct loader *loader, const struct policy_override *overri
 
 /* ---- expression.c, comparison.c ---- */
 
-/* A condition, or NULL where it was wrong (reported) */
+/* A condition, or NULL where it was wrong (reported). */
 struct cond *expression(struct loader *loader, const struct expr *expr);
+/* Resolves a define that perhaps no rule names. */
+void define_check(struct loader *loader, const struct define *define);
 struct cond *comparison(struct loader *loader, const struct expr *expr);
 struct cond *cond_new(struct loader *loader, enum cond_kind kind);
 /* AND of those that are not NULL; NULL if there are none. */

@@ -44,6 +44,7 @@ void settings_begin(struct loader *loader)
 
 	loader->policy->settings = arena_array(loader->arena, count + 1, sizeof(struct value));
 	loader->policy->setting_tables = arena_array(loader->arena, count + 1, sizeof(struct table *));
+	loader->settings_at = arena_array(loader->arena, count + 1, sizeof(struct span));
 }
 
 static bool word_allowed(const struct setting_def *def, struct str text)
@@ -69,21 +70,23 @@ static struct str words_text(struct loader *loader, const struct setting_def *de
 static bool convert(struct loader *loader, const struct setting_def *def, struct span span,
     struct str text, int64_t number, bool is_number, struct value *value_r)
 {
-	const char *why = "not a value of this type";
+	struct type scalar = def->type;
+	const char *why = "none";
 
+	scalar.list = false;
 	switch (def->type.base) {
 	case TYPE_NUMBER:
 	case TYPE_DURATION:
 	case TYPE_SIZE:
 		if (!is_number) {
-			diag_error(loader->diag, span, "'%s' is a " STR_FMT, def->name,
-			    STR_ARG(type_text(loader->arena, &def->type)));
+			loader_error(loader, span, "'%s' is " STR_FMT, def->name,
+			    STR_ARG(type_phrase(loader, &scalar)));
 			return false;
 		}
 		*value_r = value_number(number);
 		if (def->type.base == TYPE_NUMBER && (def->least != 0 || def->most != 0) &&
 		    (number % 1000 != 0 || number < def->least * 1000 || number > def->most * 1000)) {
-			diag_error(loader->diag, span, "'%s' is a number from %lld to %lld", def->name,
+			loader_error(loader, span, "'%s' is a number from %lld to %lld", def->name,
 			    (long long)def->least, (long long)def->most);
 			return false;
 		}
@@ -92,14 +95,13 @@ static bool convert(struct loader *loader, const struct setting_def *def, struct
 		break;
 	}
 	if (!word_allowed(def, text)) {
-		diag_error(loader->diag, span, "'%s' is " STR_FMT, def->name,
-		    STR_ARG(words_text(loader, def)));
+		loader_error(loader, span, "'%s' is " STR_FMT, def->name, STR_ARG(words_text(loader, def)));
 		return false;
 	}
-	if (value_parse(loader->arena, &def->type, text, value_r, &why))
+	if (value_parse(loader->arena, &scalar, text, value_r, &why))
 		return true;
-	diag_error(loader->diag, span, "'%s' is a " STR_FMT ": %s", def->name,
-	    STR_ARG(type_text(loader->arena, &def->type)), why);
+	loader_error(loader, span, "'%s' is " STR_FMT ", and this is %s", def->name,
+	    STR_ARG(type_phrase(loader, &scalar)), why);
 	return false;
 }
 
@@ -113,11 +115,16 @@ static void set_table(struct loader *loader, const struct setting_def *def, stru
 {
 	struct loader_name *name = loader_find(loader, text);
 
-	if (!name || name->kind != NAME_TABLE)
-		diag_error(loader->diag, span, "'%s' is the name of a table, and '" STR_FMT "' is none",
+	if (!name || name->kind != NAME_TABLE) {
+		loader_error(loader, span, "'%s' is the name of a table, and '" STR_FMT "' is none",
 		    def->name, STR_ARG(text));
-	else
+	} else if (name->table && table_kind(name->table) != TABLE_NETWORKS) {
+		loader_error(loader, span, "'%s' is a table of networks, '" STR_FMT "' one of %s",
+		    def->name, STR_ARG(text), table_kind_name(table_kind(name->table)));
+		loader_note(loader, name->span, "defined here");
+	} else {
 		loader->policy->setting_tables[row_of(def)] = name->table;
+	}
 }
 
 static void store(struct loader *loader, const struct setting_def *def, const struct set *set)
@@ -131,7 +138,7 @@ static void store(struct loader *loader, const struct setting_def *def, const st
 		struct str text = {0};
 
 		if (!item_text(operand, &text)) {
-			diag_error(loader->diag, operand->span, "a literal is wanted here");
+			loader_error(loader, operand->span, "a literal is wanted here");
 			return;
 		}
 		if (def->table) {
@@ -145,39 +152,52 @@ static void store(struct loader *loader, const struct setting_def *def, const st
 	*value = def->type.list ? value_list(items, count) : items[0];
 }
 
-void setting_set(struct loader *loader, const struct set *set)
+static void unknown(struct loader *loader, struct span span, struct str name)
 {
-	const struct setting_def *def = registry_setting(set->name);
 	size_t count;
+	const char *const *names = registry_setting_names(loader->arena, &count);
+	struct str meant = loader_meant(loader, name, names, count);
+
+	loader_error(loader, span, "no setting '" STR_FMT "'" STR_FMT, STR_ARG(name), STR_ARG(meant));
+}
+
+/* A setting of this version; NULL: reported. */
+static const struct setting_def *known(struct loader *loader, struct span span, struct str name)
+{
+	const struct setting_def *def = registry_setting(name);
 
 	if (!def) {
-		const char *const *names = registry_setting_names(loader->arena, &count);
-		const char *nearest = diag_nearest(set->name, names, count);
+		unknown(loader, span, name);
+		return NULL;
+	}
+	if (!def->later)
+		return def;
+	loader_error(loader, span, "the setting '%s' is not supported by this version", def->name);
+	return NULL;
+}
 
-		diag_error(loader->diag, set->name_span, "no setting '" STR_FMT "'%s%s%s",
-		    STR_ARG(set->name), nearest ? ": is '" : "", nearest ? nearest : "",
-		    nearest ? "' meant?" : "");
+void setting_set(struct loader *loader, const struct set *set)
+{
+	const struct setting_def *def = known(loader, set->name_span, set->name);
+	struct span *first = def ? &loader->settings_at[row_of(def)] : NULL;
+
+	if (!def)
+		return;
+	if (first->source) {
+		loader_error(loader, set->name_span, "'%s' is set twice", def->name);
+		loader_note(loader, *first, "first set here");
 		return;
 	}
-	if (def->later) {
-		diag_error(loader->diag, set->name_span,
-		    "the setting '%s' is not supported by this version", def->name);
-		return;
-	}
-	if (set->values.count == 0 || (set->values.count > 1 && !def->type.list)) {
-		diag_error(loader->diag, set->span, "'%s' takes one value", def->name);
-		return;
-	}
-	if (loader->policy->settings[row_of(def)].state != FACT_UNKNOWN) {
-		diag_error(loader->diag, set->name_span, "'%s' is set twice", def->name);
-		return;
-	}
-	store(loader, def, set);
+	*first = set->name_span;
+	if (set->values.count == 0 || (set->values.count > 1 && !def->type.list))
+		loader_error(loader, set->span, "'%s' takes one value", def->name);
+	else
+		store(loader, def, set);
 }
 
 static void override(struct loader *loader, const struct policy_override *o)
 {
-	const struct setting_def *def = registry_setting(str_of(o->name));
+	const struct setting_def *def;
 	struct source *source = arena_new_of(loader->arena, struct source);
 	struct span span = {source, 0, strlen(o->value)};
 	struct str text = str_of(o->value);
@@ -186,11 +206,9 @@ static void override(struct loader *loader, const struct policy_override *o)
 
 	source->name = str_printf(loader->arena, "--set %s", o->name).s;
 	source->text = text;
-	if (!def || def->later) {
-		diag_error(loader->diag, span, def ? "the setting '%s' is not supported by this version"
-		                                   : "no setting '%s'", o->name);
+	def = known(loader, span, str_of(o->name));
+	if (!def)
 		return;
-	}
 	if (def->table) {
 		set_table(loader, def, span, text);
 		*item = value_text(text);

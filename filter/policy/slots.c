@@ -8,6 +8,16 @@
 
 static const struct type parameter_end = {.base = TYPE_OPAQUE};
 
+struct str type_phrase(struct loader *loader, const struct type *type)
+{
+	struct str text = type_text(loader->arena, type);
+	bool vowel = text.s[0] == 'a' || text.s[0] == 'I';
+
+	if (type->base == TYPE_ENUM && !type->list)
+		return text;
+	return str_printf(loader->arena, "%s " STR_FMT, vowel ? "an" : "a", STR_ARG(text));
+}
+
 /* Inputs come first, so that a slot's stage, scope and failures can be read off theirs. */
 static void inherit(struct slot *slot, const struct slot *from)
 {
@@ -75,32 +85,36 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 static bool argument(struct loader *loader, const struct operand *operand, const struct type *type,
     struct slot_argument *argument_r)
 {
-	const char *why = "not a value of this type";
+	const char *why = "this is none";
 	struct str text;
 
 	if (operand->kind == OPERAND_WORD) {
-		int slot = slot_of_operand(loader, operand, false);
 		const struct type *is;
+		int slot;
 
+		if (!registry_fact(operand->word) && !operand->called) {
+			loader_unknown_text(loader, operand->span, operand->word);
+			return false;
+		}
+		slot = slot_of_operand(loader, operand, false);
 		if (slot < 0)
 			return false;
 		is = &loader->slots.items[slot].def->type;
 		if (is->list || is->base != type->base) {
-			diag_error(loader->diag, operand->span, "'%s' is a " STR_FMT ", a " STR_FMT
-			                                        " is wanted here",
-			    loader->slots.items[slot].def->name, STR_ARG(type_text(loader->arena, is)),
-			    STR_ARG(type_text(loader->arena, type)));
+			loader_error(loader, operand->span, "'%s' is " STR_FMT ", " STR_FMT " is wanted here",
+			    loader->slots.items[slot].def->name, STR_ARG(type_phrase(loader, is)),
+			    STR_ARG(type_phrase(loader, type)));
 			return false;
 		}
 		argument_r->is_slot = true;
 		argument_r->slot = (unsigned)slot;
 		return true;
 	}
-	if (item_text(operand, &text) &&
+	if (item_text(operand, &text) && (type->base != TYPE_TEXT || operand->kind == OPERAND_STRING) &&
 	    value_parse(loader->arena, type, text, &argument_r->value, &why))
 		return true;
-	diag_error(loader->diag, operand->span, "a " STR_FMT " is wanted here: %s",
-	    STR_ARG(type_text(loader->arena, type)), why);
+	loader_error(loader, operand->span, STR_FMT " is wanted here, and %s",
+	    STR_ARG(type_phrase(loader, type)), why);
 	return false;
 }
 
@@ -121,10 +135,10 @@ static bool arguments(struct loader *loader, const struct operand *operand, stru
 
 	if (operand->items.count != count || (operand->called && count == 0)) {
 		if (count == 0)
-			diag_error(loader->diag, operand->span, "'%s' takes no arguments",
-			    slot->def->name);
+			loader_error(loader, operand->span, "'%s' takes no argument, write '%s'",
+			    slot->def->name, slot->def->name);
 		else
-			diag_error(loader->diag, operand->span, "'%s' takes %zu argument%s: write '%s(...)'",
+			loader_error(loader, operand->span, "'%s' takes %zu argument%s, write '%s(\"...\")'",
 			    slot->def->name, count, count == 1 ? "" : "s", slot->def->name);
 		return false;
 	}
@@ -156,7 +170,7 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 		const struct loader_name *name = loader_find(loader, operand->word);
 
 		if (name)
-			diag_error(loader->diag, operand->span, "'" STR_FMT "' is a %s, not a fact",
+			loader_error(loader, operand->span, "'" STR_FMT "' is a %s, not a fact",
 			    STR_ARG(operand->word), name->kind == NAME_TABLE ? "table" : "define");
 		else
 			loader_unknown(loader, operand->span, operand->word);

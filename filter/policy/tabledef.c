@@ -26,6 +26,26 @@ bool item_text(const struct operand *item, struct str *text_r)
 	}
 }
 
+/* A bare word in braces is itself, even where a table has that name: hardly what was meant. */
+static void check_name(struct loader *loader, const struct operand *item, const char *why)
+{
+	struct loader_name *name =
+	    item->kind == OPERAND_WORD ? loader_find(loader, item->word) : NULL;
+
+	if (!name || name->kind != NAME_TABLE) {
+		if (why)
+			loader_error(loader, item->span, "%s", why);
+		return;
+	}
+	if (why)
+		loader_error(loader, item->span,
+		    "a table does not stand in braces, write 'in " STR_FMT "'", STR_ARG(item->word));
+	else
+		diag_warning(loader->diag, item->span,
+		    "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT "' for that",
+		    STR_ARG(item->word), STR_ARG(item->word));
+}
+
 static bool fill(struct loader *loader, struct table *table, const struct operand *items,
     size_t count)
 {
@@ -34,11 +54,10 @@ static bool fill(struct loader *loader, struct table *table, const struct operan
 	for (size_t i = 0; i < count; i++) {
 		const char *why = "a literal is wanted here";
 		struct str text;
+		bool added = item_text(&items[i], &text) && table_add(table, text, &why);
 
-		if (item_text(&items[i], &text) && table_add(table, text, &why))
-			continue;
-		diag_error(loader->diag, items[i].span, "%s", why);
-		ok = false;
+		check_name(loader, &items[i], added ? NULL : why);
+		ok &= added;
 	}
 	return ok;
 }
@@ -64,10 +83,12 @@ static bool listed(struct str name, const char *const *names, size_t count)
 static void unknown(struct loader *loader, struct span span, const char *what, struct str name,
     const char *const *names, size_t count)
 {
-	const char *nearest = diag_nearest(name, names, count);
+	struct str meant = loader_meant(loader, name, names, count);
 
-	diag_error(loader->diag, span, "no %s '" STR_FMT "'%s%s%s", what, STR_ARG(name),
-	    nearest ? ": is '" : "", nearest ? nearest : "", nearest ? "' meant?" : "");
+	/* Without a name the parser has said so. */
+	if (name.n > 0)
+		loader_error(loader, span, "no %s '" STR_FMT "'" STR_FMT, what, STR_ARG(name),
+		    STR_ARG(meant));
 }
 
 static void fill_from_file(struct loader *loader, struct table *table, const struct table_def *def)
@@ -76,22 +97,24 @@ static void fill_from_file(struct loader *loader, struct table *table, const str
 	const char *path;
 	struct str text;
 
+	if (!def->location.span.source)
+		return; /* missing, which the parser reported */
 	if (!item_text(&location, &text) || text.n == 0) {
-		diag_error(loader->diag, def->location.span, "the name of a file is wanted here");
+		loader_error(loader, def->location.span, "the name of a file is wanted here");
 		return;
 	}
-	path = text.s[0] == '/' ? str_dup(loader->arena, text).s
-	                        : str_printf(loader->arena, "%s/" STR_FMT, loader->directory,
-	                              STR_ARG(text)).s;
+	path = text.s[0] == '/' || strcmp(loader->directory, ".") == 0
+	           ? str_dup(loader->arena, text).s
+	           : str_printf(loader->arena, "%s/" STR_FMT, loader->directory, STR_ARG(text)).s;
 	table_read_file(table, loader->arena, path, def->location.span, loader->diag);
 }
 
 static void options(struct loader *loader, const struct table_def *def)
 {
 	for (size_t i = 0; i < def->options.count; i++)
-		diag_error(loader->diag, def->options.items[i].span,
-		    "a table of type '" STR_FMT "' takes no option '" STR_FMT "'",
-		    STR_ARG(def->type.n ? def->type : STR("inline")),
+		loader_error(loader, def->options.items[i].span,
+		    "a table %s takes no option '" STR_FMT "'",
+		    def->type.n ? "of type 'file'" : "with its items in braces",
 		    STR_ARG(def->options.items[i].name));
 }
 
@@ -103,7 +126,7 @@ void table_define(struct loader *loader, const struct table_def *def)
 
 	if (kind < 0) {
 		if (listed(def->kind, later_kinds, 2))
-			diag_error(loader->diag, def->kind_span,
+			loader_error(loader, def->kind_span,
 			    "tables of '" STR_FMT "' are not supported by this version",
 			    STR_ARG(def->kind));
 		else
@@ -119,13 +142,13 @@ void table_define(struct loader *loader, const struct table_def *def)
 		fill_from_file(loader, table, def);
 		options(loader, def);
 	} else if (listed(def->type, types, sizeof(types) / sizeof(types[0]))) {
-		diag_error(loader->diag, def->type_span,
+		loader_error(loader, def->type_span,
 		    "tables of type '" STR_FMT "' are not supported by this version", STR_ARG(def->type));
 	} else {
 		unknown(loader, def->type_span, "type of table", def->type, types,
 		    sizeof(types) / sizeof(types[0]));
 	}
 	table_finish(table);
-	if (name)
+	if (name && !name->table)
 		name->table = table;
 }

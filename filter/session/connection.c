@@ -76,6 +76,7 @@ struct reply event_connect(struct session *s, const struct event *event)
 
 struct reply event_helo(struct session *s, const struct event *event)
 {
+	message_reset(s);
 	scope_renew(s, SCOPE_HELO, &s->helo_arena);
 	s->view.stage = STAGE_HELO;
 	set_fact(s, "helo.name",
@@ -153,6 +154,7 @@ struct reply event_mail(struct session *s, const struct event *event)
 	set_macros(s, STAGE_MAIL);
 	s->mixed = mixed_now(s);
 	s->turn = turn_key(s);
+	s->waiting_kind = turn_take(s->turn, clock_now(s->env.clock));
 	for (const char *const *p = parameters.opaque; *p; p++)
 		if (str_caseeq(str_of(*p), STR("SMTPUTF8")))
 			s->message_fields.utf8 = true;

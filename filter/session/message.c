@@ -71,12 +71,15 @@ static void decide(struct session *s, int64_t deadline, bool whole, struct decis
 	struct decision one;
 	bool certain = true;
 
+	if (s->recipients.count == 0) {
+		settle_recipient(s, NULL);
+		settle(s, deadline, whole, d);
+		return;
+	}
 	/* What is left if every recipient was to be discarded. */
 	*d = (struct decision){.certain = true, .verdict = VERDICT_DISCARD};
-	if (s->recipients.count > 0) {
-		d->rule = s->recipients.items[0].discard_rule;
-		d->end = s->recipients.items[0].discard_end;
-	}
+	d->rule = s->recipients.items[0].discard_rule;
+	d->end = s->recipients.items[0].discard_end;
 	for (size_t i = 0; i < s->recipients.count; i++) {
 		struct recipient *recipient = &s->recipients.items[i];
 
@@ -167,7 +170,6 @@ struct reply event_data(struct session *s, const struct event *event)
 	(void)event;
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
-	turn_over(s->turn);
 	begin_content(s);
 	if (s->has_latch)
 		return tell_message(s, &s->latch_decision, s->latch);
@@ -220,10 +222,28 @@ struct reply event_header(struct session *s, const struct event *event)
 	return tell_plain(REPLY_CONTINUE);
 }
 
+/* Does what will be said to any recipient rest on the fact? */
+static bool matters(struct session *s, const char *fact)
+{
+	bool found = false;
+
+	settle_recipient(s, NULL);
+	if (s->recipients.count == 0)
+		return settle_rests_on(s, fact);
+	for (size_t i = 0; i < s->recipients.count && !found; i++) {
+		if (s->recipients.items[i].discard)
+			continue;
+		settle_recipient(s, &s->recipients.items[i]);
+		found = settle_rests_on(s, fact);
+		if (s->mixed != MIXED_MESSAGE)
+			break;
+	}
+	return found;
+}
+
 static void begin_body(struct session *s)
 {
 	struct value fields = {.state = FACT_PRESENT};
-	struct recipient *first = NULL;
 
 	if (s->view.stage >= STAGE_HEADERS)
 		return;
@@ -232,14 +252,10 @@ static void begin_body(struct session *s)
 	s->message_fields.count = s->fields.count;
 	fields.opaque = &s->message_fields;
 	set_fact(s, "message.fields", fields);
-	for (size_t i = 0; i < s->recipients.count && !first; i++)
-		if (!s->recipients.items[i].discard)
-			first = &s->recipients.items[i];
-	settle_recipient(s, first);
 	for (size_t i = 0; i < s->streams.count; i++) {
 		struct open_stream *stream = &s->streams.items[i];
 
-		if (!s->view.lookups || !settle_rests_on(s, stream->def->fact))
+		if (!s->view.lookups || !matters(s, stream->def->fact))
 			continue;
 		stream->def->eoh(stream->stream, s->view.lookups);
 		stream->body = stream->def->wants_body(stream->stream);

@@ -64,6 +64,7 @@ struct session {
 	VEC(struct value) attempted;
 	size_t rcpt_commands;
 	uint64_t turn;          /* key of this transaction in turns.c */
+	uint64_t waiting_kind;  /* that lets others go first; 0: none */
 	bool uncommitted;       /* delivered, but for the edits that the MTA is being asked for */
 	bool split;             /* some recipient was answered 452 for its kind */
 
@@ -148,13 +149,14 @@ bool edits_too_many(const struct edit_list *edits);
 /* ---- turns.c ---- */
 
 /*
- * Kinds take turns: after a deferral at the end of a split message the same kind is answered 452
- * once when the transaction comes again, so that another kind goes first.
+ * Kinds take turns: after a deferral at the end of a split message the kind that was deferred is
+ * answered 452 once when the transaction comes again, so that another kind goes first. A key
+ * stands for client, sender and policy; a kind for a residue.
  */
 uint64_t turn_key(const struct session *s);
+uint64_t turn_kind(uint64_t key, struct str residue);
 void turn_deferred(uint64_t key, struct str residue, int64_t now);
-bool turn_must_wait(uint64_t key, struct str residue, int64_t now);
-/* The transaction came again: everybody may go. */
-void turn_over(uint64_t key);
+/* The kind that waits this time; 0: none. It is told once. */
+uint64_t turn_take(uint64_t key, int64_t now);
 
 #endif

@@ -112,7 +112,7 @@ static bool other_kind(struct session *s, struct recipient *recipient)
 	mine = engine_residue(&s->view, s->message_arena);
 	recipient->residue = mine;
 	if (!first)
-		return turn_must_wait(s->turn, mine, clock_now(s->env.clock));
+		return s->waiting_kind != 0 && turn_kind(s->turn, mine) == s->waiting_kind;
 	settle_recipient(s, first);
 	first->residue = engine_residue(&s->view, s->message_arena);
 	settle_recipient(s, recipient);
@@ -171,8 +171,8 @@ static struct reply judge(struct session *s, struct recipient *recipient, size_t
 	settle(s, settle_deadline(s, LIMIT_COMMAND_SECONDS), false, &d);
 	if (d.certain && tell_is_refusal(d.verdict) && !s->local_submission) {
 		reply = tell_refusal(s, &d);
-		latches(s, &d);
 		tell_recipient(s, row, &d, reply);
+		latches(s, &d);
 		return reply;
 	}
 	if (!(d.certain && d.verdict == VERDICT_DISCARD) && other_kind(s, recipient))

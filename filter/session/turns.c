@@ -48,27 +48,25 @@ void turn_deferred(uint64_t key, struct str residue, int64_t now)
 	struct turn *turn = &turns[key % TURNS];
 
 	pthread_mutex_lock(&lock);
-	*turn = (struct turn){key, hash(key, residue), now + TURN_SECONDS * NS_PER_S};
+	*turn = (struct turn){key, turn_kind(key, residue), now + TURN_SECONDS * NS_PER_S};
 	pthread_mutex_unlock(&lock);
 }
 
-bool turn_must_wait(uint64_t key, struct str residue, int64_t now)
+uint64_t turn_take(uint64_t key, int64_t now)
 {
 	struct turn *turn = &turns[key % TURNS];
-	bool wait;
+	uint64_t kind = 0;
 
 	pthread_mutex_lock(&lock);
-	wait = turn->key == key && turn->kind == hash(key, residue) && now < turn->until;
-	pthread_mutex_unlock(&lock);
-	return wait;
-}
-
-void turn_over(uint64_t key)
-{
-	struct turn *turn = &turns[key % TURNS];
-
-	pthread_mutex_lock(&lock);
-	if (turn->key == key)
+	if (turn->key == key) {
+		kind = now < turn->until ? turn->kind : 0;
 		*turn = (struct turn){0};
+	}
 	pthread_mutex_unlock(&lock);
+	return kind;
+}
+
+uint64_t turn_kind(uint64_t key, struct str residue)
+{
+	return hash(key, residue);
 }

@@ -53,6 +53,8 @@ void diag_note(struct diag *diag, struct span span, const char *fmt, ...)
 /* How many errors were reported, those past the limit included. */
 size_t diag_errors(const struct diag *diag);
 size_t diag_warnings(const struct diag *diag);
+/* Does an error that was kept begin inside the span? */
+bool diag_within(const struct diag *diag, struct span span);
 /* All reports, ordered by source, then place; equal ones once. */
 void diag_print(const struct diag *diag, FILE *out);
 

@@ -19,7 +19,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 # Whose contract a header of include/postern is.
 CONTRACTS = {
     "base": "arena clock diag ip limits log str",
-    "mail": "mail",
+    "mail": "author mail",
     "policy": "policy engine",
     "dns": "dns",
     "auth": "authres dkim spf dmarc arc",
