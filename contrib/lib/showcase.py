@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import sys
+import textwrap
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "lib"))
@@ -206,7 +207,9 @@ def print_result(result):
     print("%-30s %-46s %-10s %s" % (cut(result.case.title, 30), cut(reply, 46),
                                     record.get("verdict", "?"), record.get("rule", "?")))
     for row in result.added():
-        print("    + " + cut(row, 110))
+        # Authentication-Results: a line a result.
+        print("    + " + ";\n        ".join(textwrap.shorten(part, 100, placeholder=" ...")
+                                           for part in row.split("; ")))
     if result.case.gone and result.delivered is not None and not result.problems:
         print("    - forged Authentication-Results")
     for problem in result.problems:

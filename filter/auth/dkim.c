@@ -34,6 +34,7 @@ struct dkim_verifier {
 	struct dkimfield_list fields;
 	struct dkimpick *picks; /* one for each DKIM-Signature field */
 	size_t tried;
+	bool header_ended;
 	/* libopendkim's side; NULL where no signature is worth trying */
 	DKIM *dkim;
 	const char *broken; /* why it could not go on */
@@ -121,7 +122,9 @@ struct dkim_verifier *dkim_verifier_new(struct arena *arena, const struct dkim_o
 
 void dkim_verifier_header(struct dkim_verifier *v, struct str name, struct str value)
 {
-	dkimfield_add(&v->fields, name, value);
+	/* A field after the end of the header is none. */
+	if (!v->header_ended)
+		dkimfield_add(&v->fields, name, value);
 }
 
 static void settle(struct dkimpick *pick, enum dkim_result result, const char *reason)
@@ -253,6 +256,9 @@ void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
 {
 	size_t next = 0;
 
+	if (v->header_ended)
+		return;
+	v->header_ended = true;
 	if (v->fields.signatures == 0)
 		return;
 	v->picks = arena_array(v->arena, v->fields.signatures, sizeof(*v->picks));

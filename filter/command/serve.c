@@ -21,7 +21,6 @@
 #include "postern/spf.h"
 
 #define DEFAULT_POLICY "/etc/postern/postern.policy"
-#define DEFAULT_SOCKET "unix:/run/postern/postern.sock"
 #define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
 
@@ -83,17 +82,11 @@ static int start(void *ctx, struct milter_service *service_r)
 
 static int serve(struct server *server)
 {
-	const struct value *listen = policy_setting_named(server->policy, "listen");
-	struct milter_config config = {.name = "postern", .listen = DEFAULT_SOCKET};
+	struct milter_config config = {.name = "postern"};
 	const char *log = setting(server, "log"), *mode = setting(server, "socket.mode");
 	char *end;
 
-	if (listen->state == FACT_PRESENT && listen->count > 1) {
-		fprintf(stderr, "postern serve: one 'listen' socket is supported by this version\n");
-		return EXIT_BROKEN;
-	}
-	if (listen->state == FACT_PRESENT)
-		config.listen = str_dup(server->arena, listen->items[0].text).s;
+	config.listen = setting(server, "listen");
 	config.group = setting(server, "socket.group");
 	config.mode = (unsigned)strtoul(mode, &end, 8);
 	if (*end || config.mode > 0777) {

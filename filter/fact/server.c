@@ -4,8 +4,9 @@
 #include "postern/fact.h"
 
 static const struct setting_def settings[] = {
-    {.name = "listen", .type = {TYPE_TEXT, true, NULL},
-     .help = "Sockets to serve: unix:PATH, inet:PORT@HOST, inet6:PORT@HOST."},
+    {.name = "listen", .type = {TYPE_TEXT, false, NULL},
+     .fallback = "unix:/run/postern/postern.sock",
+     .help = "Socket to serve: unix:PATH, inet:PORT@HOST, inet6:PORT@HOST."},
     {.name = "socket.group", .type = {TYPE_TEXT, false, NULL},
      .help = "Group that owns a unix socket."},
     {.name = "socket.mode", .type = {TYPE_TEXT, false, NULL}, .fallback = "0660",

@@ -10,17 +10,6 @@
 /* A reply line is 512 bytes in RFC 5321 4.5.3.1.5; MTAs and libmilter take up to 980. */
 #define REPLY_MOST 900
 
-static const char *const later[] = {"greylist", "add recipient", "remove recipient", "redirect", "score",
-    "remember", "forget", "sign", "seal", NULL};
-
-const char *later_action(struct str name)
-{
-	for (const char *const *word = later; *word; word++)
-		if (str_eq(name, str_of(*word)))
-			return *word;
-	return NULL;
-}
-
 static bool digits(struct str s, size_t least, size_t most)
 {
 	if (s.n < least || s.n > most)
@@ -48,18 +37,18 @@ static bool reply_code(struct loader *loader, const struct operand *operand,
 	bool permanent = def->code >= 500;
 
 	if (operand->number % 1000 != 0 || code < 400 || code > 599) {
-		diag_error(loader->diag, operand->span, "a reply code is a number from %d to %d",
+		loader_error(loader, operand->span, "a reply code is a number from %d to %d",
 		    permanent ? 500 : 400, permanent ? 599 : 499);
 		return false;
 	}
 	if ((code >= 500) != permanent) {
-		diag_error(loader->diag, operand->span, "%lld is a %s failure: write '%s %lld'",
+		loader_error(loader, operand->span, "%lld is a %s failure, write '%s %lld'",
 		    (long long)code, permanent ? "temporary" : "permanent",
 		    permanent ? "defer" : "reject", (long long)code);
 		return false;
 	}
 	if (code == 421) {
-		diag_error(loader->diag, operand->span, "421 closes the connection: write '450' or '451'");
+		loader_error(loader, operand->span, "421 closes the connection, write '450' or '451'");
 		return false;
 	}
 	action_r->code = (int)code;
@@ -70,20 +59,21 @@ static bool reply_enhanced(struct loader *loader, const struct operand *operand,
     struct plan_action *action_r)
 {
 	if (!enhanced_ok(operand->word)) {
-		diag_error(loader->diag, operand->span,
+		loader_error(loader, operand->span,
 		    "'" STR_FMT "' is not an enhanced status code such as 5.7.1", STR_ARG(operand->word));
 		return false;
 	}
 	if (operand->word.s[0] - '0' != action_r->code / 100) {
-		diag_error(loader->diag, operand->span, "'" STR_FMT "' does not fit the code %d: its class is %d",
-		    STR_ARG(operand->word), action_r->code, action_r->code / 100);
+		loader_error(loader, operand->span, "'" STR_FMT "' does not fit '%s %d', write '%d" STR_FMT "'",
+		    STR_ARG(operand->word), action_r->def->name, action_r->code, action_r->code / 100,
+		    STR_ARG(str_sub(operand->word, 1, operand->word.n)));
 		return false;
 	}
 	action_r->enhanced = str_dup(loader->arena, operand->word);
 	return true;
 }
 
-static bool text_ok(struct loader *loader, const struct operand *operand, bool ascii)
+static bool text_ok(struct loader *loader, const struct operand *operand)
 {
 	size_t length = 0;
 
@@ -95,18 +85,18 @@ static bool text_ok(struct loader *loader, const struct operand *operand, bool a
 			unsigned char c = (unsigned char)s.s[j];
 
 			if (c < ' ' || c == 0x7f) {
-				diag_error(loader->diag, operand->span, "a text is one line, without control characters");
+				loader_error(loader, operand->span, "a text is one line, without control characters");
 				return false;
 			}
-			if (c > 0x7f && ascii) {
-				diag_error(loader->diag, operand->span, "SMTP replies and header fields are ASCII");
+			if (c > 0x7f) {
+				loader_error(loader, operand->span, "replies, header fields and log lines are ASCII");
 				return false;
 			}
 		}
 	}
 	if (length <= REPLY_MOST)
 		return true;
-	diag_error(loader->diag, operand->span, "a text has at most %d bytes, this one %zu", REPLY_MOST, length);
+	loader_error(loader, operand->span, "a text has at most %d bytes, this one %zu", REPLY_MOST, length);
 	return false;
 }
 
@@ -114,10 +104,10 @@ static bool text_argument(struct loader *loader, const struct operand *operand,
     struct plan_action *action_r)
 {
 	if (operand->kind != OPERAND_STRING) {
-		diag_error(loader->diag, operand->span, "a text in double quotes is wanted here");
+		loader_error(loader, operand->span, "a text in double quotes is wanted here");
 		return false;
 	}
-	return text_ok(loader, operand, true) &&
+	return text_ok(loader, operand) &&
 	       template_of(loader, &operand->text, &action_r->text);
 }
 
@@ -133,7 +123,7 @@ static bool field_argument(struct loader *loader, const struct operand *operand,
 	first = action_r->text.count > 0 ? &action_r->text.pieces[0] : NULL;
 	colon = first && !first->is_slot ? str_chr(first->literal, ':') : -1;
 	if (colon < 0) {
-		diag_error(loader->diag, operand->span, "a header field is wanted here: write \"Name: value\"");
+		loader_error(loader, operand->span, "a header field is wanted here, write \"Name: value\"");
 		return false;
 	}
 	action_r->name = str_sub(first->literal, 0, (size_t)colon);
@@ -142,7 +132,7 @@ static bool field_argument(struct loader *loader, const struct operand *operand,
 		first->literal = str_sub(first->literal, 1, first->literal.n);
 	if (field_name_ok(action_r->name))
 		return true;
-	diag_error(loader->diag, operand->span, "'" STR_FMT "' is not the name of a header field",
+	loader_error(loader, operand->span, "'" STR_FMT "' is not the name of a header field",
 	    STR_ARG(action_r->name));
 	return false;
 }
@@ -153,7 +143,7 @@ static bool name_argument(struct loader *loader, const struct operand *operand,
 	if (operand->kind == OPERAND_STRING && item_text(operand, &action_r->name) &&
 	    field_name_ok(action_r->name))
 		return true;
-	diag_error(loader->diag, operand->span, "the name of a header field is wanted here, in double quotes");
+	loader_error(loader, operand->span, "the name of a header field is wanted here, in double quotes");
 	return false;
 }
 
@@ -167,18 +157,24 @@ static bool reply_arguments(struct loader *loader, const struct action *action,
 	action_r->code = action_r->def->code;
 	action_r->enhanced = str_of(action_r->def->enhanced);
 	if (at < count && items[at].kind == OPERAND_NUMBER)
-		ok &= reply_code(loader, &items[at++], action_r->def, action_r);
-	if (at < count && items[at].kind == OPERAND_CODE)
-		ok &= reply_enhanced(loader, &items[at++], action_r);
-	if (at < count && items[at].kind == OPERAND_STRING)
-		return text_argument(loader, &items[at++], action_r) && ok && at == count;
-	if (at == count)
-		diag_error(loader->diag, action->span, "'%s' says why: write '%s %d %s \"text\"'",
+		ok = reply_code(loader, &items[at++], action_r->def, action_r);
+	if (at < count && items[at].kind == OPERAND_CODE && ok)
+		ok = reply_enhanced(loader, &items[at++], action_r);
+	else if (at < count && items[at].kind == OPERAND_CODE)
+		at++; /* it may fit the code that is meant */
+	if (at == count || (items[at].kind == OPERAND_STRING && items[at].text.pieces.count == 0)) {
+		loader_error(loader, action->span, "'%s' says why, write '%s %d " STR_FMT " \"text\"'",
 		    action_r->def->name, action_r->def->name, action_r->code,
-		    action_r->enhanced.s);
-	else
-		diag_error(loader->diag, items[at].span, "a code, an enhanced code and a text in quotes follow '%s'",
-		    action_r->def->name);
+		    STR_ARG(action_r->enhanced));
+		return false;
+	}
+	if (items[at].kind == OPERAND_STRING)
+		ok &= text_argument(loader, &items[at++], action_r);
+	if (at == count)
+		return ok;
+	loader_error(loader, items[at].span,
+	    "'%s' is followed by a code, an enhanced code and a text in quotes, in this order",
+	    action_r->def->name);
 	return false;
 }
 
@@ -197,7 +193,7 @@ static bool arguments(struct loader *loader, const struct action *action,
 	if (def->parameters == PARAMETERS_REPLY)
 		return reply_arguments(loader, action, action_r);
 	if (action->arguments.count != count) {
-		diag_error(loader->diag, action->span, "'%s' takes %s", def->name, wanted[def->parameters]);
+		loader_error(loader, action->span, "'%s' takes %s", def->name, wanted[def->parameters]);
 		return false;
 	}
 	switch (def->parameters) {
@@ -220,13 +216,9 @@ bool action_resolve(struct loader *loader, const struct action *action,
 
 	*action_r = (struct plan_action){.def = def};
 	if (!def) {
-		if (later_action(action->name))
-			diag_error(loader->diag, action->name_span,
-			    "the action '" STR_FMT "' is not supported by this version",
-			    STR_ARG(action->name));
-		else
-			diag_error(loader->diag, action->name_span, "no action '" STR_FMT "'",
-			    STR_ARG(action->name));
+		/* The parser takes no other words for actions. */
+		loader_error(loader, action->name_span,
+		    "the action '" STR_FMT "' is not supported by this version", STR_ARG(action->name));
 		return false;
 	}
 	while (def->inputs && def->inputs[count])

@@ -17,12 +17,13 @@ static bool is_number(enum type_base base)
 	return base == TYPE_NUMBER || base == TYPE_DURATION || base == TYPE_SIZE;
 }
 
+/* "an IP address", also of a list's elements. */
 static struct str type_of(struct loader *loader, const struct type *type)
 {
 	struct type scalar = *type;
 
 	scalar.list = false;
-	return type_text(loader->arena, &scalar);
+	return type_phrase(loader, &scalar);
 }
 
 bool template_of(struct loader *loader, const struct text *text, struct template *template_r)
@@ -50,55 +51,56 @@ bool template_of(struct loader *loader, const struct text *text, struct template
 
 static void wrong_type(struct loader *loader, const struct operand *right, const struct fact_def *def)
 {
-	diag_error(loader->diag, right->span, "'%s' is a " STR_FMT ", and this is none", def->name,
-	    STR_ARG(type_of(loader, &def->type)));
+	static const char *const phrases[] = {
+	    [OPERAND_WORD] = "a name",
+	    [OPERAND_STRING] = "a text",
+	    [OPERAND_ADDRESS] = "an address",
+	    [OPERAND_PATTERN] = "a pattern",
+	    [OPERAND_NUMBER] = "a number",
+	    [OPERAND_DURATION] = "a duration",
+	    [OPERAND_SIZE] = "a size",
+	    [OPERAND_CODE] = "an enhanced status code",
+	    [OPERAND_IP] = "an IP address or network",
+	    [OPERAND_SET] = "several values",
+	};
+
+	loader_error(loader, right->span, "'%s' is " STR_FMT ", it cannot be compared with %s", def->name,
+	    STR_ARG(type_of(loader, &def->type)), phrases[right->kind]);
 }
 
-/* A bare word after `is`: a value of the enumeration, true or false, or another fact. */
-static bool right_word(struct loader *loader, const struct operand *right,
+static void no_value(struct loader *loader, struct span span, const struct fact_def *def,
+    struct str word)
+{
+	const char *const *values = def->type.enumeration->values;
+	struct buf list = {.arena = loader->arena};
+	size_t count = 0;
+	struct str meant;
+
+	for (; values[count]; count++)
+		buf_printf(&list, "%s%s", count > 0 ? " " : "", values[count]);
+	meant = loader_meant(loader, word, values, count);
+	loader_error(loader, span, "'" STR_FMT "' is no value of '%s' (" STR_FMT ")" STR_FMT,
+	    STR_ARG(word), def->name, STR_ARG(buf_str(&list)), STR_ARG(meant));
+}
+
+static bool right_fact(struct loader *loader, const struct operand *right,
     const struct fact_def *def, struct cond *cond)
 {
-	const struct loader_name *name;
-	const struct type *type = &def->type;
-	const char *why;
-	int slot;
+	const struct type *type = &def->type, *other;
+	int slot = slot_of_operand(loader, right, false);
 
-	if (!right->called && (type->base == TYPE_ENUM || type->base == TYPE_BOOLEAN) &&
-	    value_parse(loader->arena, type, right->word, &cond->value, &why)) {
-		cond->right_kind = RIGHT_VALUE;
-		return true;
-	}
-	if (type->base == TYPE_ENUM && (right->called || !registry_fact(right->word))) {
-		size_t count = 0;
-		const char *nearest;
-
-		while (type->enumeration->values[count])
-			count++;
-		nearest = diag_nearest(right->word, type->enumeration->values, count);
-		diag_error(loader->diag, right->span, "'" STR_FMT "' is not a value of '%s', which is " STR_FMT,
-		    STR_ARG(right->word), def->name, STR_ARG(type_of(loader, type)));
-		if (nearest)
-			diag_note(loader->diag, right->span, "is '%s' meant?", nearest);
-		return false;
-	}
-	name = loader_find(loader, right->word);
-	if (name && name->kind == NAME_TABLE) {
-		diag_error(loader->diag, right->span, "'" STR_FMT "' is a table: write '%s in " STR_FMT "'",
-		    STR_ARG(right->word), def->name, STR_ARG(right->word));
-		return false;
-	}
-	slot = slot_of_operand(loader, right, false);
 	if (slot < 0)
 		return false;
-	const struct type *other = &loader->slots.items[slot].def->type;
-
+	other = &loader->slots.items[slot].def->type;
 	if (other->list) {
-		diag_error(loader->diag, right->span, "'%s' is a list: write 'any %s is ...' on the left",
-		    loader->slots.items[slot].def->name, loader->slots.items[slot].def->name);
+		loader_error(loader, right->span, "'%s' is a list, write 'any " STR_FMT " is %s'",
+		    loader->slots.items[slot].def->name, STR_ARG(loader->slots.items[slot].text),
+		    def->name);
 		return false;
 	}
-	if (other->base != type->base && !(is_text(other->base) && is_text(type->base))) {
-		diag_error(loader->diag, right->span, "'%s' is a " STR_FMT ", '%s' a " STR_FMT, def->name,
+	if ((other->base != type->base || other->enumeration != type->enumeration) &&
+	    !(is_text(other->base) && is_text(type->base))) {
+		loader_error(loader, right->span, "'%s' is " STR_FMT ", '%s' is " STR_FMT, def->name,
 		    STR_ARG(type_of(loader, type)), loader->slots.items[slot].def->name,
 		    STR_ARG(type_of(loader, other)));
 		return false;
@@ -108,10 +110,43 @@ static bool right_word(struct loader *loader, const struct operand *right,
 	return true;
 }
 
+/* A bare word after `is`: a value of the enumeration, true or false, or another fact. */
+static bool right_word(struct loader *loader, const struct operand *right,
+    const struct fact_def *def, struct cond *cond)
+{
+	const struct loader_name *name = loader_find(loader, right->word);
+	enum type_base base = def->type.base;
+	const char *why;
+
+	if (!right->called && (base == TYPE_ENUM || base == TYPE_BOOLEAN) &&
+	    value_parse(loader->arena, &def->type, right->word, &cond->value, &why)) {
+		cond->right_kind = RIGHT_VALUE;
+		return true;
+	}
+	if (name && name->kind == NAME_TABLE) {
+		loader_error(loader, right->span, "'" STR_FMT "' is a table, write '%s %s " STR_FMT "'",
+		    STR_ARG(right->word), def->name, cond->op == OP_IS_NOT ? "not in" : "in",
+		    STR_ARG(right->word));
+		return false;
+	}
+	if (name || registry_fact(right->word) || right->called)
+		return right_fact(loader, right, def, cond);
+	if (base == TYPE_ENUM)
+		no_value(loader, right->span, def, right->word);
+	else if (base == TYPE_BOOLEAN)
+		loader_error(loader, right->span, "'%s' is true or false, not '" STR_FMT "'", def->name,
+		    STR_ARG(right->word));
+	else if (is_text(base))
+		loader_unknown_text(loader, right->span, right->word);
+	else
+		loader_unknown(loader, right->span, right->word);
+	return false;
+}
+
 static bool right_string(struct loader *loader, const struct operand *right,
     const struct fact_def *def, struct cond *cond)
 {
-	const char *why = "not a value of this type";
+	const char *why = "none";
 	struct type as = def->type;
 	struct str text;
 
@@ -126,11 +161,82 @@ static bool right_string(struct loader *loader, const struct operand *right,
 	/* Part of a domain or of an address is a text. */
 	if (cond->op == OP_CONTAINS || cond->op == OP_STARTS_WITH || cond->op == OP_ENDS_WITH)
 		as = (struct type){.base = TYPE_TEXT};
+	as.list = false;
 	cond->right_kind = RIGHT_VALUE;
 	if (value_parse(loader->arena, &as, text, &cond->value, &why))
 		return true;
-	diag_error(loader->diag, right->span, "'%s' is a " STR_FMT ": %s", def->name,
-	    STR_ARG(type_of(loader, &def->type)), why);
+	if (as.base == TYPE_ENUM)
+		no_value(loader, right->span, def, text);
+	else if (as.base == TYPE_DOMAIN && text.n > 1 && text.s[0] == '.')
+		loader_error(loader, right->span, "for all names below it write '%s in { " STR_FMT " }'",
+		    def->name, STR_ARG(text));
+	else if (is_number(as.base))
+		wrong_type(loader, right, def);
+	else
+		loader_error(loader, right->span, "'%s' is " STR_FMT ", and this is %s", def->name,
+		    STR_ARG(type_of(loader, &def->type)), why);
+	return false;
+}
+
+static bool right_number(struct loader *loader, const struct operand *right,
+    const struct fact_def *def, struct cond *cond)
+{
+	enum type_base base = def->type.base;
+
+	cond->value = value_number(right->number);
+	if ((right->kind == OPERAND_NUMBER && base == TYPE_NUMBER) ||
+	    (right->kind == OPERAND_DURATION && base == TYPE_DURATION) ||
+	    (right->kind == OPERAND_SIZE && base == TYPE_SIZE))
+		return true;
+	if (is_number(base))
+		loader_error(loader, right->span, "'%s' is " STR_FMT ", write it with %s", def->name,
+		    STR_ARG(type_of(loader, &def->type)),
+		    base == TYPE_NUMBER     ? "no unit"
+		    : base == TYPE_DURATION ? "a unit of time (ms s m h d w)"
+		                            : "a unit of size (B KB MB GB)");
+	else
+		wrong_type(loader, right, def);
+	return false;
+}
+
+/* <a@b>, or <> for the null sender. */
+static bool right_address(struct loader *loader, const struct operand *right,
+    const struct fact_def *def, struct cond *cond)
+{
+	const char *why = "none";
+
+	if (def->type.base != TYPE_ADDRESS) {
+		wrong_type(loader, right, def);
+		return false;
+	}
+	if (right->word.n == 0) {
+		cond->value = value_text(STR(""));
+		return true;
+	}
+	if (value_parse(loader->arena, &def->type, right->word, &cond->value, &why))
+		return true;
+	loader_error(loader, right->span, "not an address: %s", why);
+	return false;
+}
+
+static bool right_ip(struct loader *loader, const struct operand *right,
+    const struct fact_def *def, struct cond *cond)
+{
+	enum type_base base = def->type.base;
+	const char *why = "none";
+
+	if (base != TYPE_IP && base != TYPE_NETWORK) {
+		wrong_type(loader, right, def);
+		return false;
+	}
+	if (base == TYPE_IP && str_chr(right->word, '/') >= 0) {
+		loader_error(loader, right->span, "this is a network, write '%s %s " STR_FMT "'",
+		    def->name, cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word));
+		return false;
+	}
+	if (value_parse(loader->arena, &def->type, right->word, &cond->value, &why))
+		return true;
+	loader_error(loader, right->span, "%s", why);
 	return false;
 }
 
@@ -138,9 +244,6 @@ static bool right_string(struct loader *loader, const struct operand *right,
 static bool right_value(struct loader *loader, const struct operand *right,
     const struct fact_def *def, struct cond *cond)
 {
-	enum type_base base = def->type.base;
-	const char *why = "not a value of this type";
-
 	cond->right_kind = RIGHT_VALUE;
 	switch (right->kind) {
 	case OPERAND_WORD:
@@ -150,46 +253,23 @@ static bool right_value(struct loader *loader, const struct operand *right,
 	case OPERAND_NUMBER:
 	case OPERAND_DURATION:
 	case OPERAND_SIZE:
-		cond->value = value_number(right->number);
-		if ((right->kind == OPERAND_NUMBER && base == TYPE_NUMBER) ||
-		    (right->kind == OPERAND_DURATION && base == TYPE_DURATION) ||
-		    (right->kind == OPERAND_SIZE && base == TYPE_SIZE))
-			return true;
-		if (is_number(base)) {
-			diag_error(loader->diag, right->span, "'%s' is a " STR_FMT ": write it with %s",
-			    def->name, STR_ARG(type_of(loader, &def->type)),
-			    base == TYPE_NUMBER     ? "no unit"
-			    : base == TYPE_DURATION ? "a unit of time (ms s m h d w)"
-			                            : "a unit of size (B KB MB GB)");
-			return false;
-		}
-		break;
+		return right_number(loader, right, def, cond);
 	case OPERAND_ADDRESS:
-		if (base != TYPE_ADDRESS)
-			break;
-		if (value_parse(loader->arena, &def->type, right->word.n ? right->word : STR("<>"),
-			&cond->value, &why))
-			return true;
-		diag_error(loader->diag, right->span, "not an address: %s", why);
-		return false;
+		return right_address(loader, right, def, cond);
 	case OPERAND_IP:
-		if (base != TYPE_IP && base != TYPE_NETWORK)
-			break;
-		if (base == TYPE_IP && str_chr(right->word, '/') >= 0) {
-			diag_error(loader->diag, right->span, "this is a network: write '%s in { " STR_FMT " }'",
-			    def->name, STR_ARG(right->word));
-			return false;
-		}
-		if (value_parse(loader->arena, &def->type, right->word, &cond->value, &why))
-			return true;
-		diag_error(loader->diag, right->span, "%s", why);
-		return false;
+		return right_ip(loader, right, def, cond);
 	case OPERAND_SET:
-		diag_error(loader->diag, right->span, "several values in braces: write '%s in { ... }'",
-		    def->name);
+		if (cond->op == OP_IS || cond->op == OP_IS_NOT)
+			loader_error(loader, right->span, "these are several values, write '%s %s { ... }'",
+			    def->name, cond->op == OP_IS ? "in" : "not in");
+		else
+			loader_error(loader, right->span, "'%s' takes one value, join several with 'or'",
+			    compare_op_name(cond->op));
 		return false;
 	case OPERAND_PATTERN:
-		diag_error(loader->diag, right->span, "a pattern: write '%s matches /.../'", def->name);
+		if (!is_text(def->type.base))
+			break;
+		loader_error(loader, right->span, "this is a pattern, write '%s matches /.../'", def->name);
 		return false;
 	case OPERAND_CODE:
 		break;
@@ -223,22 +303,30 @@ static bool right_table(struct loader *loader, const struct operand *right,
 	if (!name || name->kind != NAME_TABLE || right->called) {
 		const struct fact_def *fact = registry_fact(right->word);
 
-		if (fact && fact->type.list)
-			diag_error(loader->diag, right->span, "'%s' is a list: write 'any %s is ...'",
-			    fact->name, fact->name);
-		else if (fact || name)
-			diag_error(loader->diag, right->span, "'" STR_FMT "' is not a table", STR_ARG(right->word));
+		if (fact && !fact->internal)
+			loader_error(loader, right->span, "'%s' is a fact, not a table, write '%s%s is %s'",
+			    fact->name, fact->type.list ? "any " : "",
+			    fact->type.list ? fact->name : def->name,
+			    fact->type.list ? def->name : fact->name);
+		else if (name)
+			loader_error(loader, right->span, "'" STR_FMT "' is a define, not a table",
+			    STR_ARG(right->word));
 		else
 			loader_unknown(loader, right->span, right->word);
 		return false;
 	}
 	if (!name->table)
 		return false; /* its definition was wrong, and was reported */
+	if (def->type.base == TYPE_NETWORK && table_kind(name->table) == TABLE_NETWORKS) {
+		loader_error(loader, right->span, "'%s' is a network, tables of networks hold addresses "
+		    "such as 'client.ip'", def->name);
+		return false;
+	}
 	if (kind < 0 || table_kind(name->table) != (enum table_kind)kind) {
-		diag_error(loader->diag, right->span, "'" STR_FMT "' is a table of %s, '%s' is a " STR_FMT,
+		loader_error(loader, right->span, "'" STR_FMT "' is a table of %s, '%s' is " STR_FMT,
 		    STR_ARG(right->word), table_kind_name(table_kind(name->table)), def->name,
 		    STR_ARG(type_of(loader, &def->type)));
-		diag_note(loader->diag, name->span, "defined here");
+		loader_note(loader, name->span, "defined here");
 		return false;
 	}
 	cond->right_kind = RIGHT_TABLE;
@@ -250,9 +338,10 @@ static bool right_set(struct loader *loader, const struct operand *right,
     const struct fact_def *def, struct cond *cond)
 {
 	int kind = table_kind_for(def->type.base);
+	bool ok = true;
 
 	if (right->items.count == 0) {
-		diag_error(loader->diag, right->span, "nothing stands between these braces");
+		loader_error(loader, right->span, "nothing stands between these braces");
 		return false;
 	}
 	if (kind >= 0) {
@@ -264,17 +353,18 @@ static bool right_set(struct loader *loader, const struct operand *right,
 	cond->set = arena_array(loader->arena, right->items.count, sizeof(*cond->set));
 	cond->set_count = right->items.count;
 	for (size_t i = 0; i < right->items.count; i++) {
-		struct cond one = {.op = OP_IS};
+		struct cond one = {.op = OP_IN};
+		const struct operand *item = &right->items.items[i];
 
-		if (!right_value(loader, &right->items.items[i], def, &one))
-			return false;
-		if (one.right_kind != RIGHT_VALUE) {
-			diag_error(loader->diag, right->items.items[i].span, "a literal is wanted here");
-			return false;
+		if (!right_value(loader, item, def, &one)) {
+			ok = false;
+		} else if (one.right_kind != RIGHT_VALUE) {
+			loader_error(loader, item->span, "a literal is wanted here");
+			ok = false;
 		}
 		cond->set[i] = one.value;
 	}
-	return true;
+	return ok;
 }
 
 static bool right_in(struct loader *loader, const struct operand *right,
@@ -297,7 +387,7 @@ static bool right_pattern(struct loader *loader, const struct operand *right, st
 	struct span span = right->span;
 
 	if (right->kind != OPERAND_PATTERN) {
-		diag_error(loader->diag, right->span, "a pattern is wanted here: write '/.../'");
+		loader_error(loader, right->span, "a pattern is wanted here, write '/.../'");
 		return false;
 	}
 	cond->right_kind = RIGHT_PATTERN;
@@ -306,7 +396,7 @@ static bool right_pattern(struct loader *loader, const struct operand *right, st
 		return true;
 	if (span.from + 1 + at < span.to)
 		span.from += 1 + at;
-	diag_error(loader->diag, span, "%s", why);
+	loader_error(loader, span, "%s", why);
 	return false;
 }
 
@@ -333,33 +423,38 @@ static bool operator_fits(struct loader *loader, const struct expr *expr, const 
 	default:
 		return true;
 	}
-	diag_error(loader->diag, expr->op_span, "'%s' is a " STR_FMT ", which '%s' cannot compare",
+	loader_error(loader, expr->op_span, "'%s' is " STR_FMT ", which '%s' cannot compare",
 	    def->name, STR_ARG(type_of(loader, &def->type)), compare_op_name(expr->op));
 	return false;
 }
 
-static bool quantifier_fits(struct loader *loader, const struct expr *expr,
-    const struct fact_def *def)
+static bool quantifier_fits(struct loader *loader, const struct expr *expr, const struct slot *slot)
 {
 	bool presence = expr->op == OP_IS_PRESENT || expr->op == OP_IS_ABSENT;
 
 	if (presence && expr->left.quantifier != QUANT_NONE) {
-		diag_error(loader->diag, expr->left.span, "'%s' with a quantifier says nothing: write '%s %s'",
-		    compare_op_name(expr->op), def->name, compare_op_name(expr->op));
+		loader_error(loader, expr->left.span, "'%s' takes no quantifier, write '" STR_FMT " %s'",
+		    compare_op_name(expr->op), STR_ARG(slot->text), compare_op_name(expr->op));
 		return false;
 	}
-	if (def->type.list && expr->left.quantifier == QUANT_NONE && !presence) {
-		diag_error(loader->diag, expr->left.span,
-		    "'%s' is a list: write 'any %s', 'every %s' or 'no %s'", def->name, def->name,
-		    def->name, def->name);
+	if (slot->def->type.list && expr->left.quantifier == QUANT_NONE && !presence) {
+		loader_error(loader, expr->left.span, "'%s' is a list, write 'any " STR_FMT
+		    "', 'every " STR_FMT "' or 'no " STR_FMT "'",
+		    slot->def->name, STR_ARG(slot->text), STR_ARG(slot->text), STR_ARG(slot->text));
 		return false;
 	}
-	if (!def->type.list && expr->left.quantifier != QUANT_NONE) {
-		diag_error(loader->diag, expr->left.span, "'%s' is one value, not a list: write it without "
-		                                          "'any', 'every' or 'no'", def->name);
+	if (!slot->def->type.list && expr->left.quantifier != QUANT_NONE) {
+		loader_error(loader, expr->left.span, "'%s' is one value, not a list, write it without "
+		    "'any', 'every' or 'no'", slot->def->name);
 		return false;
 	}
 	return true;
+}
+
+/* What the whole test negates. */
+static enum compare_op positive(enum compare_op op)
+{
+	return op == OP_IS_NOT ? OP_IS : op == OP_NOT_IN ? OP_IN : OP_IS_PRESENT;
 }
 
 struct cond *comparison(struct loader *loader, const struct expr *expr)
@@ -368,21 +463,30 @@ struct cond *comparison(struct loader *loader, const struct expr *expr)
 	bool each = expr->left.quantifier != QUANT_NONE;
 	bool negate = expr->op == OP_IS_ABSENT ||
 	              (!each && (expr->op == OP_IS_NOT || expr->op == OP_NOT_IN));
+	const struct loader_name *name;
 	const struct fact_def *def;
 	struct cond *cond;
-	bool ok;
+	bool fits, ok;
 	int slot;
 
 	if (expr->left.kind != OPERAND_WORD) {
-		diag_error(loader->diag, expr->left.span, "a fact stands on the left of a comparison");
+		loader_error(loader, expr->left.span, "a fact stands on the left of a comparison");
+		return NULL;
+	}
+	name = loader_find(loader, expr->left.word);
+	if (name && name->kind == NAME_DEFINE && !expr->left.called) {
+		loader_error(loader, expr->left.span, "'" STR_FMT "' is a define, true or false by itself",
+		    STR_ARG(name->name));
+		loader_note(loader, name->span, "defined here");
 		return NULL;
 	}
 	slot = slot_of_operand(loader, &expr->left, expr->left.quantifier != QUANT_NONE);
 	if (slot < 0)
 		return NULL;
 	def = loader->slots.items[slot].def;
-	if (!quantifier_fits(loader, expr, def) || !operator_fits(loader, expr, def))
+	if (!operator_fits(loader, expr, def))
 		return NULL;
+	fits = quantifier_fits(loader, expr, &loader->slots.items[slot]);
 	cond = cond_new(loader, COND_TEST);
 	cond->left = (unsigned)slot;
 	cond->quantifier = expr->left.quantifier;
@@ -391,26 +495,22 @@ struct cond *comparison(struct loader *loader, const struct expr *expr)
 	switch (expr->op) {
 	case OP_IS_PRESENT:
 	case OP_IS_ABSENT:
-		cond->op = OP_IS_PRESENT;
 		ok = true;
 		break;
 	case OP_IN:
 	case OP_NOT_IN:
-		cond->op = each ? expr->op : OP_IN;
 		ok = right_in(loader, &expr->right, def, cond);
 		break;
 	case OP_MATCHES:
 		ok = right_pattern(loader, &expr->right, cond);
 		break;
-	case OP_IS_NOT:
-		cond->op = each ? OP_IS_NOT : OP_IS;
-		ok = right_value(loader, &expr->right, def, cond);
-		break;
 	default:
 		ok = right_value(loader, &expr->right, def, cond);
 		break;
 	}
-	if (!ok)
+	if (negate)
+		cond->op = positive(expr->op);
+	if (!ok || !fits)
 		return NULL;
 	return negate ? cond_negate(loader, cond) : cond;
 }

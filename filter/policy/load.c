@@ -59,6 +59,12 @@ void loader_note(struct loader *loader, struct span span, const char *fmt, ...)
 	diag_note(loader->diag, span, "%s", text);
 }
 
+void loader_later(struct loader *loader, struct span span, const char *keyword)
+{
+	span.to = span.from + strlen(keyword);
+	loader_error(loader, span, "'%s' is not supported by this version", keyword);
+}
+
 struct loader_name *loader_find(struct loader *loader, struct str name)
 {
 	for (size_t i = 0; i < loader->names.count; i++)
@@ -146,12 +152,6 @@ static void names(struct loader *loader, const struct tree *tree)
 			table_define(loader, &tree->items.items[i]->table);
 }
 
-static void refuse_later(struct loader *loader, struct span span, const char *keyword)
-{
-	span.to = span.from + strlen(keyword);
-	loader_error(loader, span, "'%s' is not supported by this version", keyword);
-}
-
 static void item_add(struct loader *loader, const struct item *item)
 {
 	static const struct surroundings nothing;
@@ -172,13 +172,13 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_TABLE:
 		break;
 	case ITEM_INCLUDE:
-		refuse_later(loader, item->span, "include");
+		loader_later(loader, item->span, "include");
 		break;
 	case ITEM_ASSERT:
-		refuse_later(loader, item->span, "assert");
+		loader_later(loader, item->span, "assert");
 		break;
 	case ITEM_TEST:
-		refuse_later(loader, item->span, "test");
+		loader_later(loader, item->span, "test");
 		break;
 	}
 }

@@ -37,9 +37,8 @@ struct loader {
 	uint64_t id;
 };
 
-/* The words of the language that this version does not know yet; NULL: not one of them. */
+/* A fact of the language that this version does not know yet; NULL: not one of them. */
 const char *later_fact(struct str name);
-const char *later_action(struct str name);
 
 /*
  * An error and its notes, unless something inside the place is known to be wrong already: what
@@ -49,6 +48,8 @@ void loader_error(struct loader *loader, struct span span, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void loader_note(struct loader *loader, struct span span, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A keyword at the begin of a span that this version does not know yet. */
+void loader_later(struct loader *loader, struct span span, const char *keyword);
 /* Adds bytes to what the policy's id is made of. */
 void loader_id(struct loader *loader, struct str bytes);
 struct loader_name *loader_find(struct loader *loader, struct str name);

@@ -74,9 +74,9 @@ static void check_label(struct loader *loader, const struct rule *rule)
 	for (size_t i = 0; i < loader->labels.count; i++) {
 		if (!str_eq(source_text(&loader->labels.items[i]), source_text(&rule->label_span)))
 			continue;
-		diag_error(loader->diag, rule->label_span, "the label '" STR_FMT "' is used twice",
+		loader_error(loader, rule->label_span, "the label '" STR_FMT "' is used twice",
 		    STR_ARG(rule->label));
-		diag_note(loader->diag, loader->labels.items[i], "first used here");
+		loader_note(loader, loader->labels.items[i], "first used here");
 		return;
 	}
 	*vec_push(loader->arena, &loader->labels) = rule->label_span;
@@ -94,14 +94,14 @@ static void check_mixture(struct loader *loader, const struct rule *tree,
 		if (!def)
 			continue;
 		if (decisive && def->class == ACTION_DECISIVE) {
-			diag_error(loader->diag, action->name_span, "a rule has one decisive action: "
+			loader_error(loader, action->name_span, "a rule has one decisive action: "
 			                                            "'%s' never acts after '" STR_FMT "'",
 			    def->name, STR_ARG(decisive->name));
-			diag_note(loader->diag, decisive->name_span, "the first one");
+			loader_note(loader, decisive->name_span, "the first one");
 			return;
 		}
 		if (decisive) {
-			diag_error(loader->diag, decisive->name_span, "'" STR_FMT "' stands last in its rule: "
+			loader_error(loader, decisive->name_span, "'" STR_FMT "' stands last in its rule, "
 			                                              "write '%s' before it",
 			    STR_ARG(decisive->name), def->name);
 			return;
@@ -113,11 +113,19 @@ static void check_mixture(struct loader *loader, const struct rule *tree,
 	}
 	if (edit && decisive && rule->decisive && rule->verdict != VERDICT_ACCEPT &&
 	    rule->verdict != VERDICT_HOLD) {
-		diag_error(loader->diag, edit->name_span, "'" STR_FMT "' has no effect: "
+		loader_error(loader, edit->name_span, "'" STR_FMT "' has no effect: "
 		                                          "'" STR_FMT "' delivers nothing",
 		    STR_ARG(edit->name), STR_ARG(decisive->name));
-		diag_note(loader->diag, decisive->name_span, "decided here");
+		loader_note(loader, decisive->name_span, "decided here");
 	}
+}
+
+/* Where the piece of a text stands: the text is the last argument of its action. */
+static struct span piece_span(const struct action *action, size_t piece)
+{
+	const struct operand *text = &action->arguments.items[action->arguments.count - 1];
+
+	return text->text.pieces.items[piece].fact->span;
 }
 
 /* Facts in a reply must be known as soon as the rule can be decided. */
@@ -137,15 +145,29 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 				continue;
 			*vec_push(loader->arena, &slots) = piece->slot;
 			slot = &loader->slots.items[piece->slot];
-			if (action->def->class == ACTION_DECISIVE && slot->stage > decided)
-				diag_error(loader->diag, tree->actions.items[i].span,
-				    "'" STR_FMT "' is first known at %s, '" STR_FMT "' can be decided at %s",
-				    STR_ARG(slot->text), stage_name(slot->stage), STR_ARG(rule->name),
-				    stage_name(decided));
+			if (action->def->class != ACTION_DECISIVE || slot->stage <= decided)
+				continue;
+			loader_error(loader, piece_span(&tree->actions.items[i], j),
+			    "'" STR_FMT "' is first known at %s, '" STR_FMT "' can be decided at %s",
+			    STR_ARG(slot->text), stage_name(slot->stage), STR_ARG(rule->name),
+			    stage_name(decided));
+			if (tree->when)
+				loader_note(loader, tree->when->span, "this condition is settled by then");
 		}
 	}
 	rule->text_slots = slots.items;
 	rule->text_slot_count = slots.count;
+}
+
+static void refuse_observe(struct loader *loader, const struct rule *tree)
+{
+	struct span span = tree->label.n > 0 ? tree->label_span : tree->span;
+	size_t from = tree->label.n > 0 ? span.to : span.from;
+
+	while (from < tree->span.to && span.source->text.s[from] != 'o')
+		from++;
+	span.from = from;
+	loader_later(loader, span, "observe");
 }
 
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
@@ -165,7 +187,7 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 		    rule.line);
 	}
 	if (tree->observe) {
-		diag_error(loader->diag, tree->span, "'observe' is not supported by this version");
+		refuse_observe(loader, tree);
 		ok = false;
 	}
 	rule.cond = whole(loader, around->cond, tree->when, tree->unless.items, tree->unless.count, &ok);
@@ -216,6 +238,6 @@ void group_add(struct loader *loader, const struct group *group, const struct su
 		else if (item->kind == ITEM_GROUP)
 			group_add(loader, &item->group, &inside);
 		else
-			diag_error(loader->diag, item->span, "this is not supported by this version in a group");
+			loader_later(loader, item->span, "include");
 	}
 }

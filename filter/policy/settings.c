@@ -190,7 +190,8 @@ void setting_set(struct loader *loader, const struct set *set)
 	}
 	*first = set->name_span;
 	if (set->values.count == 0 || (set->values.count > 1 && !def->type.list))
-		loader_error(loader, set->span, "'%s' takes one value", def->name);
+		loader_error(loader, set->span, "'%s' takes %s value", def->name,
+		    def->type.list ? "at least one" : "one");
 	else
 		store(loader, def, set);
 }

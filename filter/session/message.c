@@ -216,6 +216,8 @@ struct reply event_header(struct session *s, const struct event *event)
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
+	if (s->view.stage >= STAGE_HEADERS)
+		return tell_plain(REPLY_CONTINUE); /* after the header's end it is no field */
 	keep_field(s, event->name, event->text);
 	for (size_t i = 0; i < s->streams.count; i++)
 		s->streams.items[i].def->header(s->streams.items[i].stream, event->name, event->text);

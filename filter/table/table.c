@@ -136,6 +136,7 @@ static bool add_domain(struct table *table, struct str item, const char **why_r)
 
 static bool add_address(struct table *table, struct str item, const char **why_r)
 {
+	const char *why = NULL;
 	struct path path;
 	struct str domain;
 
@@ -148,8 +149,10 @@ static bool add_address(struct table *table, struct str item, const char **why_r
 		add_text(table, str_printf(table->arena, "@" STR_FMT, STR_ARG(domain)));
 		return true;
 	}
-	if (!path_parse(table->arena, item, false, &path, why_r))
+	if (!path_parse(table->arena, item, false, &path, &why)) {
+		*why_r = str_printf(table->arena, "not an address: %s", why).s;
 		return false;
+	}
 	add_text(table, path.text);
 	return true;
 }

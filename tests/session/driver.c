@@ -26,7 +26,6 @@ struct player {
 	struct resolver *resolver;
 	struct clock clock;
 	struct session *session;
-	struct str client; /* what the last events were about, for messages */
 	VEC(struct macro) macros;
 	uint64_t refused_edit;
 	struct str refused_reply;
@@ -71,7 +70,7 @@ static void count_settled(void *ctx, const struct session *session)
 
 /* ---- replies and edits as a script writes them ---- */
 
-/* Bytes that a script writes as escapes; '\\' stays, which what was cleaned is full of. */
+/* Folds are shown; a raw byte, which nothing may hold, in a way that no script expects. */
 static struct str visible(struct arena *arena, const char *text)
 {
 	struct buf out = {.arena = arena};
@@ -86,7 +85,7 @@ static struct str visible(struct arena *arena, const char *text)
 		else if (c >= ' ' && c <= '~')
 			buf_putc(&out, (char)c);
 		else
-			buf_printf(&out, "\\x%02X", c);
+			buf_printf(&out, "[RAW %02X]", c);
 	}
 	return buf_str(&out);
 }

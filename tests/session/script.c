@@ -121,6 +121,8 @@ static bool read_connect(struct reader *r, struct move *move, struct str rest)
 	move->has_ip = ip_parse(address, &move->ip);
 	if (!move->has_ip && !str_eq(address, STR("-")))
 		return fault(r, "an IP address, or -");
+	if (!move->has_ip)
+		move->number = 0;
 	return true;
 }
 

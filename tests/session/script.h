@@ -33,9 +33,9 @@
  *   hold REASON
  *
  * REPLY: continue, accept, discard, skip, reject CODE ENHANCED "TEXT", defer the same; at connect
- * without them. In what is expected "*" stands for anything. In what is sent \n, \r, \t, \\ and
- * \xHH are bytes; in what is expected such bytes are written so. "#" begins a comment, in a line
- * with other words only behind two blanks.
+ * without them. In what is expected "*" stands for anything, and the folds of an edit are \n and
+ * \t. In what is sent \n, \r, \t, \\ and \xHH are bytes. "#" begins a comment, in a line with other
+ * words only behind two blanks.
  */
 
 #include "postern/arena.h"

@@ -313,6 +313,24 @@ static void test_abandoned(void)
 	mail_end();
 }
 
+/* What comes after the end of the header is no field, whoever says so. */
+static void test_late_field(void)
+{
+	const struct dkim_outcome *outcome;
+	struct dkim_verifier *v;
+
+	mail_begin();
+	v = dkim_verifier_new(mail.arena, &mail.options, MAIL_NOW);
+	dkim_verifier_eoh(v, mail.lookups);
+	dkim_verifier_header(v, STR("DKIM-Signature"),
+	    STR(" v=1; a=rsa-sha256; d=example.org; s=s; h=From; bh=AAAA; b=AAAA"));
+	dkim_verifier_eoh(v, mail.lookups);
+	CHECK_INT(dkim_verifier_finish(v, mail.lookups, &outcome), STEP_DONE);
+	CHECK_INT(outcome->count, 0);
+	CHECK_INT(outcome->best, DKIM_RESULT_NONE);
+	mail_end();
+}
+
 int main(void)
 {
 	if (!mail_init())
@@ -329,6 +347,7 @@ int main(void)
 	RUN(test_key_types_are_not_mixed);
 	RUN(test_pending_keys);
 	RUN(test_abandoned);
+	RUN(test_late_field);
 	mail_close();
 	return unit_done();
 }
