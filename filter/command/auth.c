@@ -24,9 +24,9 @@ static json_t *spf_json(const struct spf_outcome *spf, const char *scope)
 {
 	if (!spf)
 		return json_null();
-	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "result", spf_result_name(spf->result), "domain",
-	    json_str(spf->domain, true), "scope", scope, "explanation",
-	    json_str(spf->explanation, true), "problem", json_str(spf->problem, true));
+	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "result", spf_result_name(spf->result),
+			 "domain", json_str(spf->domain, true), "scope", scope, "explanation",
+			 json_str(spf->explanation, true), "problem", json_str(spf->problem, true));
 }
 
 static json_t *dkim_json(const struct dkim_outcome *dkim)
@@ -36,12 +36,14 @@ static json_t *dkim_json(const struct dkim_outcome *dkim)
 	for (size_t i = 0; dkim && i < dkim->count; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
 
-		json_array_append_new(list,
+		json_array_append_new(
+		    list,
 		    json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "result",
-			dkim_result_name(s->result), "domain", json_str(s->domain, true), "selector",
-			json_str(s->selector, true), "algorithm", json_str(str_of(s->algorithm), true),
-			"bits", s->bits ? json_integer(s->bits) : json_null(), "identity",
-			json_str(s->identity, true), "reason", json_text(s->reason)));
+			      dkim_result_name(s->result), "domain", json_str(s->domain, true),
+			      "selector", json_str(s->selector, true), "algorithm",
+			      json_str(str_of(s->algorithm), true), "bits",
+			      s->bits ? json_integer(s->bits) : json_null(), "identity",
+			      json_str(s->identity, true), "reason", json_text(s->reason)));
 	}
 	return list;
 }
@@ -54,8 +56,8 @@ static json_t *from_json(const struct author *author)
 	for (size_t i = 0; author && i < author->mailboxes.count; i++)
 		json_array_append_new(addresses, json_str(author->mailboxes.items[i].text, false));
 	return json_pack("{s:o, s:o, s:o}", "addresses", addresses, "domain",
-	    single ? json_str(author->domains[0], true) : json_null(), "trouble",
-	    json_text(author ? author->trouble : NULL));
+			 single ? json_str(author->domains[0], true) : json_null(), "trouble",
+			 json_text(author ? author->trouble : NULL));
 }
 
 static const char *field_written(const struct report *report)
@@ -76,11 +78,11 @@ static const char *spf_scope(const struct session *s)
 static void print_json(const struct session *s)
 {
 	json_print(json_pack("{s:o, s:o, s:o, s:n, s:n, s:o, s:o}", "spf",
-	    spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
-	    spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
-	    dkim_json(opaque(s, "dkim.outcome")), "dmarc", "arc", "from",
-	    from_json(opaque(s, "from.author")), "authentication_results",
-	    json_text(field_written(session_report(s)))));
+			     spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
+			     spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
+			     dkim_json(opaque(s, "dkim.outcome")), "dmarc", "arc", "from",
+			     from_json(opaque(s, "from.author")), "authentication_results",
+			     json_text(field_written(session_report(s)))));
 }
 
 static void print_spf(struct arena *arena, const char *label, const struct spf_outcome *spf)
@@ -108,18 +110,19 @@ static void print_text(struct arena *arena, const struct session *s)
 	for (size_t i = 0; dkim && i < dkim->count; i++) {
 		const struct dkim_signature *sig = &dkim->signatures[i];
 
-		printf("dkim      %s for " STR_FMT ", selector " STR_FMT ", %s", dkim_result_name(sig->result),
-		    STR_ARG(sig->domain), STR_ARG(sig->selector), sig->algorithm);
+		printf("dkim      %s for " STR_FMT ", selector " STR_FMT ", %s",
+		       dkim_result_name(sig->result), STR_ARG(sig->domain), STR_ARG(sig->selector),
+		       sig->algorithm);
 		if (sig->bits > 0)
 			printf(", %u bits", sig->bits);
 		printf("%s%s%s\n", sig->reason ? " (" : "", sig->reason ? sig->reason : "",
-		    sig->reason ? ")" : "");
+		       sig->reason ? ")" : "");
 	}
 	if (dkim && dkim->count == 0)
 		printf("dkim      none\n");
 	for (size_t i = 0; author && i < author->mailboxes.count; i++)
 		printf("from      " STR_FMT "\n",
-		    STR_ARG(str_clean(arena, author->mailboxes.items[i].text, 300)));
+		       STR_ARG(str_clean(arena, author->mailboxes.items[i].text, 300)));
 	if (author && author->trouble)
 		printf("from      cannot be trusted: %s\n", author->trouble);
 	if (field)

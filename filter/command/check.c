@@ -14,15 +14,18 @@ static bool check(const char *path)
 	struct arena *arena = arena_new(NULL);
 	struct diag *diag = diag_new(arena);
 	struct policy *policy = policy_load(path, NULL, diag);
-	bool ok = policy != NULL;
+	const char *fault = policy ? serve_fault(policy) : NULL;
+	bool ok = policy && !fault;
 
 	diag_print(diag, stderr);
-	if (ok)
+	if (fault)
+		fprintf(stderr, "%s: error: %s\n", path, fault);
+	else if (ok)
 		printf("%s: ok (%zu rules, %zu facts, policy %s)\n", path, policy->rule_count,
-		    policy->slot_count, policy->id);
+		       policy->slot_count, policy->id);
 	else
 		fprintf(stderr, "%s: %zu error%s\n", path, diag_errors(diag),
-		    diag_errors(diag) == 1 ? "" : "s");
+			diag_errors(diag) == 1 ? "" : "s");
 	policy_put(&policy);
 	arena_free(&arena);
 	return ok;

@@ -29,4 +29,8 @@ void command_help(const struct command *command, FILE *out);
 int command_usage(const struct command *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+struct policy;
+/* Why `serve` would not start with the settings of a policy; NULL: it would. */
+const char *serve_fault(const struct policy *policy);
+
 #endif

@@ -12,8 +12,18 @@
 #define DNS_FILE_MOST (64u << 20)
 #define CLIENT_PORT 25252 /* some port: a client without one is local submission */
 
-enum { OPT_CLIENT = 256, OPT_HELO, OPT_SENDER, OPT_RECIPIENT, OPT_AUTH, OPT_MACRO, OPT_SET,
-	OPT_TIME, OPT_DNS, OPT_JSON };
+enum {
+	OPT_CLIENT = 256,
+	OPT_HELO,
+	OPT_SENDER,
+	OPT_RECIPIENT,
+	OPT_AUTH,
+	OPT_MACRO,
+	OPT_SET,
+	OPT_TIME,
+	OPT_DNS,
+	OPT_JSON
+};
 
 static const struct option options[] = {
     {"client", required_argument, NULL, OPT_CLIENT},
@@ -66,7 +76,9 @@ static bool parse_pair(struct dialogue *d, const char *text, struct policy_overr
 	return true;
 }
 
-static int parse_option(const struct command *command, struct dialogue *d, int option)
+/* `word`: the option as it was written. */
+static int parse_option(const struct command *command, struct dialogue *d, int option,
+			const char *word)
 {
 	struct policy_override pair;
 	uint64_t seconds;
@@ -102,7 +114,8 @@ static int parse_option(const struct command *command, struct dialogue *d, int o
 		return 0;
 	case OPT_TIME:
 		if (!str_uint(str_of(optarg), INT64_MAX / 2, &seconds))
-			return command_usage(command, "--time: '%s' is not a number of seconds", optarg);
+			return command_usage(command, "--time: '%s' is not a number of seconds",
+					     optarg);
 		d->clock.wall = (int64_t)seconds;
 		return 0;
 	case OPT_DNS:
@@ -111,8 +124,10 @@ static int parse_option(const struct command *command, struct dialogue *d, int o
 	case OPT_JSON:
 		d->json = true;
 		return 0;
+	case ':':
+		return command_usage(command, "'%s' wants a value", word);
 	default:
-		return command_usage(command, "that option is not one of this command's");
+		return command_usage(command, "no option '%s'", word);
 	}
 }
 
@@ -123,13 +138,14 @@ int dialogue_parse(const struct command *command, struct dialogue *d, int argc, 
 	d->name = "unknown";
 	d->sender = "<>";
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-		status = parse_option(command, d, option);
+	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+		status = parse_option(command, d, option, argv[optind - 1]);
 		if (status != 0)
 			return status;
 	}
 	if (argc - optind > 1)
-		return command_usage(command, "one message at a time, and '%s' is a second", argv[optind + 1]);
+		return command_usage(command, "one message at a time, and '%s' is a second",
+				     argv[optind + 1]);
 	if (optind < argc)
 		d->message = argv[optind];
 	if (d->recipients.count == 0)
@@ -224,13 +240,13 @@ static void play(struct dialogue *d, struct session *s, const struct eml *eml)
 		return;
 	for (size_t i = 0; i < d->recipients.count; i++)
 		taken += session_rcpt(s, str_of(d->recipients.items[i]), no_parameters).kind ==
-		         REPLY_CONTINUE;
+			 REPLY_CONTINUE;
 	if (taken > 0)
 		play_content(s, eml);
 }
 
 struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
-    struct resolver *resolver)
+			      struct resolver *resolver)
 {
 	struct session_env env = {
 	    .resolver = resolver,

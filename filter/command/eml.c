@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Message files. A file whose first line ends in CRLF is taken octet by octet; one with LF line ends
- * is what MTAs store, and gets its CRLFs back.
+ * Message files. A file whose first line ends in CRLF is taken octet by octet; one with LF line
+ * ends is what MTAs store, and gets its CRLFs back.
  */
 
 #include "filter/command/eml.h"
@@ -92,7 +92,7 @@ bool eml_read(struct arena *arena, const char *path, struct eml *eml_r, const ch
 	ptrdiff_t newline;
 
 	if (!source_read(arena, strcmp(path, "-") == 0 ? "/dev/stdin" : path, MESSAGE_MOST, &source,
-		why_r))
+			 why_r))
 		return false;
 	r.text = source->text;
 	newline = str_chr(r.text, '\n');

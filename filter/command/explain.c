@@ -29,10 +29,10 @@ static const struct report_outcome *overall(const struct report *report)
 
 static json_t *outcome_json(const struct report_outcome *o)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "verdict", verdict_name(o->verdict), "stage",
-	    stage_name(o->stage), "rule", json_text(o->rule), "code",
-	    o->code ? json_integer(o->code) : json_null(), "enhanced", json_text(o->enhanced), "text",
-	    json_text(o->text));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "verdict", verdict_name(o->verdict),
+			 "stage", stage_name(o->stage), "rule", json_text(o->rule), "code",
+			 o->code ? json_integer(o->code) : json_null(), "enhanced",
+			 json_text(o->enhanced), "text", json_text(o->text));
 }
 
 static void print_json(const struct report *report)
@@ -40,7 +40,8 @@ static void print_json(const struct report *report)
 	json_t *object = outcome_json(overall(report)), *list = json_array();
 
 	for (size_t i = 0; i < report->recipient_count; i++) {
-		json_t *one = json_pack("{s:o}", "address", json_str(report->recipients[i].address, false));
+		json_t *one =
+		    json_pack("{s:o}", "address", json_str(report->recipients[i].address, false));
 		json_t *outcome = outcome_json(&report->recipients[i].outcome);
 
 		json_object_update(one, outcome);
@@ -54,9 +55,10 @@ static void print_json(const struct report *report)
 
 		if (edit->kind == EDIT_HOLD)
 			continue; /* that is the verdict */
-		json_array_append_new(list,
-		    json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
-			json_text(edit->name), "value", json_text(edit->value), "index", edit->index));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
+				    json_text(edit->name), "value", json_text(edit->value), "index",
+				    edit->index));
 	}
 	json_object_set_new(object, "edits", list);
 	json_object_set_new(object, "score", json_null());
@@ -65,10 +67,10 @@ static void print_json(const struct report *report)
 	for (size_t i = 0; i < report->trace_count; i++) {
 		const struct report_trace *t = &report->trace[i];
 
-		json_array_append_new(list,
-		    json_pack("{s:s, s:o, s:i, s:o, s:s}", "stage", stage_name(t->stage), "rule",
-			json_text(t->rule), "line", (int)t->line, "condition", json_text(t->condition),
-			"value", t->value));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:o, s:i, s:o, s:s}", "stage", stage_name(t->stage),
+				    "rule", json_text(t->rule), "line", (int)t->line, "condition",
+				    json_text(t->condition), "value", t->value));
 	}
 	json_object_set_new(object, "trace", list);
 	json_print(object);
@@ -82,6 +84,19 @@ static void print_outcome(const struct report_outcome *o)
 	if (o->text)
 		printf(" \"%s\"", o->text);
 	printf(", at %s, by %s\n", stage_name(o->stage), o->rule ? o->rule : "no rule");
+}
+
+/* A field's value on one line. */
+static struct str unfolded(struct arena *arena, const char *value)
+{
+	struct buf out = {.arena = arena};
+
+	for (const char *c = value; *c; c++) {
+		if (*c == '\n' && (c[1] == ' ' || c[1] == '\t'))
+			continue;
+		buf_putc(&out, *c == '\t' ? ' ' : *c);
+	}
+	return str_clean(arena, str_trim(buf_str(&out)), 2000);
 }
 
 static void print_text(struct arena *arena, const struct report *report)
@@ -100,7 +115,7 @@ static void print_text(struct arena *arena, const struct report *report)
 			printf(" (number %d)", edit->index);
 		if (edit->value)
 			printf("%s" STR_FMT, edit->name ? ": " : "",
-			    STR_ARG(str_clean(arena, str_of(edit->value), 2000)));
+			       STR_ARG(unfolded(arena, edit->value)));
 		printf("\n");
 	}
 	printf("lookups    %zu\n", report->lookups);
@@ -108,7 +123,7 @@ static void print_text(struct arena *arena, const struct report *report)
 		const struct report_trace *t = &report->trace[i];
 
 		printf("%-10s %-7s  %s: %s\n", stage_name(t->stage), t->value, t->rule,
-		    t->condition[0] ? t->condition : "always");
+		       t->condition[0] ? t->condition : "always");
 	}
 }
 

@@ -22,7 +22,8 @@ static struct str fact_text(struct arena *arena, const struct fact_def *def)
 }
 
 static void each_fact(struct arena *arena,
-    void (*fn)(struct arena *arena, const struct fact_def *def, void *ctx), void *ctx)
+		      void (*fn)(struct arena *arena, const struct fact_def *def, void *ctx),
+		      void *ctx)
 {
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct fact_def *d = (*f)->facts; d && d->name; d++)
@@ -34,8 +35,8 @@ static void fact_line(struct arena *arena, const struct fact_def *d, void *ctx)
 {
 	(void)ctx;
 	printf("  %-28s %-9s %-11s %-5s " STR_FMT "\n      %s\n", fact_text(arena, d).s,
-	    stage_name(d->stage), scope_name(d->scope), cost_name(d->cost),
-	    STR_ARG(type_text(arena, &d->type)), d->help);
+	       stage_name(d->stage), scope_name(d->scope), cost_name(d->cost),
+	       STR_ARG(type_text(arena, &d->type)), d->help);
 }
 
 static void print_text(struct arena *arena)
@@ -50,8 +51,8 @@ static void print_text(struct arena *arena)
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
 			if (!d->later)
-				printf("  %-18s %-10s %s\n", d->name, d->fallback ? d->fallback : "-",
-				    d->help);
+				printf("  %-18s %-10s %s\n", d->name,
+				       d->fallback ? d->fallback : "-", d->help);
 	puts("\nTABLES");
 	for (int kind = TABLE_NETWORKS; kind <= TABLE_STRINGS; kind++)
 		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
@@ -64,10 +65,11 @@ static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
 	for (const char *const *in = d->inputs; in && *in; in++)
 		json_array_append_new(inputs, json_string(*in));
 	json_array_append_new(ctx,
-	    json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s}", "name", d->name, "type",
-		json_str(type_text(arena, &d->type), false), "called", d->parameters != NULL, "stage",
-		stage_name(d->stage), "scope", scope_name(d->scope), "cost", cost_name(d->cost), "inputs",
-		inputs, "help", d->help));
+			      json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s}", "name", d->name,
+					"type", json_str(type_text(arena, &d->type), false),
+					"called", d->parameters != NULL, "stage",
+					stage_name(d->stage), "scope", scope_name(d->scope), "cost",
+					cost_name(d->cost), "inputs", inputs, "help", d->help));
 }
 
 static void print_json(struct arena *arena)
@@ -79,21 +81,23 @@ static void print_json(struct arena *arena)
 	each_fact(arena, fact_json, facts);
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct action_def *d = (*f)->actions; d && d->name; d++)
-			json_array_append_new(actions, json_pack("{s:s, s:s, s:s}", "name", d->name, "class",
-			                                   classes[d->class], "help", d->help));
+			json_array_append_new(actions,
+					      json_pack("{s:s, s:s, s:s}", "name", d->name, "class",
+							classes[d->class], "help", d->help));
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
 			if (!d->later)
-				json_array_append_new(settings,
+				json_array_append_new(
+				    settings,
 				    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
-					json_str(type_text(arena, &d->type), false), "default",
-					json_text(d->fallback), "help", d->help));
+					      json_str(type_text(arena, &d->type), false),
+					      "default", json_text(d->fallback), "help", d->help));
 	for (int kind = TABLE_NETWORKS; kind <= TABLE_STRINGS; kind++)
 		json_array_append_new(tables, json_pack("{s:s, s:[s, s]}", "kind",
-		                                  table_kind_name((enum table_kind)kind), "types",
-		                                  "inline", "file"));
+							table_kind_name((enum table_kind)kind),
+							"types", "inline", "file"));
 	json_print(json_pack("{s:o, s:o, s:o, s:o}", "facts", facts, "actions", actions, "settings",
-	    settings, "tables", tables));
+			     settings, "tables", tables));
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -102,7 +106,7 @@ static int run(const struct command *self, int argc, char **argv)
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
 
 	if (argc > 1 && !json)
-		return command_usage(self, "'%s' is not an option of it", argv[1]);
+		return command_usage(self, "no option '%s'", argv[1]);
 	arena = arena_new(NULL);
 	if (json)
 		print_json(arena);

@@ -11,7 +11,7 @@
 #include "postern/fact.h"
 
 static const struct command *const commands[] = {&command_serve, &command_check, &command_explain,
-    &command_auth, &command_facts};
+						 &command_auth, &command_facts};
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -26,7 +26,7 @@ static void usage(FILE *out)
 void command_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: postern %s %s\n\n%s.\n", command->name, command->synopsis,
-	    command->help);
+		command->help);
 	if (command->options)
 		fprintf(out, "\n%s", command->options);
 }

@@ -5,7 +5,6 @@
 
 #include <getopt.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +26,7 @@
 struct server {
 	struct arena *arena;
 	const char *dns;
+	bool background; /* nobody reads standard error */
 	struct source *records;
 	struct policy *policy;
 	struct clock clock;
@@ -76,27 +76,43 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->clock = &clock_system;
 	service_r->settled = logline_write;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
-	    server->policy->path);
+		 server->policy->path);
 	return 0;
+}
+
+static bool parse_mode(struct str text, unsigned *mode_r)
+{
+	unsigned mode = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.s[i] < '0' || text.s[i] > '7' || mode > 0777 >> 3)
+			return false;
+		mode = mode << 3 | (unsigned)(text.s[i] - '0');
+	}
+	*mode_r = mode;
+	return text.n > 0;
+}
+
+const char *serve_fault(const struct policy *policy)
+{
+	unsigned mode;
+
+	return parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode)
+		   ? NULL
+		   : "'socket.mode' is an octal mode such as 0660";
 }
 
 static int serve(struct server *server)
 {
 	struct milter_config config = {.name = "postern"};
-	const char *log = setting(server, "log"), *mode = setting(server, "socket.mode");
-	char *end;
 
 	config.listen = setting(server, "listen");
 	config.group = setting(server, "socket.group");
-	config.mode = (unsigned)strtoul(mode, &end, 8);
-	if (*end || config.mode > 0777) {
-		fprintf(stderr, "postern serve: 'socket.mode' is an octal mode such as 0660\n");
-		return EXIT_BROKEN;
-	}
+	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
 	config.user = setting(server, "user");
 	if (!config.user && getpwnam(DEFAULT_USER))
 		config.user = DEFAULT_USER;
-	if (strcmp(log, "syslog") == 0)
+	if (server->background || strcmp(setting(server, "log"), "syslog") == 0)
 		log_to_syslog("postern");
 	return milter_run(&config, start, server);
 }
@@ -126,35 +142,40 @@ static bool load(struct server *server, const char *path)
 		fprintf(stderr, "postern serve: %s: %s\n", server->dns, why);
 		return false;
 	}
-	return true;
+	why = serve_fault(server->policy);
+	if (why)
+		fprintf(stderr, "postern serve: %s: %s\n", path, why);
+	return why == NULL;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {{"policy", required_argument, NULL, 'c'},
-	    {"dns", required_argument, NULL, 'd'}, {"daemon", no_argument, NULL, 'b'},
-	    {NULL, 0, NULL, 0}};
+						{"dns", required_argument, NULL, 'd'},
+						{"daemon", no_argument, NULL, 'b'},
+						{NULL, 0, NULL, 0}};
 	struct server server = {0};
 	const char *path = DEFAULT_POLICY;
-	bool background = false;
 	int option, status;
 
 	opterr = 0;
-	server.arena = arena_new(NULL);
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
 		if (option == 'c')
 			path = optarg;
 		else if (option == 'd')
 			server.dns = optarg;
 		else if (option == 'b')
-			background = true;
+			server.background = true;
+		else if (option == ':')
+			return command_usage(self, "'%s' wants a value", argv[optind - 1]);
 		else
-			return command_usage(self, "no such option");
+			return command_usage(self, "no option '%s'", argv[optind - 1]);
 	}
 	if (optind < argc)
 		return command_usage(self, "'%s' is one word too many", argv[optind]);
+	server.arena = arena_new(NULL);
 	status = load(&server, path) ? 0 : EXIT_BROKEN;
-	if (status == 0 && background)
+	if (status == 0 && server.background)
 		status = detach();
 	if (status == 0)
 		status = serve(&server);
@@ -168,7 +189,7 @@ const struct command command_serve = {
     .synopsis = "[-c POLICY] [--dns FILE] [--daemon]",
     .help = "the milter daemon, in the foreground",
     .options = "  -c POLICY   default " DEFAULT_POLICY "\n"
-               "  --dns FILE  answers from this file of records only, for tests\n"
-               "  --daemon    go into the background (log to syslog then)\n",
+	       "  --dns FILE  answers from this file of records only, for tests\n"
+	       "  --daemon    go into the background and log to syslog\n",
     .run = run,
 };

@@ -12,7 +12,7 @@
 #include "postern/policy.h"
 #include "postern/spf.h"
 
-enum { IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_MTA };
+enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER };
 
 static struct str authserv(const struct action_call *call)
 {
@@ -108,15 +108,16 @@ static void add_commit(const struct action_call *call)
 	    authres_write(call->arena, authserv(call), results, count, edit_fields(call->edits)->utf8));
 }
 
-static const char *const inputs[] = {"spf.outcome", "dkim.outcome", "sender", "helo.name",
-    "auth.user", "mta.name", NULL};
+static const char *const inputs[] = {"mta.name", "spf.outcome", "dkim.outcome", "sender",
+    "helo.name", "auth.user", NULL};
 
 static const struct action_def actions[] = {
     {.name = "add authentication-results", .class = ACTION_EDIT, .inputs = inputs,
      .commit = add_commit,
      .help = "Remove forged Authentication-Results, put our own on top (RFC 8601)."},
-    {.name = "remove authentication-results", .class = ACTION_EDIT, .inputs = inputs,
-     .commit = remove_forged, .help = "Remove Authentication-Results that claim to be ours."},
+    {.name = "remove authentication-results", .class = ACTION_EDIT,
+     .inputs = NAMES("mta.name"), .commit = remove_forged,
+     .help = "Remove Authentication-Results that claim to be ours."},
     {.name = NULL},
 };
 

@@ -31,24 +31,25 @@ static bool enhanced_ok(struct str code)
 }
 
 static bool reply_code(struct loader *loader, const struct operand *operand,
-    const struct action_def *def, struct plan_action *action_r)
+		       const struct action_def *def, struct plan_action *action_r)
 {
 	int64_t code = operand->number / 1000;
 	bool permanent = def->code >= 500;
 
 	if (operand->number % 1000 != 0 || code < 400 || code > 599) {
 		loader_error(loader, operand->span, "a reply code is a number from %d to %d",
-		    permanent ? 500 : 400, permanent ? 599 : 499);
+			     permanent ? 500 : 400, permanent ? 599 : 499);
 		return false;
 	}
 	if ((code >= 500) != permanent) {
 		loader_error(loader, operand->span, "%lld is a %s failure, write '%s %lld'",
-		    (long long)code, permanent ? "temporary" : "permanent",
-		    permanent ? "defer" : "reject", (long long)code);
+			     (long long)code, permanent ? "temporary" : "permanent",
+			     permanent ? "defer" : "reject", (long long)code);
 		return false;
 	}
 	if (code == 421) {
-		loader_error(loader, operand->span, "421 closes the connection, write '450' or '451'");
+		loader_error(loader, operand->span,
+			     "421 closes the connection, write '450' or '451'");
 		return false;
 	}
 	action_r->code = (int)code;
@@ -56,17 +57,20 @@ static bool reply_code(struct loader *loader, const struct operand *operand,
 }
 
 static bool reply_enhanced(struct loader *loader, const struct operand *operand,
-    struct plan_action *action_r)
+			   struct plan_action *action_r)
 {
 	if (!enhanced_ok(operand->word)) {
 		loader_error(loader, operand->span,
-		    "'" STR_FMT "' is not an enhanced status code such as 5.7.1", STR_ARG(operand->word));
+			     "'" STR_FMT "' is not an enhanced status code such as 5.7.1",
+			     STR_ARG(operand->word));
 		return false;
 	}
 	if (operand->word.s[0] - '0' != action_r->code / 100) {
-		loader_error(loader, operand->span, "'" STR_FMT "' does not fit '%s %d', write '%d" STR_FMT "'",
-		    STR_ARG(operand->word), action_r->def->name, action_r->code, action_r->code / 100,
-		    STR_ARG(str_sub(operand->word, 1, operand->word.n)));
+		loader_error(loader, operand->span,
+			     "'" STR_FMT "' does not fit '%s %d', write '%d" STR_FMT "'",
+			     STR_ARG(operand->word), action_r->def->name, action_r->code,
+			     action_r->code / 100,
+			     STR_ARG(str_sub(operand->word, 1, operand->word.n)));
 		return false;
 	}
 	action_r->enhanced = str_dup(loader->arena, operand->word);
@@ -85,35 +89,37 @@ static bool text_ok(struct loader *loader, const struct operand *operand)
 			unsigned char c = (unsigned char)s.s[j];
 
 			if (c < ' ' || c == 0x7f) {
-				loader_error(loader, operand->span, "a text is one line, without control characters");
+				loader_error(loader, operand->span,
+					     "a text is one line, without control characters");
 				return false;
 			}
 			if (c > 0x7f) {
-				loader_error(loader, operand->span, "replies, header fields and log lines are ASCII");
+				loader_error(loader, operand->span,
+					     "replies, header fields and log lines are ASCII");
 				return false;
 			}
 		}
 	}
 	if (length <= REPLY_MOST)
 		return true;
-	loader_error(loader, operand->span, "a text has at most %d bytes, this one %zu", REPLY_MOST, length);
+	loader_error(loader, operand->span, "a text has at most %d bytes, this one %zu", REPLY_MOST,
+		     length);
 	return false;
 }
 
 static bool text_argument(struct loader *loader, const struct operand *operand,
-    struct plan_action *action_r)
+			  struct plan_action *action_r)
 {
 	if (operand->kind != OPERAND_STRING) {
 		loader_error(loader, operand->span, "a text in double quotes is wanted here");
 		return false;
 	}
-	return text_ok(loader, operand) &&
-	       template_of(loader, &operand->text, &action_r->text);
+	return text_ok(loader, operand) && template_of(loader, &operand->text, &action_r->text);
 }
 
 /* "Name: value" becomes the name and a template of the value. */
 static bool field_argument(struct loader *loader, const struct operand *operand,
-    struct plan_action *action_r)
+			   struct plan_action *action_r)
 {
 	struct template_piece *first;
 	ptrdiff_t colon;
@@ -123,7 +129,8 @@ static bool field_argument(struct loader *loader, const struct operand *operand,
 	first = action_r->text.count > 0 ? &action_r->text.pieces[0] : NULL;
 	colon = first && !first->is_slot ? str_chr(first->literal, ':') : -1;
 	if (colon < 0) {
-		loader_error(loader, operand->span, "a header field is wanted here, write \"Name: value\"");
+		loader_error(loader, operand->span,
+			     "a header field is wanted here, write \"Name: value\"");
 		return false;
 	}
 	action_r->name = str_sub(first->literal, 0, (size_t)colon);
@@ -133,22 +140,23 @@ static bool field_argument(struct loader *loader, const struct operand *operand,
 	if (field_name_ok(action_r->name))
 		return true;
 	loader_error(loader, operand->span, "'" STR_FMT "' is not the name of a header field",
-	    STR_ARG(action_r->name));
+		     STR_ARG(action_r->name));
 	return false;
 }
 
 static bool name_argument(struct loader *loader, const struct operand *operand,
-    struct plan_action *action_r)
+			  struct plan_action *action_r)
 {
 	if (operand->kind == OPERAND_STRING && item_text(operand, &action_r->name) &&
 	    field_name_ok(action_r->name))
 		return true;
-	loader_error(loader, operand->span, "the name of a header field is wanted here, in double quotes");
+	loader_error(loader, operand->span,
+		     "the name of a header field is wanted here, in double quotes");
 	return false;
 }
 
 static bool reply_arguments(struct loader *loader, const struct action *action,
-    struct plan_action *action_r)
+			    struct plan_action *action_r)
 {
 	size_t count = action->arguments.count, at = 0;
 	const struct operand *items = action->arguments.items;
@@ -163,23 +171,25 @@ static bool reply_arguments(struct loader *loader, const struct action *action,
 	else if (at < count && items[at].kind == OPERAND_CODE)
 		at++; /* it may fit the code that is meant */
 	if (at == count || (items[at].kind == OPERAND_STRING && items[at].text.pieces.count == 0)) {
-		loader_error(loader, action->span, "'%s' says why, write '%s %d " STR_FMT " \"text\"'",
-		    action_r->def->name, action_r->def->name, action_r->code,
-		    STR_ARG(action_r->enhanced));
+		loader_error(loader, action->span,
+			     "'%s' says why, write '%s %d " STR_FMT " \"text\"'",
+			     action_r->def->name, action_r->def->name, action_r->code,
+			     STR_ARG(action_r->enhanced));
 		return false;
 	}
 	if (items[at].kind == OPERAND_STRING)
 		ok &= text_argument(loader, &items[at++], action_r);
 	if (at == count)
 		return ok;
-	loader_error(loader, items[at].span,
+	loader_error(
+	    loader, items[at].span,
 	    "'%s' is followed by a code, an enhanced code and a text in quotes, in this order",
 	    action_r->def->name);
 	return false;
 }
 
 static bool arguments(struct loader *loader, const struct action *action,
-    struct plan_action *action_r)
+		      struct plan_action *action_r)
 {
 	static const char *const wanted[] = {
 	    [PARAMETERS_NONE] = "nothing",
@@ -193,7 +203,8 @@ static bool arguments(struct loader *loader, const struct action *action,
 	if (def->parameters == PARAMETERS_REPLY)
 		return reply_arguments(loader, action, action_r);
 	if (action->arguments.count != count) {
-		loader_error(loader, action->span, "'%s' takes %s", def->name, wanted[def->parameters]);
+		loader_error(loader, action->span, "'%s' takes %s", def->name,
+			     wanted[def->parameters]);
 		return false;
 	}
 	switch (def->parameters) {
@@ -209,7 +220,7 @@ static bool arguments(struct loader *loader, const struct action *action,
 }
 
 bool action_resolve(struct loader *loader, const struct action *action,
-    struct plan_action *action_r)
+		    struct plan_action *action_r)
 {
 	const struct action_def *def = registry_action(action->name);
 	size_t count = 0;
@@ -218,7 +229,8 @@ bool action_resolve(struct loader *loader, const struct action *action,
 	if (!def) {
 		/* The parser takes no other words for actions. */
 		loader_error(loader, action->name_span,
-		    "the action '" STR_FMT "' is not supported by this version", STR_ARG(action->name));
+			     "the action '" STR_FMT "' is not supported by this version",
+			     STR_ARG(action->name));
 		return false;
 	}
 	while (def->inputs && def->inputs[count])

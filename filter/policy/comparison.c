@@ -30,7 +30,8 @@ bool template_of(struct loader *loader, const struct text *text, struct template
 {
 	bool ok = true;
 
-	template_r->pieces = arena_array(loader->arena, text->pieces.count, sizeof(*template_r->pieces));
+	template_r->pieces =
+	    arena_array(loader->arena, text->pieces.count, sizeof(*template_r->pieces));
 	template_r->count = text->pieces.count;
 	for (size_t i = 0; i < text->pieces.count; i++) {
 		const struct text_piece *piece = &text->pieces.items[i];
@@ -49,7 +50,8 @@ bool template_of(struct loader *loader, const struct text *text, struct template
 	return ok;
 }
 
-static void wrong_type(struct loader *loader, const struct operand *right, const struct fact_def *def)
+static void wrong_type(struct loader *loader, const struct operand *right,
+		       const struct fact_def *def)
 {
 	static const char *const phrases[] = {
 	    [OPERAND_WORD] = "a name",
@@ -64,12 +66,12 @@ static void wrong_type(struct loader *loader, const struct operand *right, const
 	    [OPERAND_SET] = "several values",
 	};
 
-	loader_error(loader, right->span, "'%s' is " STR_FMT ", it cannot be compared with %s", def->name,
-	    STR_ARG(type_of(loader, &def->type)), phrases[right->kind]);
+	loader_error(loader, right->span, "'%s' is " STR_FMT ", it cannot be compared with %s",
+		     def->name, STR_ARG(type_of(loader, &def->type)), phrases[right->kind]);
 }
 
 static void no_value(struct loader *loader, struct span span, const struct fact_def *def,
-    struct str word)
+		     struct str word)
 {
 	const char *const *values = def->type.enumeration->values;
 	struct buf list = {.arena = loader->arena};
@@ -80,11 +82,11 @@ static void no_value(struct loader *loader, struct span span, const struct fact_
 		buf_printf(&list, "%s%s", count > 0 ? " " : "", values[count]);
 	meant = loader_meant(loader, word, values, count);
 	loader_error(loader, span, "'" STR_FMT "' is no value of '%s' (" STR_FMT ")" STR_FMT,
-	    STR_ARG(word), def->name, STR_ARG(buf_str(&list)), STR_ARG(meant));
+		     STR_ARG(word), def->name, STR_ARG(buf_str(&list)), STR_ARG(meant));
 }
 
 static bool right_fact(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+		       const struct fact_def *def, struct cond *cond)
 {
 	const struct type *type = &def->type, *other;
 	int slot = slot_of_operand(loader, right, false);
@@ -94,15 +96,15 @@ static bool right_fact(struct loader *loader, const struct operand *right,
 	other = &loader->slots.items[slot].def->type;
 	if (other->list) {
 		loader_error(loader, right->span, "'%s' is a list, write 'any " STR_FMT " is %s'",
-		    loader->slots.items[slot].def->name, STR_ARG(loader->slots.items[slot].text),
-		    def->name);
+			     loader->slots.items[slot].def->name,
+			     STR_ARG(loader->slots.items[slot].text), def->name);
 		return false;
 	}
 	if ((other->base != type->base || other->enumeration != type->enumeration) &&
 	    !(is_text(other->base) && is_text(type->base))) {
-		loader_error(loader, right->span, "'%s' is " STR_FMT ", '%s' is " STR_FMT, def->name,
-		    STR_ARG(type_of(loader, type)), loader->slots.items[slot].def->name,
-		    STR_ARG(type_of(loader, other)));
+		loader_error(loader, right->span, "'%s' is " STR_FMT ", '%s' is " STR_FMT,
+			     def->name, STR_ARG(type_of(loader, type)),
+			     loader->slots.items[slot].def->name, STR_ARG(type_of(loader, other)));
 		return false;
 	}
 	cond->right_kind = RIGHT_SLOT;
@@ -112,7 +114,7 @@ static bool right_fact(struct loader *loader, const struct operand *right,
 
 /* A bare word after `is`: a value of the enumeration, true or false, or another fact. */
 static bool right_word(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+		       const struct fact_def *def, struct cond *cond)
 {
 	const struct loader_name *name = loader_find(loader, right->word);
 	enum type_base base = def->type.base;
@@ -124,9 +126,10 @@ static bool right_word(struct loader *loader, const struct operand *right,
 		return true;
 	}
 	if (name && name->kind == NAME_TABLE) {
-		loader_error(loader, right->span, "'" STR_FMT "' is a table, write '%s %s " STR_FMT "'",
-		    STR_ARG(right->word), def->name, cond->op == OP_IS_NOT ? "not in" : "in",
-		    STR_ARG(right->word));
+		loader_error(loader, right->span,
+			     "'" STR_FMT "' is a table, write '%s %s " STR_FMT "'",
+			     STR_ARG(right->word), def->name,
+			     cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word));
 		return false;
 	}
 	if (name || registry_fact(right->word) || right->called)
@@ -134,8 +137,8 @@ static bool right_word(struct loader *loader, const struct operand *right,
 	if (base == TYPE_ENUM)
 		no_value(loader, right->span, def, right->word);
 	else if (base == TYPE_BOOLEAN)
-		loader_error(loader, right->span, "'%s' is true or false, not '" STR_FMT "'", def->name,
-		    STR_ARG(right->word));
+		loader_error(loader, right->span, "'%s' is true or false, not '" STR_FMT "'",
+			     def->name, STR_ARG(right->word));
 	else if (is_text(base))
 		loader_unknown_text(loader, right->span, right->word);
 	else
@@ -144,7 +147,7 @@ static bool right_word(struct loader *loader, const struct operand *right,
 }
 
 static bool right_string(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+			 const struct fact_def *def, struct cond *cond)
 {
 	const char *why = "none";
 	struct type as = def->type;
@@ -168,18 +171,19 @@ static bool right_string(struct loader *loader, const struct operand *right,
 	if (as.base == TYPE_ENUM)
 		no_value(loader, right->span, def, text);
 	else if (as.base == TYPE_DOMAIN && text.n > 1 && text.s[0] == '.')
-		loader_error(loader, right->span, "for all names below it write '%s in { " STR_FMT " }'",
-		    def->name, STR_ARG(text));
+		loader_error(loader, right->span,
+			     "for all names below it write '%s in { " STR_FMT " }'", def->name,
+			     STR_ARG(text));
 	else if (is_number(as.base))
 		wrong_type(loader, right, def);
 	else
 		loader_error(loader, right->span, "'%s' is " STR_FMT ", and this is %s", def->name,
-		    STR_ARG(type_of(loader, &def->type)), why);
+			     STR_ARG(type_of(loader, &def->type)), why);
 	return false;
 }
 
 static bool right_number(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+			 const struct fact_def *def, struct cond *cond)
 {
 	enum type_base base = def->type.base;
 
@@ -189,11 +193,11 @@ static bool right_number(struct loader *loader, const struct operand *right,
 	    (right->kind == OPERAND_SIZE && base == TYPE_SIZE))
 		return true;
 	if (is_number(base))
-		loader_error(loader, right->span, "'%s' is " STR_FMT ", write it with %s", def->name,
-		    STR_ARG(type_of(loader, &def->type)),
-		    base == TYPE_NUMBER     ? "no unit"
-		    : base == TYPE_DURATION ? "a unit of time (ms s m h d w)"
-		                            : "a unit of size (B KB MB GB)");
+		loader_error(loader, right->span, "'%s' is " STR_FMT ", write it with %s",
+			     def->name, STR_ARG(type_of(loader, &def->type)),
+			     base == TYPE_NUMBER     ? "no unit"
+			     : base == TYPE_DURATION ? "a unit of time (ms s m h d w)"
+						     : "a unit of size (B KB MB GB)");
 	else
 		wrong_type(loader, right, def);
 	return false;
@@ -201,7 +205,7 @@ static bool right_number(struct loader *loader, const struct operand *right,
 
 /* <a@b>, or <> for the null sender. */
 static bool right_address(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+			  const struct fact_def *def, struct cond *cond)
 {
 	const char *why = "none";
 
@@ -219,8 +223,8 @@ static bool right_address(struct loader *loader, const struct operand *right,
 	return false;
 }
 
-static bool right_ip(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+static bool right_ip(struct loader *loader, const struct operand *right, const struct fact_def *def,
+		     struct cond *cond)
 {
 	enum type_base base = def->type.base;
 	const char *why = "none";
@@ -231,7 +235,8 @@ static bool right_ip(struct loader *loader, const struct operand *right,
 	}
 	if (base == TYPE_IP && str_chr(right->word, '/') >= 0) {
 		loader_error(loader, right->span, "this is a network, write '%s %s " STR_FMT "'",
-		    def->name, cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word));
+			     def->name, cond->op == OP_IS_NOT ? "not in" : "in",
+			     STR_ARG(right->word));
 		return false;
 	}
 	if (value_parse(loader->arena, &def->type, right->word, &cond->value, &why))
@@ -242,7 +247,7 @@ static bool right_ip(struct loader *loader, const struct operand *right,
 
 /* The one value on the right of is, <, contains and their like. */
 static bool right_value(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+			const struct fact_def *def, struct cond *cond)
 {
 	cond->right_kind = RIGHT_VALUE;
 	switch (right->kind) {
@@ -260,16 +265,19 @@ static bool right_value(struct loader *loader, const struct operand *right,
 		return right_ip(loader, right, def, cond);
 	case OPERAND_SET:
 		if (cond->op == OP_IS || cond->op == OP_IS_NOT)
-			loader_error(loader, right->span, "these are several values, write '%s %s { ... }'",
-			    def->name, cond->op == OP_IS ? "in" : "not in");
+			loader_error(loader, right->span,
+				     "these are several values, write '%s %s { ... }'", def->name,
+				     cond->op == OP_IS ? "in" : "not in");
 		else
-			loader_error(loader, right->span, "'%s' takes one value, join several with 'or'",
-			    compare_op_name(cond->op));
+			loader_error(loader, right->span,
+				     "'%s' takes one value, join several with 'or'",
+				     compare_op_name(cond->op));
 		return false;
 	case OPERAND_PATTERN:
 		if (!is_text(def->type.base))
 			break;
-		loader_error(loader, right->span, "this is a pattern, write '%s matches /.../'", def->name);
+		loader_error(loader, right->span, "this is a pattern, write '%s matches /.../'",
+			     def->name);
 		return false;
 	case OPERAND_CODE:
 		break;
@@ -295,7 +303,7 @@ static int table_kind_for(enum type_base base)
 }
 
 static bool right_table(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+			const struct fact_def *def, struct cond *cond)
 {
 	const struct loader_name *name = loader_find(loader, right->word);
 	int kind = table_kind_for(def->type.base);
@@ -304,13 +312,14 @@ static bool right_table(struct loader *loader, const struct operand *right,
 		const struct fact_def *fact = registry_fact(right->word);
 
 		if (fact && !fact->internal)
-			loader_error(loader, right->span, "'%s' is a fact, not a table, write '%s%s is %s'",
-			    fact->name, fact->type.list ? "any " : "",
-			    fact->type.list ? fact->name : def->name,
-			    fact->type.list ? def->name : fact->name);
+			loader_error(loader, right->span,
+				     "'%s' is a fact, not a table, write '%s%s is %s'", fact->name,
+				     fact->type.list ? "any " : "",
+				     fact->type.list ? fact->name : def->name,
+				     fact->type.list ? def->name : fact->name);
 		else if (name)
 			loader_error(loader, right->span, "'" STR_FMT "' is a define, not a table",
-			    STR_ARG(right->word));
+				     STR_ARG(right->word));
 		else
 			loader_unknown(loader, right->span, right->word);
 		return false;
@@ -318,14 +327,17 @@ static bool right_table(struct loader *loader, const struct operand *right,
 	if (!name->table)
 		return false; /* its definition was wrong, and was reported */
 	if (def->type.base == TYPE_NETWORK && table_kind(name->table) == TABLE_NETWORKS) {
-		loader_error(loader, right->span, "'%s' is a network, tables of networks hold addresses "
-		    "such as 'client.ip'", def->name);
+		loader_error(loader, right->span,
+			     "'%s' is a network, tables of networks hold addresses "
+			     "such as 'client.ip'",
+			     def->name);
 		return false;
 	}
 	if (kind < 0 || table_kind(name->table) != (enum table_kind)kind) {
-		loader_error(loader, right->span, "'" STR_FMT "' is a table of %s, '%s' is " STR_FMT,
-		    STR_ARG(right->word), table_kind_name(table_kind(name->table)), def->name,
-		    STR_ARG(type_of(loader, &def->type)));
+		loader_error(loader, right->span,
+			     "'" STR_FMT "' is a table of %s, '%s' is " STR_FMT,
+			     STR_ARG(right->word), table_kind_name(table_kind(name->table)),
+			     def->name, STR_ARG(type_of(loader, &def->type)));
 		loader_note(loader, name->span, "defined here");
 		return false;
 	}
@@ -335,7 +347,7 @@ static bool right_table(struct loader *loader, const struct operand *right,
 }
 
 static bool right_set(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+		      const struct fact_def *def, struct cond *cond)
 {
 	int kind = table_kind_for(def->type.base);
 	bool ok = true;
@@ -367,8 +379,8 @@ static bool right_set(struct loader *loader, const struct operand *right,
 	return ok;
 }
 
-static bool right_in(struct loader *loader, const struct operand *right,
-    const struct fact_def *def, struct cond *cond)
+static bool right_in(struct loader *loader, const struct operand *right, const struct fact_def *def,
+		     struct cond *cond)
 {
 	struct operand set = {.kind = OPERAND_SET, .span = right->span};
 
@@ -401,7 +413,8 @@ static bool right_pattern(struct loader *loader, const struct operand *right, st
 }
 
 /* Is the comparison one that the type of the left side has? */
-static bool operator_fits(struct loader *loader, const struct expr *expr, const struct fact_def *def)
+static bool operator_fits(struct loader *loader, const struct expr *expr,
+			  const struct fact_def *def)
 {
 	enum type_base base = def->type.base;
 
@@ -424,7 +437,7 @@ static bool operator_fits(struct loader *loader, const struct expr *expr, const 
 		return true;
 	}
 	loader_error(loader, expr->op_span, "'%s' is " STR_FMT ", which '%s' cannot compare",
-	    def->name, STR_ARG(type_of(loader, &def->type)), compare_op_name(expr->op));
+		     def->name, STR_ARG(type_of(loader, &def->type)), compare_op_name(expr->op));
 	return false;
 }
 
@@ -433,19 +446,24 @@ static bool quantifier_fits(struct loader *loader, const struct expr *expr, cons
 	bool presence = expr->op == OP_IS_PRESENT || expr->op == OP_IS_ABSENT;
 
 	if (presence && expr->left.quantifier != QUANT_NONE) {
-		loader_error(loader, expr->left.span, "'%s' takes no quantifier, write '" STR_FMT " %s'",
+		loader_error(
+		    loader, expr->left.span, "'%s' takes no quantifier, write '" STR_FMT " %s'",
 		    compare_op_name(expr->op), STR_ARG(slot->text), compare_op_name(expr->op));
 		return false;
 	}
 	if (slot->def->type.list && expr->left.quantifier == QUANT_NONE && !presence) {
-		loader_error(loader, expr->left.span, "'%s' is a list, write 'any " STR_FMT
-		    "', 'every " STR_FMT "' or 'no " STR_FMT "'",
-		    slot->def->name, STR_ARG(slot->text), STR_ARG(slot->text), STR_ARG(slot->text));
+		loader_error(loader, expr->left.span,
+			     "'%s' is a list, write 'any " STR_FMT "', 'every " STR_FMT
+			     "' or 'no " STR_FMT "'",
+			     slot->def->name, STR_ARG(slot->text), STR_ARG(slot->text),
+			     STR_ARG(slot->text));
 		return false;
 	}
 	if (!slot->def->type.list && expr->left.quantifier != QUANT_NONE) {
-		loader_error(loader, expr->left.span, "'%s' is one value, not a list, write it without "
-		    "'any', 'every' or 'no'", slot->def->name);
+		loader_error(loader, expr->left.span,
+			     "'%s' is one value, not a list, write it without "
+			     "'any', 'every' or 'no'",
+			     slot->def->name);
 		return false;
 	}
 	return true;
@@ -461,8 +479,8 @@ struct cond *comparison(struct loader *loader, const struct expr *expr)
 {
 	/* Of a list, each element is compared so; of one value, the whole test is negated. */
 	bool each = expr->left.quantifier != QUANT_NONE;
-	bool negate = expr->op == OP_IS_ABSENT ||
-	              (!each && (expr->op == OP_IS_NOT || expr->op == OP_NOT_IN));
+	bool negate =
+	    expr->op == OP_IS_ABSENT || (!each && (expr->op == OP_IS_NOT || expr->op == OP_NOT_IN));
 	const struct loader_name *name;
 	const struct fact_def *def;
 	struct cond *cond;
@@ -475,8 +493,9 @@ struct cond *comparison(struct loader *loader, const struct expr *expr)
 	}
 	name = loader_find(loader, expr->left.word);
 	if (name && name->kind == NAME_DEFINE && !expr->left.called) {
-		loader_error(loader, expr->left.span, "'" STR_FMT "' is a define, true or false by itself",
-		    STR_ARG(name->name));
+		loader_error(loader, expr->left.span,
+			     "'" STR_FMT "' is a define, true or false by itself",
+			     STR_ARG(name->name));
 		loader_note(loader, name->span, "defined here");
 		return NULL;
 	}

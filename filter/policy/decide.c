@@ -77,6 +77,7 @@ static void pass_edit(struct walk *w, const struct plan_rule *rule, struct evalu
 static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct evaluation e)
 {
 	bool passable = e.possible & (COND_FALSE | COND_FAILED_SKIP);
+	enum verdict verdict = rule->verdict;
 
 	if (e.possible & COND_TRUE) {
 		/* Where an accept could not be judged, a refusal for good would be rash. */
@@ -87,21 +88,62 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
 	}
 	if (e.possible & COND_FAILED_DEFER)
 		outcome_add(w, VERDICT_DEFER);
+	if (refusal_or_discard(rule->verdict) && w->soft_sure)
+		verdict = VERDICT_DEFER;
 	if (e.reachable & COND_TRUE)
-		reachable_add(w, refusal_or_discard(rule->verdict) && w->soft_sure ? VERDICT_DEFER
-		                                                                   : rule->verdict);
+		reachable_add(w, verdict);
 	if (e.reachable & COND_FAILED_DEFER)
 		reachable_add(w, VERDICT_DEFER);
 	if (!(e.reachable & (COND_FALSE | COND_FAILED_SKIP)))
-		w->blocked |= 1u << rule->verdict;
+		w->blocked |= 1u << (e.possible & COND_TRUE ? verdict : VERDICT_DEFER);
 	if (e.possible & COND_FAILED_SKIP &&
 	    (rule->verdict == VERDICT_ACCEPT || rule->verdict == VERDICT_DISCARD ||
 		rule->verdict == VERDICT_HOLD)) {
 		w->soft = true;
-		if (e.possible == COND_FAILED_SKIP)
+		if (!(e.possible & COND_FALSE))
 			w->soft_sure = true;
 	}
 	return !passable;
+}
+
+/*
+ * The facts that must be known to say or do what the rule says. The log of a rule that decides is
+ * no reason to decide otherwise, or later.
+ */
+static struct evaluation texts_known(struct view *view, const struct plan_rule *rule,
+    struct open_slots *open)
+{
+	struct evaluation e = {COND_TRUE, COND_TRUE};
+
+	for (size_t i = 0; rule->text_slot_count > 0 && i < rule->action_count; i++) {
+		const struct plan_action *action = &rule->actions[i];
+
+		if (rule->decisive && action->def->class == ACTION_LOG)
+			continue;
+		for (size_t j = 0; j < action->text.count; j++)
+			if (action->text.pieces[j].is_slot)
+				e = evaluation_and(e, evaluate_known(view, &action->text.pieces[j].slot,
+				                          1, open));
+	}
+	return e;
+}
+
+/*
+ * Where the condition is true, the facts in the rule's texts must be known as well: one that
+ * failed makes the rule failed. Where it is not, nobody will write them.
+ */
+static struct evaluation with_texts(struct view *view, const struct plan_rule *rule,
+    struct evaluation e, struct open_slots *open)
+{
+	struct evaluation texts;
+
+	if (!(e.possible & COND_TRUE))
+		return e;
+	texts = texts_known(view, rule, open);
+	e.possible = (cond_set)((e.possible & ~COND_TRUE) | texts.possible);
+	if (e.reachable & COND_TRUE)
+		e.reachable = (cond_set)((e.reachable & ~COND_TRUE) | texts.reachable);
+	return e;
 }
 
 /* The rule that ends the walk answers; its text must be known. */
@@ -125,7 +167,7 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	if (d->certain && rule && !delivered && !d->failure) {
 		struct open_slots text = {.arena = arena};
 
-		evaluate_known(w->view, rule->text_slots, rule->text_slot_count, &text);
+		texts_known(w->view, rule, &text);
 		if (text.slots.count > 0) {
 			d->certain = false;
 			w->verdict_slots = text;
@@ -174,15 +216,17 @@ void engine_decide(struct view *view, struct arena *arena,
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 		struct open_slots *open = rule->decisive ? &w.verdict_slots : &w.edit_slots;
+		size_t before = open->slots.count;
 
 		e = evaluate(view, rule->cond, open);
-		if (rule->text_slot_count > 0 && e.possible & COND_TRUE)
-			e = evaluation_and(e, evaluate_known(view, rule->text_slots,
-			                          rule->text_slot_count, open));
+		e = with_texts(view, rule, e, open);
 		if (visit)
 			visit(ctx, rule, e.possible);
 		if (e.possible == COND_FALSE)
 			continue;
+		/* Where the verdict is certain, the edits of such a rule may still be open. */
+		for (size_t j = before; rule->edits && rule->decisive && j < open->slots.count; j++)
+			*vec_push(arena, &w.edit_slots.slots) = open->slots.items[j];
 		if (rule->edits || !rule->decisive)
 			pass_edit(&w, rule, e);
 		if (rule->decisive && pass_decisive(&w, rule, e)) {
@@ -201,10 +245,5 @@ void engine_decide(struct view *view, struct arena *arena,
 
 cond_set engine_rule(struct view *view, const struct plan_rule *rule)
 {
-	struct evaluation e = evaluate(view, rule->cond, NULL);
-
-	if (e.possible & COND_TRUE)
-		e = evaluation_and(e, evaluate_known(view, rule->text_slots, rule->text_slot_count,
-		                          NULL));
-	return e.possible;
+	return with_texts(view, rule, evaluate(view, rule->cond, NULL), NULL).possible;
 }

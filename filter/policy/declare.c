@@ -146,7 +146,14 @@ static bool parse_option(struct parser *p, struct table_def *table)
 		cursor_missing(p, on ? "'defer' or 'skip'" : "a string");
 		return true;
 	}
-	next = cursor_take(p, LEX_OPERAND);
+	next = cursor_peek(p, LEX_OPERAND);
+	if (next.kind == TOKEN_MARK) {
+		cursor_missing(p, "a string");
+		return true;
+	}
+	cursor_take(p, LEX_OPERAND);
+	if (next.kind == TOKEN_WRONG)
+		return true;
 	parse_literal(p, &next, &option.value);
 	option.span = cursor_since(p, t.span);
 	*vec_push(p->arena, &table->options) = option;

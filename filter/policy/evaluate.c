@@ -74,6 +74,11 @@ static struct evaluation growing_number(const struct cond *cond, const struct va
 	case OP_LE:
 	case OP_IS:
 		return order > 0 ? truth(false) : open;
+	case OP_IN:
+		for (size_t i = 0; i < cond->set_count; i++)
+			if (value_compare(cond->base, left, &cond->set[i]) <= 0)
+				return open;
+		return truth(false);
 	default:
 		return open;
 	}
@@ -133,18 +138,32 @@ struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_
 	return e;
 }
 
-/* The facts in the text on the right: settled when it can be written. */
-static struct evaluation template_known(struct view *view, const struct cond *cond,
+/*
+ * The facts on the right: true when they are there to compare with. While one is not known, the
+ * comparison may turn out either way.
+ */
+static struct evaluation right_known(struct view *view, const struct cond *cond,
     struct open_slots *open)
 {
 	struct evaluation e = settled(COND_TRUE);
+	bool known = true;
 
-	for (size_t i = 0; i < cond->template.count; i++) {
+	if (cond->right_kind == RIGHT_SLOT) {
+		e = evaluate_known(view, &cond->right, 1, open);
+		known = value_known(view_value(view, cond->right));
+	}
+	for (size_t i = 0; cond->right_kind == RIGHT_TEMPLATE && i < cond->template.count; i++) {
 		const struct template_piece *piece = &cond->template.pieces[i];
 
-		if (piece->is_slot)
-			e = evaluation_and(e, evaluate_known(view, &piece->slot, 1, open));
+		if (!piece->is_slot)
+			continue;
+		e = evaluation_and(e, evaluate_known(view, &piece->slot, 1, open));
+		known &= value_known(view_value(view, piece->slot));
 	}
+	if (!known && e.possible & COND_TRUE)
+		e.possible |= COND_FALSE;
+	if (!known && e.reachable & COND_TRUE)
+		e.reachable |= COND_FALSE;
 	return e;
 }
 
@@ -152,12 +171,19 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 {
 	const struct slot *slot = &view->policy->slots[cond->left];
 	const struct value *left = view_value(view, cond->left), *right = &cond->value;
+	struct evaluation e;
 	int holds;
 
 	if (left->state == FACT_FAILED)
 		return settled(failure_of(slot));
-	if (left->state == FACT_UNKNOWN)
-		return open_slot(view, cond->left, open);
+	if (left->state == FACT_UNKNOWN) {
+		e = open_slot(view, cond->left, open);
+		/* What stands on the right may fail as well. */
+		e.possible |= right_known(view, cond, open).possible & COND_FAILED;
+		if (e.reachable)
+			e.reachable = e.possible;
+		return e;
+	}
 	if (cond->op == OP_IS_PRESENT) {
 		if (left->state == FACT_GROWING)
 			return left->count > 0 ? truth(true)
@@ -169,27 +195,13 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	/* An absent list is an empty one; any other comparison of what is absent is false. */
 	if (left->state == FACT_ABSENT)
 		return truth(slot->def->type.list && cond->quantifier == QUANT_NO);
+	e = right_known(view, cond, open);
+	if (e.possible != COND_TRUE)
+		return e;
 	if (cond->right_kind == RIGHT_SLOT) {
 		right = view_value(view, cond->right);
-		if (right->state == FACT_FAILED)
-			return settled(failure_of(&view->policy->slots[cond->right]));
-		if (!value_known(right))
-			return open_slot(view, cond->right, open);
 		if (right->state == FACT_ABSENT)
 			right = NULL;
-	}
-	if (cond->right_kind == RIGHT_TEMPLATE) {
-		struct evaluation known = template_known(view, cond, open);
-
-		if (known.possible != COND_TRUE) {
-			/* Once it can be written it may be equal or not. */
-			if (!cond_settled(known.possible)) {
-				known.possible |= COND_FALSE | COND_TRUE;
-				if (known.reachable)
-					known.reachable |= COND_FALSE | COND_TRUE;
-			}
-			return known;
-		}
 	}
 	if (slot->def->type.list)
 		return quantified(view, cond, left, right);

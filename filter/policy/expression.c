@@ -18,20 +18,20 @@ struct cond *cond_new(struct loader *loader, enum cond_kind kind)
 
 struct cond *cond_negate(struct loader *loader, struct cond *cond)
 {
-	struct cond *not;
+	struct cond *negated;
 
 	if (!cond)
 		return NULL;
-	not = cond_new(loader, COND_NOT);
-	not->parts = arena_array(loader->arena, 1, sizeof(*not->parts));
-	not->parts[0] = cond;
-	not->count = 1;
-	return not;
+	negated = cond_new(loader, COND_NOT);
+	negated->parts = arena_array(loader->arena, 1, sizeof(*negated->parts));
+	negated->parts[0] = cond;
+	negated->count = 1;
+	return negated;
 }
 
 struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count)
 {
-	struct cond *and = NULL, *only = NULL;
+	struct cond *all = NULL, *only = NULL;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -42,15 +42,15 @@ struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count)
 	}
 	if (kept <= 1)
 		return only;
-	and = cond_new(loader, COND_AND);
-	and->parts = arena_array(loader->arena, kept, sizeof(*and->parts));
+	all = cond_new(loader, COND_AND);
+	all->parts = arena_array(loader->arena, kept, sizeof(*all->parts));
 	for (size_t i = 0; i < count; i++)
 		if (parts[i])
-			and->parts[and->count++] = parts[i];
-	return and;
+			all->parts[all->count++] = parts[i];
+	return all;
 }
 
-/* A bare word that is no condition by any name: part of a list that was meant to stand in braces. */
+/* A bare word that is no condition by any name: perhaps an item of a list without braces. */
 static bool is_no_condition(struct loader *loader, const struct expr *part)
 {
 	return part->kind == EXPR_BOOLEAN && !part->left.called &&
@@ -81,9 +81,9 @@ static size_t values(struct loader *loader, const struct expr *list, size_t at, 
 		return 0;
 	/* A misspelt name is not taken for a value. */
 	return is_value_of(registry_fact(list->parts.items[at - 1]->left.word), part->left.word) ||
-	               loader_near(loader, part->left.word).n == 0
-	           ? count
-	           : 0;
+		       loader_near(loader, part->left.word).n == 0
+		   ? count
+		   : 0;
 }
 
 static struct cond *several(struct loader *loader, const struct expr *expr, enum cond_kind kind)
@@ -98,8 +98,8 @@ static struct cond *several(struct loader *loader, const struct expr *expr, enum
 
 		if (count > 0) {
 			loader_error(loader, expr->parts.items[i]->span,
-			    "'" STR_FMT "' is no condition, write '" STR_FMT "'",
-			    STR_ARG(expr->parts.items[i]->left.word), STR_ARG(meant));
+				     "'" STR_FMT "' is no condition, write '" STR_FMT "'",
+				     STR_ARG(expr->parts.items[i]->left.word), STR_ARG(meant));
 			i += count - 1;
 			continue;
 		}
@@ -116,7 +116,7 @@ static struct cond *define_value(struct loader *loader, struct loader_name *name
 
 	if (name->busy) {
 		loader_error(loader, span, "the define '" STR_FMT "' rests on itself",
-		    STR_ARG(name->name));
+			     STR_ARG(name->name));
 		loader_note(loader, name->span, "defined here");
 		return NULL;
 	}
@@ -150,8 +150,9 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 	if (name && name->kind == NAME_DEFINE && !left->called)
 		return define_value(loader, name, left->span);
 	if (name && name->kind == NAME_TABLE) {
-		loader_error(loader, left->span, "'" STR_FMT "' is a table, write 'FACT in " STR_FMT "'",
-		    STR_ARG(left->word), STR_ARG(left->word));
+		loader_error(loader, left->span,
+			     "'" STR_FMT "' is a table, write 'FACT in " STR_FMT "'",
+			     STR_ARG(left->word), STR_ARG(left->word));
 		return NULL;
 	}
 	slot = slot_of_operand(loader, left, false);
@@ -160,9 +161,10 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 	def = loader->slots.items[slot].def;
 	if (def->type.base != TYPE_BOOLEAN || def->type.list) {
 		loader_error(loader, left->span,
-		    "'%s' is " STR_FMT ", not true or false, compare it or write '" STR_FMT " is present'",
-		    def->name, STR_ARG(type_phrase(loader, &def->type)),
-		    STR_ARG(loader->slots.items[slot].text));
+			     "'%s' is " STR_FMT ", not true or false, compare it or write '" STR_FMT
+			     " is present'",
+			     def->name, STR_ARG(type_phrase(loader, &def->type)),
+			     STR_ARG(loader->slots.items[slot].text));
 		return NULL;
 	}
 	cond = cond_new(loader, COND_TEST);
@@ -209,7 +211,7 @@ static enum stage test_stage(const struct slot *slots, const struct cond *cond)
 }
 
 enum stage cond_stage(const struct policy *policy, const struct slot *slots,
-    const struct cond *cond, bool holds)
+		      const struct cond *cond, bool holds)
 {
 	bool earliest;
 	enum stage stage;

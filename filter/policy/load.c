@@ -11,11 +11,34 @@
 
 #define POLICY_FILE_MOST (16u << 20)
 
-static const char *const later_facts[] = {"spf.helo", "dmarc", "dmarc.policy", "dmarc.disposition",
-    "dmarc.domain", "dmarc.aligned-by", "arc", "arc.sealer", "arc.oldest-pass", "size",
-    "line.longest", "attachment.name", "attachment.extension", "attachment.type", "dnsbl", "rhsbl",
-    "resolves", "nullmx", "fqdn", "over", "greylisted", "remembered", "country", "asn", "time.hour",
-    "time.weekday", "score", NULL};
+static const char *const later_facts[] = {"spf.helo",
+					  "dmarc",
+					  "dmarc.policy",
+					  "dmarc.disposition",
+					  "dmarc.domain",
+					  "dmarc.aligned-by",
+					  "arc",
+					  "arc.sealer",
+					  "arc.oldest-pass",
+					  "size",
+					  "line.longest",
+					  "attachment.name",
+					  "attachment.extension",
+					  "attachment.type",
+					  "dnsbl",
+					  "rhsbl",
+					  "resolves",
+					  "nullmx",
+					  "fqdn",
+					  "over",
+					  "greylisted",
+					  "remembered",
+					  "country",
+					  "asn",
+					  "time.hour",
+					  "time.weekday",
+					  "score",
+					  NULL};
 
 const char *later_fact(struct str name)
 {
@@ -74,7 +97,7 @@ struct loader_name *loader_find(struct loader *loader, struct str name)
 }
 
 struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
-    size_t count)
+			size_t count)
 {
 	const char *nearest = diag_nearest(name, names, count);
 
@@ -91,7 +114,8 @@ struct str loader_near(struct loader *loader, struct str name)
 	for (size_t i = 0; i < count; i++)
 		*vec_push(loader->arena, &all) = facts[i];
 	for (size_t i = 0; i < loader->names.count; i++)
-		*vec_push(loader->arena, &all) = str_dup(loader->arena, loader->names.items[i].name).s;
+		*vec_push(loader->arena, &all) =
+		    str_dup(loader->arena, loader->names.items[i].name).s;
 	return loader_meant(loader, name, all.items, all.count);
 }
 
@@ -100,11 +124,12 @@ void loader_unknown(struct loader *loader, struct span span, struct str name)
 	struct str hint = loader_near(loader, name);
 
 	if (later_fact(name))
-		loader_error(loader, span, "the fact '" STR_FMT "' is not supported by this version",
-		    STR_ARG(name));
+		loader_error(loader, span,
+			     "the fact '" STR_FMT "' is not supported by this version",
+			     STR_ARG(name));
 	else
 		loader_error(loader, span, "no fact, table or define '" STR_FMT "'" STR_FMT,
-		    STR_ARG(name), STR_ARG(hint));
+			     STR_ARG(name), STR_ARG(hint));
 }
 
 void loader_unknown_text(struct loader *loader, struct span span, struct str name)
@@ -112,12 +137,13 @@ void loader_unknown_text(struct loader *loader, struct span span, struct str nam
 	if (later_fact(name) || loader_find(loader, name) || loader_near(loader, name).n > 0)
 		loader_unknown(loader, span, name);
 	else
-		loader_error(loader, span, "no fact '" STR_FMT "', write '\"" STR_FMT "\"' if it is a text",
-		    STR_ARG(name), STR_ARG(name));
+		loader_error(loader, span,
+			     "no fact '" STR_FMT "', write '\"" STR_FMT "\"' if it is a text",
+			     STR_ARG(name), STR_ARG(name));
 }
 
 static void name_add(struct loader *loader, struct str name, struct span span, enum name_kind kind,
-    const struct define *define)
+		     const struct define *define)
 {
 	struct loader_name *other = loader_find(loader, name);
 
@@ -145,7 +171,7 @@ static void names(struct loader *loader, const struct tree *tree)
 			name_add(loader, item->table.name, item->table.name_span, NAME_TABLE, NULL);
 		else if (item->kind == ITEM_DEFINE)
 			name_add(loader, item->define.name, item->define.name_span, NAME_DEFINE,
-			    &item->define);
+				 &item->define);
 	}
 	for (size_t i = 0; i < tree->items.count; i++)
 		if (tree->items.items[i]->kind == ITEM_TABLE)
@@ -198,7 +224,7 @@ static void base_slots(struct loader *loader)
 }
 
 static void parse_into(struct loader *loader, const struct source *source,
-    const struct policy_override *overrides)
+		       const struct policy_override *overrides)
 {
 	VEC(const char *) words = {0};
 	size_t count;
@@ -209,8 +235,9 @@ static void parse_into(struct loader *loader, const struct source *source,
 	/* Words of later versions are parsed too, so that they are told apart from mistakes. */
 	for (size_t i = 0; i < count; i++)
 		*vec_push(loader->arena, &words) = actions[i];
-	static const char *const more[] = {"greylist", "add recipient", "remove recipient", "redirect",
-	    "score", "remember", "forget", "sign", "seal"};
+	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
+					   "redirect", "score",         "remember",
+					   "forget",   "sign",          "seal"};
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		if (!registry_action(str_of(more[i])))
 			*vec_push(loader->arena, &words) = more[i];
@@ -227,7 +254,8 @@ static void parse_into(struct loader *loader, const struct source *source,
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
 static struct policy *compile(struct arena *arena, const struct source *source,
-    const char *directory, const struct policy_override *overrides, struct diag *diag)
+			      const char *directory, const struct policy_override *overrides,
+			      struct diag *diag)
 {
 	struct policy *policy = arena_new_of(arena, struct policy);
 	struct loader loader = {
@@ -256,7 +284,7 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 }
 
 struct policy *policy_compile(const struct source *source, const char *directory,
-    const struct policy_override *overrides, struct diag *diag)
+			      const struct policy_override *overrides, struct diag *diag)
 {
 	struct arena *arena = arena_new(NULL);
 	struct source *own = arena_new_of(arena, struct source);
@@ -267,7 +295,7 @@ struct policy *policy_compile(const struct source *source, const char *directory
 }
 
 struct policy *policy_load(const char *path, const struct policy_override *overrides,
-    struct diag *diag)
+			   struct diag *diag)
 {
 	struct arena *arena = arena_new(NULL);
 	const char *slash = strrchr(path, '/'), *why = NULL, *directory = ".";
@@ -279,7 +307,9 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 		return NULL;
 	}
 	if (slash)
-		directory = str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)}).s;
+		directory =
+		    str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)})
+			.s;
 	return compile(arena, source, directory, overrides, diag);
 }
 

@@ -34,7 +34,7 @@ static void add_text(struct buf *out, struct str text)
 }
 
 static struct str condition_text(struct loader *loader, struct str around, const struct expr *when,
-    struct expr *const *unless, size_t count)
+				 struct expr *const *unless, size_t count)
 {
 	struct buf out = {.arena = loader->arena};
 
@@ -53,7 +53,7 @@ static struct str condition_text(struct loader *loader, struct str around, const
 
 /* The condition of a rule or group; false in *ok where a part of it was wrong. */
 static struct cond *whole(struct loader *loader, struct cond *around, const struct expr *when,
-    struct expr *const *unless, size_t count, bool *ok)
+			  struct expr *const *unless, size_t count, bool *ok)
 {
 	struct cond **parts = arena_array(loader->arena, count + 2, sizeof(*parts));
 
@@ -75,7 +75,7 @@ static void check_label(struct loader *loader, const struct rule *rule)
 		if (!str_eq(source_text(&loader->labels.items[i]), source_text(&rule->label_span)))
 			continue;
 		loader_error(loader, rule->label_span, "the label '" STR_FMT "' is used twice",
-		    STR_ARG(rule->label));
+			     STR_ARG(rule->label));
 		loader_note(loader, loader->labels.items[i], "first used here");
 		return;
 	}
@@ -83,7 +83,7 @@ static void check_label(struct loader *loader, const struct rule *rule)
 }
 
 static void check_mixture(struct loader *loader, const struct rule *tree,
-    const struct plan_rule *rule)
+			  const struct plan_rule *rule)
 {
 	const struct action *edit = NULL, *decisive = NULL;
 
@@ -94,16 +94,18 @@ static void check_mixture(struct loader *loader, const struct rule *tree,
 		if (!def)
 			continue;
 		if (decisive && def->class == ACTION_DECISIVE) {
-			loader_error(loader, action->name_span, "a rule has one decisive action: "
-			                                            "'%s' never acts after '" STR_FMT "'",
-			    def->name, STR_ARG(decisive->name));
+			loader_error(loader, action->name_span,
+				     "a rule has one decisive action: "
+				     "'%s' never acts after '" STR_FMT "'",
+				     def->name, STR_ARG(decisive->name));
 			loader_note(loader, decisive->name_span, "the first one");
 			return;
 		}
 		if (decisive) {
-			loader_error(loader, decisive->name_span, "'" STR_FMT "' stands last in its rule, "
-			                                              "write '%s' before it",
-			    STR_ARG(decisive->name), def->name);
+			loader_error(loader, decisive->name_span,
+				     "'" STR_FMT "' stands last in its rule, "
+				     "write '%s' before it",
+				     STR_ARG(decisive->name), def->name);
 			return;
 		}
 		if (def->class == ACTION_DECISIVE)
@@ -113,9 +115,10 @@ static void check_mixture(struct loader *loader, const struct rule *tree,
 	}
 	if (edit && decisive && rule->decisive && rule->verdict != VERDICT_ACCEPT &&
 	    rule->verdict != VERDICT_HOLD) {
-		loader_error(loader, edit->name_span, "'" STR_FMT "' has no effect: "
-		                                          "'" STR_FMT "' delivers nothing",
-		    STR_ARG(edit->name), STR_ARG(decisive->name));
+		loader_error(loader, edit->name_span,
+			     "'" STR_FMT "' has no effect: "
+			     "'" STR_FMT "' delivers nothing",
+			     STR_ARG(edit->name), STR_ARG(decisive->name));
 		loader_note(loader, decisive->name_span, "decided here");
 	}
 }
@@ -148,11 +151,13 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 			if (action->def->class != ACTION_DECISIVE || slot->stage <= decided)
 				continue;
 			loader_error(loader, piece_span(&tree->actions.items[i], j),
-			    "'" STR_FMT "' is first known at %s, '" STR_FMT "' can be decided at %s",
-			    STR_ARG(slot->text), stage_name(slot->stage), STR_ARG(rule->name),
-			    stage_name(decided));
+				     "'" STR_FMT "' is first known at %s, '" STR_FMT
+				     "' can be decided at %s",
+				     STR_ARG(slot->text), stage_name(slot->stage),
+				     STR_ARG(rule->name), stage_name(decided));
 			if (tree->when)
-				loader_note(loader, tree->when->span, "this condition is settled by then");
+				loader_note(loader, tree->when->span,
+					    "this condition is settled by then");
 		}
 	}
 	rule->text_slots = slots.items;
@@ -182,17 +187,19 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 		rule.name = str_dup(loader->arena, tree->label);
 	} else {
 		rule.name = str_printf(loader->arena, "%s:%zu",
-		    strrchr(tree->span.source->name, '/') ? strrchr(tree->span.source->name, '/') + 1
-		                                          : tree->span.source->name,
-		    rule.line);
+				       strrchr(tree->span.source->name, '/')
+					   ? strrchr(tree->span.source->name, '/') + 1
+					   : tree->span.source->name,
+				       rule.line);
 	}
 	if (tree->observe) {
 		refuse_observe(loader, tree);
 		ok = false;
 	}
-	rule.cond = whole(loader, around->cond, tree->when, tree->unless.items, tree->unless.count, &ok);
+	rule.cond =
+	    whole(loader, around->cond, tree->when, tree->unless.items, tree->unless.count, &ok);
 	rule.condition = condition_text(loader, around->text, tree->when, tree->unless.items,
-	    tree->unless.count);
+					tree->unless.count);
 	rule.actions = arena_array(loader->arena, tree->actions.count, sizeof(*rule.actions));
 	rule.action_count = tree->actions.count;
 	for (size_t i = 0; i < tree->actions.count; i++) {
@@ -219,7 +226,7 @@ void group_add(struct loader *loader, const struct group *group, const struct su
 	bool ok = true;
 
 	inside.cond = whole(loader, around->cond, group->condition, group->unless.items,
-	    group->unless.count, &ok);
+			    group->unless.count, &ok);
 	buf_add(&text, around->text);
 	if (group->condition) {
 		buf_puts(&text, text.n > 0 ? " and " : "");

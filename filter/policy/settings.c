@@ -43,7 +43,8 @@ void settings_begin(struct loader *loader)
 	size_t count = row_of(NULL);
 
 	loader->policy->settings = arena_array(loader->arena, count + 1, sizeof(struct value));
-	loader->policy->setting_tables = arena_array(loader->arena, count + 1, sizeof(struct table *));
+	loader->policy->setting_tables =
+	    arena_array(loader->arena, count + 1, sizeof(struct table *));
 	loader->settings_at = arena_array(loader->arena, count + 1, sizeof(struct span));
 }
 
@@ -68,7 +69,7 @@ static struct str words_text(struct loader *loader, const struct setting_def *de
 
 /* One value from its text; numbers are whole, with the unit undone by the parser. */
 static bool convert(struct loader *loader, const struct setting_def *def, struct span span,
-    struct str text, int64_t number, bool is_number, struct value *value_r)
+		    struct str text, int64_t number, bool is_number, struct value *value_r)
 {
 	struct type scalar = def->type;
 	const char *why = "none";
@@ -80,14 +81,15 @@ static bool convert(struct loader *loader, const struct setting_def *def, struct
 	case TYPE_SIZE:
 		if (!is_number) {
 			loader_error(loader, span, "'%s' is " STR_FMT, def->name,
-			    STR_ARG(type_phrase(loader, &scalar)));
+				     STR_ARG(type_phrase(loader, &scalar)));
 			return false;
 		}
 		*value_r = value_number(number);
 		if (def->type.base == TYPE_NUMBER && (def->least != 0 || def->most != 0) &&
-		    (number % 1000 != 0 || number < def->least * 1000 || number > def->most * 1000)) {
+		    (number % 1000 != 0 || number < def->least * 1000 ||
+		     number > def->most * 1000)) {
 			loader_error(loader, span, "'%s' is a number from %lld to %lld", def->name,
-			    (long long)def->least, (long long)def->most);
+				     (long long)def->least, (long long)def->most);
 			return false;
 		}
 		return true;
@@ -95,13 +97,14 @@ static bool convert(struct loader *loader, const struct setting_def *def, struct
 		break;
 	}
 	if (!word_allowed(def, text)) {
-		loader_error(loader, span, "'%s' is " STR_FMT, def->name, STR_ARG(words_text(loader, def)));
+		loader_error(loader, span, "'%s' is " STR_FMT, def->name,
+			     STR_ARG(words_text(loader, def)));
 		return false;
 	}
 	if (value_parse(loader->arena, &scalar, text, value_r, &why))
 		return true;
 	loader_error(loader, span, "'%s' is " STR_FMT ", and this is %s", def->name,
-	    STR_ARG(type_phrase(loader, &scalar)), why);
+		     STR_ARG(type_phrase(loader, &scalar)), why);
 	return false;
 }
 
@@ -111,16 +114,16 @@ static bool is_numeric(enum operand_kind kind)
 }
 
 static void set_table(struct loader *loader, const struct setting_def *def, struct span span,
-    struct str text)
+		      struct str text)
 {
 	struct loader_name *name = loader_find(loader, text);
 
 	if (!name || name->kind != NAME_TABLE) {
 		loader_error(loader, span, "'%s' is the name of a table, and '" STR_FMT "' is none",
-		    def->name, STR_ARG(text));
+			     def->name, STR_ARG(text));
 	} else if (name->table && table_kind(name->table) != TABLE_NETWORKS) {
 		loader_error(loader, span, "'%s' is a table of networks, '" STR_FMT "' one of %s",
-		    def->name, STR_ARG(text), table_kind_name(table_kind(name->table)));
+			     def->name, STR_ARG(text), table_kind_name(table_kind(name->table)));
 		loader_note(loader, name->span, "defined here");
 	} else {
 		loader->policy->setting_tables[row_of(def)] = name->table;
@@ -145,7 +148,7 @@ static void store(struct loader *loader, const struct setting_def *def, const st
 			set_table(loader, def, operand->span, text);
 			items[i] = value_text(text);
 		} else if (!convert(loader, def, operand->span, text, operand->number,
-			       is_numeric(operand->kind), &items[i])) {
+				    is_numeric(operand->kind), &items[i])) {
 			return;
 		}
 	}
@@ -158,7 +161,8 @@ static void unknown(struct loader *loader, struct span span, struct str name)
 	const char *const *names = registry_setting_names(loader->arena, &count);
 	struct str meant = loader_meant(loader, name, names, count);
 
-	loader_error(loader, span, "no setting '" STR_FMT "'" STR_FMT, STR_ARG(name), STR_ARG(meant));
+	loader_error(loader, span, "no setting '" STR_FMT "'" STR_FMT, STR_ARG(name),
+		     STR_ARG(meant));
 }
 
 /* A setting of this version; NULL: reported. */
@@ -190,8 +194,7 @@ void setting_set(struct loader *loader, const struct set *set)
 	}
 	*first = set->name_span;
 	if (set->values.count == 0 || (set->values.count > 1 && !def->type.list))
-		loader_error(loader, set->span, "'%s' takes %s value", def->name,
-		    def->type.list ? "at least one" : "one");
+		loader_error(loader, set->span, "'%s' takes one value", def->name);
 	else
 		store(loader, def, set);
 }
@@ -214,8 +217,8 @@ static void override(struct loader *loader, const struct policy_override *o)
 		set_table(loader, def, span, text);
 		*item = value_text(text);
 	} else if (!convert(loader, def, span, text,
-		       str_uint(text, 1000000000, &whole) ? (int64_t)whole * 1000 : 0,
-		       str_uint(text, 1000000000, &whole), item)) {
+			    str_uint(text, 1000000000, &whole) ? (int64_t)whole * 1000 : 0,
+			    str_uint(text, 1000000000, &whole), item)) {
 		return;
 	}
 	loader->policy->settings[row_of(def)] = def->type.list ? value_list(item, 1) : *item;
@@ -239,8 +242,9 @@ void settings_finish(struct loader *loader, const struct policy_override *overri
 		if (!def->fallback)
 			continue;
 		convert(loader, def, nowhere, str_of(def->fallback),
-		    str_uint(str_of(def->fallback), 1000000000, &whole) ? (int64_t)whole * 1000 : 0,
-		    true, value);
+			str_uint(str_of(def->fallback), 1000000000, &whole) ? (int64_t)whole * 1000
+									    : 0,
+			true, value);
 		if (def->type.list) {
 			struct value *item = arena_new_of(loader->arena, struct value);
 

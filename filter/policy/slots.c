@@ -38,8 +38,9 @@ static bool same_arguments(const struct slot *a, const struct slot *b)
 
 		if (x->is_slot != y->is_slot)
 			return false;
-		if (x->is_slot ? x->slot != y->slot
-		               : value_compare(a->def->parameters[i].base, &x->value, &y->value) != 0)
+		if (x->is_slot
+			? x->slot != y->slot
+			: value_compare(a->def->parameters[i].base, &x->value, &y->value) != 0)
 			return false;
 	}
 	return true;
@@ -83,7 +84,7 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 
 /* A constant or a fact of the parameter's type. */
 static bool argument(struct loader *loader, const struct operand *operand, const struct type *type,
-    struct slot_argument *argument_r)
+		     struct slot_argument *argument_r)
 {
 	const char *why = "this is none";
 	struct str text;
@@ -101,20 +102,23 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 			return false;
 		is = &loader->slots.items[slot].def->type;
 		if (is->list || is->base != type->base) {
-			loader_error(loader, operand->span, "'%s' is " STR_FMT ", " STR_FMT " is wanted here",
-			    loader->slots.items[slot].def->name, STR_ARG(type_phrase(loader, is)),
-			    STR_ARG(type_phrase(loader, type)));
+			loader_error(loader, operand->span,
+				     "'%s' is " STR_FMT ", " STR_FMT " is wanted here",
+				     loader->slots.items[slot].def->name,
+				     STR_ARG(type_phrase(loader, is)),
+				     STR_ARG(type_phrase(loader, type)));
 			return false;
 		}
 		argument_r->is_slot = true;
 		argument_r->slot = (unsigned)slot;
 		return true;
 	}
-	if (item_text(operand, &text) && (type->base != TYPE_TEXT || operand->kind == OPERAND_STRING) &&
+	if (item_text(operand, &text) &&
+	    (type->base != TYPE_TEXT || operand->kind == OPERAND_STRING) &&
 	    value_parse(loader->arena, type, text, &argument_r->value, &why))
 		return true;
 	loader_error(loader, operand->span, STR_FMT " is wanted here, and %s",
-	    STR_ARG(type_phrase(loader, type)), why);
+		     STR_ARG(type_phrase(loader, type)), why);
 	return false;
 }
 
@@ -136,9 +140,10 @@ static bool arguments(struct loader *loader, const struct operand *operand, stru
 	if (operand->items.count != count || (operand->called && count == 0)) {
 		if (count == 0)
 			loader_error(loader, operand->span, "'%s' takes no argument, write '%s'",
-			    slot->def->name, slot->def->name);
+				     slot->def->name, slot->def->name);
 		else
-			loader_error(loader, operand->span, "'%s' takes %zu argument%s, write '%s(\"...\")'",
+			loader_error(
+			    loader, operand->span, "'%s' takes %zu argument%s, write '%s(\"...\")'",
 			    slot->def->name, count, count == 1 ? "" : "s", slot->def->name);
 		return false;
 	}
@@ -149,7 +154,7 @@ static bool arguments(struct loader *loader, const struct operand *operand, stru
 		const struct span at = operand->items.items[i].span;
 
 		ok &= argument(loader, &operand->items.items[i], &slot->def->parameters[i],
-		    &slot->arguments[i]);
+			       &slot->arguments[i]);
 		buf_puts(&text, i == 0 ? "(" : ", ");
 		buf_add(&text, str_sub(at.source->text, at.from, at.to - at.from));
 	}
@@ -171,7 +176,8 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 
 		if (name)
 			loader_error(loader, operand->span, "'" STR_FMT "' is a %s, not a fact",
-			    STR_ARG(operand->word), name->kind == NAME_TABLE ? "table" : "define");
+				     STR_ARG(operand->word),
+				     name->kind == NAME_TABLE ? "table" : "define");
 		else
 			loader_unknown(loader, operand->span, operand->word);
 		return -1;

@@ -3,7 +3,8 @@
 
 #include "filter/policy/loader.h"
 
-static const char *const kinds[] = {"networks", "domains", "addresses", "strings", "patterns", "map"};
+static const char *const kinds[] = {"networks", "domains",  "addresses",
+				    "strings",  "patterns", "map"};
 static const char *const later_kinds[] = {"patterns", "map"};
 static const char *const types[] = {"file", "cdb", "lmdb", "sqlite", "redis", "socketmap", "spf"};
 
@@ -18,7 +19,8 @@ bool item_text(const struct operand *item, struct str *text_r)
 			return false;
 		if (item->text.pieces.count == 1 && item->text.pieces.items[0].fact)
 			return false;
-		*text_r = item->text.pieces.count == 1 ? item->text.pieces.items[0].literal : STR("");
+		*text_r =
+		    item->text.pieces.count == 1 ? item->text.pieces.items[0].literal : STR("");
 		return true;
 	default:
 		*text_r = item->word;
@@ -39,15 +41,17 @@ static void check_name(struct loader *loader, const struct operand *item, const 
 	}
 	if (why)
 		loader_error(loader, item->span,
-		    "a table does not stand in braces, write 'in " STR_FMT "'", STR_ARG(item->word));
+			     "a table does not stand in braces, write 'in " STR_FMT "'",
+			     STR_ARG(item->word));
 	else
 		diag_warning(loader->diag, item->span,
-		    "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT "' for that",
-		    STR_ARG(item->word), STR_ARG(item->word));
+			     "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT
+			     "' for that",
+			     STR_ARG(item->word), STR_ARG(item->word));
 }
 
 static bool fill(struct loader *loader, struct table *table, const struct operand *items,
-    size_t count)
+		 size_t count)
 {
 	bool ok = true;
 
@@ -63,7 +67,7 @@ static bool fill(struct loader *loader, struct table *table, const struct operan
 }
 
 const struct table *table_inline(struct loader *loader, enum table_kind kind,
-    const struct operand *set)
+				 const struct operand *set)
 {
 	struct table *table = table_new(loader->arena, kind);
 	bool ok = fill(loader, table, set->items.items, set->items.count);
@@ -81,14 +85,14 @@ static bool listed(struct str name, const char *const *names, size_t count)
 }
 
 static void unknown(struct loader *loader, struct span span, const char *what, struct str name,
-    const char *const *names, size_t count)
+		    const char *const *names, size_t count)
 {
 	struct str meant = loader_meant(loader, name, names, count);
 
 	/* Without a name the parser has said so. */
 	if (name.n > 0)
 		loader_error(loader, span, "no %s '" STR_FMT "'" STR_FMT, what, STR_ARG(name),
-		    STR_ARG(meant));
+			     STR_ARG(meant));
 }
 
 static void fill_from_file(struct loader *loader, struct table *table, const struct table_def *def)
@@ -104,8 +108,8 @@ static void fill_from_file(struct loader *loader, struct table *table, const str
 		return;
 	}
 	path = text.s[0] == '/' || strcmp(loader->directory, ".") == 0
-	           ? str_dup(loader->arena, text).s
-	           : str_printf(loader->arena, "%s/" STR_FMT, loader->directory, STR_ARG(text)).s;
+		   ? str_dup(loader->arena, text).s
+		   : str_printf(loader->arena, "%s/" STR_FMT, loader->directory, STR_ARG(text)).s;
 	table_read_file(table, loader->arena, path, def->location.span, loader->diag);
 }
 
@@ -113,9 +117,9 @@ static void options(struct loader *loader, const struct table_def *def)
 {
 	for (size_t i = 0; i < def->options.count; i++)
 		loader_error(loader, def->options.items[i].span,
-		    "a table %s takes no option '" STR_FMT "'",
-		    def->type.n ? "of type 'file'" : "with its items in braces",
-		    STR_ARG(def->options.items[i].name));
+			     "a table %s takes no option '" STR_FMT "'",
+			     def->type.n ? "of type 'file'" : "with its items in braces",
+			     STR_ARG(def->options.items[i].name));
 }
 
 void table_define(struct loader *loader, const struct table_def *def)
@@ -127,11 +131,11 @@ void table_define(struct loader *loader, const struct table_def *def)
 	if (kind < 0) {
 		if (listed(def->kind, later_kinds, 2))
 			loader_error(loader, def->kind_span,
-			    "tables of '" STR_FMT "' are not supported by this version",
-			    STR_ARG(def->kind));
+				     "tables of '" STR_FMT "' are not supported by this version",
+				     STR_ARG(def->kind));
 		else
 			unknown(loader, def->kind_span, "kind of table", def->kind, kinds,
-			    sizeof(kinds) / sizeof(kinds[0]));
+				sizeof(kinds) / sizeof(kinds[0]));
 		return;
 	}
 	table = table_new(loader->arena, (enum table_kind)kind);
@@ -143,10 +147,11 @@ void table_define(struct loader *loader, const struct table_def *def)
 		options(loader, def);
 	} else if (listed(def->type, types, sizeof(types) / sizeof(types[0]))) {
 		loader_error(loader, def->type_span,
-		    "tables of type '" STR_FMT "' are not supported by this version", STR_ARG(def->type));
+			     "tables of type '" STR_FMT "' are not supported by this version",
+			     STR_ARG(def->type));
 	} else {
 		unknown(loader, def->type_span, "type of table", def->type, types,
-		    sizeof(types) / sizeof(types[0]));
+			sizeof(types) / sizeof(types[0]));
 	}
 	table_finish(table);
 	if (name && !name->table)

@@ -109,14 +109,14 @@ static size_t discards(const struct session *s)
 	return count;
 }
 
-static struct reply tell_refused_message(struct session *s, const struct decision *d)
+static struct reply tell_refused_message(struct session *s, const struct decision *d,
+    struct reply reply)
 {
-	struct reply reply = tell_refusal(s, d);
+	const struct recipient *first = recipient_first(s);
 
-	if (d->verdict == VERDICT_DEFER && s->split && s->recipients.count > 0)
-		turn_deferred(s->turn, s->recipients.items[0].residue, clock_now(s->env.clock));
-	reply = tell_message(s, d, reply);
-	return reply;
+	if (d->verdict == VERDICT_DEFER && s->split && first)
+		turn_deferred(s->turn, first->residue, clock_now(s->env.clock));
+	return tell_message(s, d, reply);
 }
 
 /* What is certain before the end of the message and can be told now. */
@@ -131,8 +131,8 @@ static struct reply tell_early(struct session *s)
 	if (!d.certain)
 		return tell_plain(REPLY_CONTINUE);
 	if (tell_is_refusal(d.verdict))
-		return tell_refused_message(s, &d);
-	if (d.verdict == VERDICT_DISCARD && discards(s) == 0)
+		return tell_refused_message(s, &d, tell_refusal(s, &d));
+	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
 	if (d.verdict == VERDICT_ACCEPT && !d.pending && discards(s) == 0)
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
@@ -172,7 +172,7 @@ struct reply event_data(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	if (s->has_latch)
-		return tell_message(s, &s->latch_decision, s->latch);
+		return tell_refused_message(s, &s->latch_decision, s->latch);
 	return tell_early(s);
 }
 
@@ -382,14 +382,14 @@ struct reply event_eom(struct session *s, const struct event *event)
 		return s->has_latch ? s->latch : tell_plain(REPLY_CONTINUE);
 	whole_message(s);
 	if (s->has_latch)
-		return tell_message(s, &s->latch_decision, s->latch);
+		return tell_refused_message(s, &s->latch_decision, s->latch);
 	decide(s, settle_deadline(s, LIMIT_MESSAGE_SECONDS), true, &d);
 	if (!d.certain) {
 		/* Cannot be: at the end all is known or failed. A defer loses nothing. */
 		d = (struct decision){.certain = true, .verdict = VERDICT_DEFER, .failure = true};
 	}
 	if (tell_is_refusal(d.verdict))
-		return tell_refused_message(s, &d);
+		return tell_refused_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
 	return deliver(s, &d, event->edits);

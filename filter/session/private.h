@@ -23,7 +23,7 @@ struct recipient {
 	struct cell *cells;
 	struct str address;   /* canonical */
 	struct str original;  /* as the MTA wrote it, for removing it again */
-	struct str residue;   /* when it was answered; of the first: made anew for each comparison */
+	struct str residue;   /* when it was judged: names its kind if it is to wait */
 	bool discard;         /* certain at RCPT: deleted at the end, or the message discarded */
 	const struct plan_rule *discard_rule;
 	size_t discard_end;
@@ -98,6 +98,8 @@ struct reply event_eoh(struct session *s, const struct event *event);
 struct reply event_body(struct session *s, const struct event *event);
 struct reply event_eom(struct session *s, const struct event *event);
 
+/* The first that is not to be discarded, or NULL: it speaks for its kind. */
+struct recipient *recipient_first(struct session *s);
 /* The facts over all recipients, now that no more can come. */
 void recipients_final(struct session *s);
 

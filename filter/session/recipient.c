@@ -12,18 +12,24 @@ static void set_counts(struct session *s, struct str judged)
 {
 	size_t count = s->recipients.count + (judged.s ? 1 : 0);
 	struct value *items = arena_array(s->message_arena, count, sizeof(*items));
-	struct value list, number, attempted;
+	struct value *of = arena_array(s->message_arena, count, sizeof(*of));
+	struct value list, domains, number, attempted;
 
-	for (size_t i = 0; i < s->recipients.count; i++)
-		items[i] = value_text(s->recipients.items[i].address);
-	if (judged.s)
-		items[count - 1] = value_text(judged);
+	for (size_t i = 0; i < count; i++) {
+		struct str address =
+		    i < s->recipients.count ? s->recipients.items[i].address : judged;
+
+		items[i] = value_text(address);
+		of[i] = value_text(str_sub(address, (size_t)(str_rchr(address, '@') + 1), address.n));
+	}
 	list = value_list(items, count);
+	domains = value_list(of, count);
 	number = value_number((int64_t)count * 1000);
 	attempted = value_list(s->attempted.items, s->attempted.count);
 	if (s->view.stage < STAGE_DATA)
-		list.state = number.state = attempted.state = FACT_GROWING;
+		list.state = domains.state = number.state = attempted.state = FACT_GROWING;
 	set_fact(s, "recipients", list);
+	set_fact(s, "recipients.domain", domains);
 	set_fact(s, "recipient.count", number);
 	set_fact(s, "attempted", attempted);
 }
@@ -93,7 +99,7 @@ static void set_recipient(struct session *s, struct recipient *recipient, const 
 	set_macros(s, STAGE_RCPT);
 }
 
-static struct recipient *first_kept(struct session *s)
+struct recipient *recipient_first(struct session *s)
 {
 	for (size_t i = 0; i < s->recipients.count; i++)
 		if (!s->recipients.items[i].discard)
@@ -104,8 +110,8 @@ static struct recipient *first_kept(struct session *s)
 /* Would the recipient be of another kind than those taken so far, or is it not its turn? */
 static bool other_kind(struct session *s, struct recipient *recipient)
 {
-	struct recipient *first = first_kept(s);
-	struct str mine;
+	struct recipient *first = recipient_first(s);
+	struct str mine, theirs;
 
 	if (s->mixed != MIXED_DEFER)
 		return false;
@@ -114,12 +120,15 @@ static bool other_kind(struct session *s, struct recipient *recipient)
 	if (!first)
 		return s->waiting_kind != 0 && turn_kind(s->turn, mine) == s->waiting_kind;
 	settle_recipient(s, first);
-	first->residue = engine_residue(&s->view, s->message_arena);
+	theirs = engine_residue(&s->view, s->message_arena);
 	settle_recipient(s, recipient);
-	return !str_eq(mine, first->residue);
+	return !str_eq(mine, theirs);
 }
 
-/* Does the refusal stand for the whole message, whoever the recipient is? */
+/*
+ * Does the refusal stand for the whole message, whoever the recipient is? It must not rest on the
+ * one that is refused, who is not among the recipients of the message then.
+ */
 static bool latches(struct session *s, const struct decision *own)
 {
 	struct arena *scratch = arena_new(s->message_arena);
@@ -127,6 +136,7 @@ static bool latches(struct session *s, const struct decision *own)
 	bool same;
 
 	settle_recipient(s, NULL);
+	set_counts(s, (struct str){0});
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
 	same = d.certain && d.verdict == own->verdict && d.failure == own->failure;
 	if (same) {

@@ -91,6 +91,16 @@ static void publish(struct session *s)
 void tell_note(struct session *s, const struct decision *d, struct reply reply)
 {
 	note(s, &s->report.outcome, d, reply);
+	/* With the whole message answered, nobody is left out of it at the end. */
+	for (size_t i = 0; i < s->recipients.count && reply.kind != REPLY_CONTINUE; i++) {
+		struct report_outcome *outcome =
+		    &s->report_recipients.items[s->recipients.items[i].report].outcome;
+
+		if (!s->recipients.items[i].discard)
+			continue;
+		outcome->stage = s->view.stage;
+		outcome->settled = reply.kind == REPLY_DISCARD;
+	}
 	/* A recipient that was not refused on its own shares the message's fate. */
 	for (size_t i = 0; i < s->report_recipients.count; i++)
 		if (!s->report_recipients.items[i].outcome.settled)

@@ -236,7 +236,6 @@ struct said {
 	bool certain;
 	enum verdict verdict;
 	int rule;     /* the first certain one; -1: none */
-	bool failure; /* a defer, because something failed */
 	bool pending; /* an edit or log may still happen */
 	bool text_known;
 };
@@ -253,6 +252,10 @@ struct final {
 void oracle_final(const struct moment *m, struct final *final_r);
 /* Is the rule's condition true with everything known? */
 bool oracle_true(const struct moment *m, int rule);
+/* Is there a decisive rule that cannot be judged, or may turn out so? */
+bool oracle_fails(const struct moment *m);
+/* Does the rule decide in any case, even if it cannot be judged? */
+bool oracle_decides(const struct moment *m, int rule);
 /* An action's text with its facts; valid until the eighth next call. */
 const char *oracle_text(const struct moment *m, const struct act_row *act);
 
@@ -279,6 +282,8 @@ void header_print(const struct header *header);
 
 /* Runs the dialogue against a session. NULL: all is as it should be; else what is not. */
 const char *case_run(const struct gen_case *c, bool verbose);
+/* How often a verdict was told late because of one slow lookup. */
+extern unsigned drive_late;
 void drive_begin(void);
 void drive_end(void);
 

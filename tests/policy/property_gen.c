@@ -74,8 +74,12 @@ static void values_make(struct gen_case *c)
 		for (int i = 0; i < MAILS_MOST; i++)
 			c->mails[i].values[f] = worth_make(f, true);
 	}
-	for (int slow = one_in(3) ? 1 + below(2) : 0; slow > 0; slow--)
-		c->delays[below(MADE_UP_COUNT)] = 1 + one_in(4);
+	for (int slow = one_in(3) ? 1 + below(6) : 0; slow > 0; slow--) {
+		int f = below(MADE_UP_COUNT);
+
+		if (fact_rows[f].dns)
+			c->delays[f] = 1 + one_in(6);
+	}
 }
 
 /* ---- conditions ---- */

@@ -279,7 +279,7 @@ static int growing_set(const struct test *t, long count, long right)
 {
 	bool now = number_is(t->op, count, right), later = false;
 
-	for (long n = count; n <= count + 20000; n += 1000)
+	for (long n = count; n <= count + 20000; n += 500)
 		later |= number_is(t->op, n, right) != now;
 	if (later)
 		return NO | YES;
@@ -297,7 +297,7 @@ static int growing_any(const struct test *t, long count, const struct worth *rig
 			return t->negated ? YES : NO;
 		return growing_set(t, count, to);
 	}
-	for (long n = count; n <= count + 20000; n += 1000) {
+	for (long n = count; n <= count + 20000; n += 500) {
 		if (holds(t, NULL, n, right))
 			yes = true;
 		else
@@ -429,12 +429,12 @@ static int clause_set(const struct moment *m, const struct clause *c)
 	return set;
 }
 
-/* The texts of a rule are part of its condition: what failed cannot be written. */
+/* A rule that is true needs its texts: what failed cannot be written. */
 static int rule_set(const struct moment *m, int n, bool *text_known_r)
 {
 	const struct gen_policy *p = &m->place.c->policy;
 	const struct gen_rule *rule = &p->rules[n];
-	int set = clause_set(m, &rule->clause);
+	int set = clause_set(m, &rule->clause), texts = YES;
 
 	*text_known_r = true;
 	for (int g = rule->group; g >= 0; g = p->groups[g].parent)
@@ -444,18 +444,20 @@ static int rule_set(const struct moment *m, int n, bool *text_known_r)
 			int fact = rule->acts[a].facts[i];
 			struct worth w;
 
-			if (fact < 0)
+			/* The log of a rule that decides is no reason to decide otherwise. */
+			if (fact < 0 || (rule->acts[a].act == ACT_LOG &&
+			                    act_decisive(rule->acts[rule->count - 1].act)))
 				continue;
 			w = known(m, fact);
 			if (w.state == FACT_FAILED)
-				set = set_both(set, failure(fact));
+				texts = set_both(texts, failure(fact));
 			if (w.state == FACT_UNKNOWN || w.state == FACT_GROWING) {
 				*text_known_r = false;
-				set = set_both(set, YES | may_fail(fact));
+				texts = set_both(texts, YES | may_fail(fact));
 			}
 		}
 	}
-	return set;
+	return set & YES ? (set & ~YES) | texts : set;
 }
 
 /* ---- verdicts ---- */
@@ -547,8 +549,9 @@ void oracle_now(const struct moment *m, struct said *said_r)
 			continue;
 		said_r->rule = i;
 		said_r->text_known = text_known;
-		said_r->failure = outcomes.verdict == VERDICT_DEFER &&
-		                  (verdict != VERDICT_DEFER || !(set & YES));
+		/* A failure has a text of its own. */
+		said_r->text_known |= outcomes.verdict == VERDICT_DEFER &&
+		                      (verdict != VERDICT_DEFER || !(set & YES));
 	}
 	if (ways[0] || ways[1])
 		outcome(&outcomes, VERDICT_ACCEPT, edits);
@@ -590,4 +593,25 @@ bool oracle_true(const struct moment *m, int rule)
 	bool text_known;
 
 	return rule_set(m, rule, &text_known) == YES;
+}
+
+bool oracle_decides(const struct moment *m, int rule)
+{
+	bool text_known;
+	int set = rule_set(m, rule, &text_known);
+
+	return !(set & (NO | SKIPS));
+}
+
+bool oracle_fails(const struct moment *m)
+{
+	const struct gen_policy *p = &m->place.c->policy;
+	enum verdict verdict;
+	bool text_known;
+
+	for (int i = 0; i < p->rule_count; i++)
+		if (!p->rules[i].off && rule_decides(&p->rules[i], &verdict) &&
+		    rule_set(m, i, &text_known) & FAILS)
+			return true;
+	return false;
 }

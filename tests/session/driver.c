@@ -29,20 +29,20 @@ struct player {
 	VEC(struct macro) macros;
 	uint64_t refused_edit;
 	struct str refused_reply;
-	size_t settled;
+	size_t settled, progress;
 	bool failed;
 };
 
 static void complain(struct player *p, const struct move *move, const char *what, struct str is,
-    struct str expected)
+		     struct str expected)
 {
 	p->failed = true;
-	printf("%s:%zu: %s is '" STR_FMT "', not '" STR_FMT "'\n", p->path, move->line, what, STR_ARG(is),
-	    STR_ARG(expected));
+	printf("%s:%zu: %s is '" STR_FMT "', not '" STR_FMT "'\n", p->path, move->line, what,
+	       STR_ARG(is), STR_ARG(expected));
 }
 
 static void expect(struct player *p, const struct move *move, const char *what, struct str is,
-    struct str expected)
+		   struct str expected)
 {
 	if (!script_match(expected, is))
 		complain(p, move, what, is, expected);
@@ -66,6 +66,13 @@ static void count_settled(void *ctx, const struct session *session)
 
 	(void)session;
 	p->settled++;
+}
+
+static void count_progress(void *ctx)
+{
+	struct player *p = ctx;
+
+	p->progress++;
 }
 
 /* ---- replies and edits as a script writes them ---- */
@@ -92,14 +99,15 @@ static struct str visible(struct arena *arena, const char *text)
 
 static struct str reply_as_text(struct player *p, struct reply reply, bool texts)
 {
-	static const char *const kinds[] = {[REPLY_CONTINUE] = "continue", [REPLY_ACCEPT] = "accept",
-	    [REPLY_REJECT] = "reject", [REPLY_TEMPFAIL] = "defer", [REPLY_DISCARD] = "discard",
-	    [REPLY_SKIP] = "skip"};
+	static const char *const kinds[] = {
+	    [REPLY_CONTINUE] = "continue", [REPLY_ACCEPT] = "accept",   [REPLY_REJECT] = "reject",
+	    [REPLY_TEMPFAIL] = "defer",    [REPLY_DISCARD] = "discard", [REPLY_SKIP] = "skip"};
 
 	if (!texts || (reply.kind != REPLY_REJECT && reply.kind != REPLY_TEMPFAIL))
 		return str_of(kinds[reply.kind]);
 	return str_printf(p->arena, "%s %d %s \"" STR_FMT "\"", kinds[reply.kind], reply.code,
-	    reply.enhanced ? reply.enhanced : "-", STR_ARG(visible(p->arena, reply.text)));
+			  reply.enhanced ? reply.enhanced : "-",
+			  STR_ARG(visible(p->arena, reply.text)));
 }
 
 static struct str edit_as_text(struct player *p, const struct edit *edit)
@@ -111,7 +119,7 @@ static struct str edit_as_text(struct player *p, const struct edit *edit)
 		return str_printf(p->arena, "remove %s %d", edit->name, edit->index);
 	case EDIT_REPLACE_HEADER:
 		return str_printf(p->arena, "replace %s %d: " STR_FMT, edit->name, edit->index,
-		    STR_ARG(value));
+				  STR_ARG(value));
 	case EDIT_ADD_HEADER:
 		return str_printf(p->arena, "add %s: " STR_FMT, edit->name, STR_ARG(value));
 	case EDIT_INSERT_HEADER:
@@ -144,7 +152,7 @@ struct visit {
 };
 
 static void check_name(void *ctx, struct str name, enum dns_type type,
-    const struct dns_answer *answer)
+		       const struct dns_answer *answer)
 {
 	struct visit *v = ctx;
 	const struct script *script = v->player->script;
@@ -156,8 +164,9 @@ static void check_name(void *ctx, struct str name, enum dns_type type,
 		if (str_caseeq(script->names.items[i], name))
 			return;
 	v->player->failed = true;
-	printf("%s:%zu: looks up " STR_FMT " %s, of which the script says nothing\n", v->player->path,
-	    v->move->line, STR_ARG(str_clean(v->player->arena, name, 300)), dns_type_name(type));
+	printf("%s:%zu: looks up " STR_FMT " %s, of which the script says nothing\n",
+	       v->player->path, v->move->line, STR_ARG(str_clean(v->player->arena, name, 300)),
+	       dns_type_name(type));
 }
 
 static void check_names(struct player *p, const struct move *move)
@@ -180,7 +189,7 @@ static void play_eom(struct player *p, const struct move *move)
 	} else if (p->refused_edit > 0) {
 		reply = session_edit_failed(p->session, &edits.items[p->refused_edit - 1]);
 		expect(p, move, "the reply to a refused edit", reply_as_text(p, reply, true),
-		    p->refused_reply);
+		       p->refused_reply);
 	} else {
 		session_committed(p->session);
 	}
@@ -189,15 +198,20 @@ static void play_eom(struct player *p, const struct move *move)
 
 static void play_connect(struct player *p, const struct move *move)
 {
-	struct session_env env = {.resolver = p->resolver, .clock = &p->clock, .macro = get_macro,
-	    .ctx = p, .settled = count_settled, .trace = true};
+	struct session_env env = {.resolver = p->resolver,
+				  .clock = &p->clock,
+				  .macro = get_macro,
+				  .ctx = p,
+				  .settled = count_settled,
+				  .progress = count_progress,
+				  .trace = true};
 	struct reply reply;
 
 	session_free(&p->session);
-	p->settled = 0;
+	p->settled = p->progress = 0;
 	p->session = session_new(p->policy, &env);
 	reply = session_connect(p->session, move->name, move->has_ip ? &move->ip : NULL,
-	    (unsigned)move->number);
+				(unsigned)move->number);
 	expect(p, move, "the reply", reply_as_text(p, reply, false), move->expected);
 }
 
@@ -241,11 +255,11 @@ static void play_event(struct player *p, const struct move *move)
 /* ---- what was decided ---- */
 
 static struct str outcome_as_text(struct player *p, struct str address,
-    const struct report_outcome *o)
+				  const struct report_outcome *o)
 {
 	return str_printf(p->arena, STR_FMT "%s%s at %s by %s", STR_ARG(address),
-	    address.n > 0 ? " " : "", verdict_name(o->verdict), stage_name(o->stage),
-	    o->rule ? o->rule : "no rule");
+			  address.n > 0 ? " " : "", verdict_name(o->verdict), stage_name(o->stage),
+			  o->rule ? o->rule : "no rule");
 }
 
 static void play_told(struct player *p, const struct move *move)
@@ -262,7 +276,7 @@ static void play_told(struct player *p, const struct move *move)
 		if (!report->recipients[i].outcome.settled)
 			continue;
 		one = outcome_as_text(p, report->recipients[i].address,
-		    &report->recipients[i].outcome);
+				      &report->recipients[i].outcome);
 		if (script_match(move->text, one))
 			return;
 		all = str_printf(p->arena, STR_FMT "; " STR_FMT, STR_ARG(all), STR_ARG(one));
@@ -278,7 +292,8 @@ static void play_logged(struct player *p, const struct move *move)
 		if (script_match(move->text, str_of(report->logs[i])))
 			return;
 	complain(p, move, "the last log text",
-	    str_of(report->log_count > 0 ? report->logs[report->log_count - 1] : "-"), move->text);
+		 str_of(report->log_count > 0 ? report->logs[report->log_count - 1] : "-"),
+		 move->text);
 }
 
 static void expect_number(struct player *p, const struct move *move, const char *what, size_t is)
@@ -286,7 +301,7 @@ static void expect_number(struct player *p, const struct move *move, const char 
 	if (is != move->number) {
 		p->failed = true;
 		printf("%s:%zu: %s: %zu, not %llu\n", p->path, move->line, what, is,
-		    (unsigned long long)move->number);
+		       (unsigned long long)move->number);
 	}
 }
 
@@ -323,14 +338,19 @@ static void play(struct player *p, const struct move *move)
 		play_logged(p, move);
 		break;
 	case MOVE_PROBLEM:
-		expect(p, move, "the problem", str_of(session_report(p->session)->problem), move->text);
+		expect(p, move, "the problem", str_of(session_report(p->session)->problem),
+		       move->text);
 		break;
 	case MOVE_SETTLED:
 		expect_number(p, move, "outcomes told", p->settled);
 		break;
 	case MOVE_LOOKUPS:
 		expect_number(p, move, "lookups",
-		    p->session->view.lookups ? lookups_asked(p->session->view.lookups) : 0);
+			      p->session->view.lookups ? lookups_asked(p->session->view.lookups)
+						       : 0);
+		break;
+	case MOVE_PROGRESS:
+		expect_number(p, move, "signs of life", p->progress);
 		break;
 	default:
 		play_event(p, move);
@@ -349,10 +369,12 @@ static bool run(const char *path)
 	bool ok = script_read(arena, path, &script);
 
 	if (ok) {
-		p.clock = (struct clock){.manual = true, .wall = script.clock, .monotonic = NS_PER_S};
+		p.clock =
+		    (struct clock){.manual = true, .wall = script.clock, .monotonic = NS_PER_S};
 		policy = policy_compile(script.policy, ".", NULL, diag);
 		p.policy = policy;
-		ok = policy && resolver_from_source(script.records, &p.clock, diag, &p.resolver) == 0;
+		ok = policy &&
+		     resolver_from_source(script.records, &p.clock, diag, &p.resolver) == 0;
 		diag_print(diag, stdout);
 	}
 	if (ok) {

@@ -7,9 +7,10 @@
 
 #define FILE_MOST ((size_t)4 << 20)
 
-static const char *const verbs[] = {"connect", "helo", "mail", "rcpt", "data", "header", "eoh",
-    "body", "eom", "abort", "close", "macro", "wait", "refuse", "told", "logged", "problem",
-    "settled", "lookups"};
+static const char *const verbs[] = {"connect", "helo",    "mail",    "rcpt",    "data",
+				    "header",  "eoh",     "body",    "eom",     "abort",
+				    "close",   "macro",   "wait",    "refuse",  "told",
+				    "logged",  "problem", "settled", "lookups", "progress"};
 static const char *const edit_verbs[] = {"remove", "replace", "add", "insert", "drop", "hold"};
 
 struct reader {
@@ -83,11 +84,14 @@ static struct str bytes(struct arena *arena, struct str text)
 		if (text.s[i] != '\\') {
 			buf_putc(&out, text.s[i]);
 		} else if (next == 'x' && i + 3 < text.n && hex(text.s[i + 2]) >= 0 &&
-		           hex(text.s[i + 3]) >= 0) {
+			   hex(text.s[i + 3]) >= 0) {
 			buf_putc(&out, (char)(hex(text.s[i + 2]) * 16 + hex(text.s[i + 3])));
 			i += 3;
 		} else {
-			buf_putc(&out, next == 'n' ? '\n' : next == 'r' ? '\r' : next == 't' ? '\t' : next);
+			buf_putc(&out, next == 'n'   ? '\n'
+				       : next == 'r' ? '\r'
+				       : next == 't' ? '\t'
+						     : next);
 			i++;
 		}
 	}
@@ -112,7 +116,8 @@ static bool read_connect(struct reader *r, struct move *move, struct str rest)
 		port = str_sub(address, (size_t)end + 1, address.n);
 		address = str_sub(address, 1, (size_t)end - 1);
 	} else {
-		colon = str_chr(address, ':') == str_rchr(address, ':') ? str_chr(address, ':') : -1;
+		colon =
+		    str_chr(address, ':') == str_rchr(address, ':') ? str_chr(address, ':') : -1;
 		port = str_sub(address, colon < 0 ? address.n : (size_t)colon, address.n);
 		address.n -= port.n;
 	}
@@ -170,6 +175,7 @@ static bool read_arguments(struct reader *r, struct move *move, struct str rest)
 	case MOVE_REFUSE:
 	case MOVE_SETTLED:
 	case MOVE_LOOKUPS:
+	case MOVE_PROGRESS:
 		return str_uint(str_trim(rest), 1000000000, &move->number) || fault(r, "a number");
 	default:
 		move->text = bytes(r->arena, str_trim(rest));
@@ -237,8 +243,8 @@ static void add_edit(struct reader *r, struct move *move, struct str line)
 		return;
 	}
 	for (;;) {
-		*vec_push(r->arena, &move->edits) = str_printf(r->arena,
-		    "remove " STR_FMT " %llu", STR_ARG(name), (unsigned long long)from);
+		*vec_push(r->arena, &move->edits) = str_printf(
+		    r->arena, "remove " STR_FMT " %llu", STR_ARG(name), (unsigned long long)from);
 		if (from == to)
 			return;
 		from += from < to ? 1 : (uint64_t)-1;
@@ -317,8 +323,11 @@ static struct source *source_of(struct arena *arena, const char *name, const str
 
 bool script_read(struct arena *arena, const char *path, struct script *script_r)
 {
-	struct reader r = {.arena = arena, .path = path, .script = script_r,
-	    .policy = {.arena = arena}, .records = {.arena = arena}};
+	struct reader r = {.arena = arena,
+			   .path = path,
+			   .script = script_r,
+			   .policy = {.arena = arena},
+			   .records = {.arena = arena}};
 	struct source *source;
 	const char *why = NULL;
 	struct str line;

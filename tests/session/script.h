@@ -26,6 +26,7 @@
  *   problem  TEXT                      noted in the report
  *   settled  N                         outcomes told since the connection began
  *   lookups  N                         questions asked for the message so far
+ *   progress N                         signs of life given since the connection began
  *
  * After "eom -> continue" the edits, one a line, in order:
  *
@@ -44,9 +45,26 @@
 #include "postern/str.h"
 
 enum move_kind {
-	MOVE_CONNECT, MOVE_HELO, MOVE_MAIL, MOVE_RCPT, MOVE_DATA, MOVE_HEADER, MOVE_EOH, MOVE_BODY,
-	MOVE_EOM, MOVE_ABORT, MOVE_CLOSE, MOVE_MACRO, MOVE_WAIT, MOVE_REFUSE, MOVE_TOLD, MOVE_LOGGED,
-	MOVE_PROBLEM, MOVE_SETTLED, MOVE_LOOKUPS
+	MOVE_CONNECT,
+	MOVE_HELO,
+	MOVE_MAIL,
+	MOVE_RCPT,
+	MOVE_DATA,
+	MOVE_HEADER,
+	MOVE_EOH,
+	MOVE_BODY,
+	MOVE_EOM,
+	MOVE_ABORT,
+	MOVE_CLOSE,
+	MOVE_MACRO,
+	MOVE_WAIT,
+	MOVE_REFUSE,
+	MOVE_TOLD,
+	MOVE_LOGGED,
+	MOVE_PROBLEM,
+	MOVE_SETTLED,
+	MOVE_LOOKUPS,
+	MOVE_PROGRESS
 };
 
 struct move {

@@ -2,7 +2,7 @@
 """Plays session scripts over a socket, against `postern serve --dns FILE`.
 
 What a script may say stands in script.h. A reply that the filter negotiated away counts as
-"continue". What only the session itself can tell (told, logged, problem, lookups, settled) is left
+"continue". What only the session itself can tell (told, logged, settled and their like) is left
 to the driver that plays it in process.
 """
 
@@ -13,7 +13,7 @@ import re
 from daemon import Postern
 from milterpeer import Closed, Milter
 
-SILENT = {"told", "logged", "problem", "lookups", "settled"}
+SILENT = {"told", "logged", "problem", "lookups", "settled", "progress"}
 EDITS = {"remove", "replace", "add", "insert", "drop", "hold"}
 PORT = 25252
 

@@ -12,6 +12,13 @@
 #include "postern/str.h"
 #include "tests/unit/unit.h"
 
+/* Memory that ends is what is tested: a sanitizer's malloc() must let it. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 static bool zeroed(const unsigned char *memory, size_t size)
 {
 	for (size_t i = 0; i < size; i++)

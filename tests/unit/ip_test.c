@@ -41,13 +41,39 @@ static bool in(const char *address, const char *net)
 
 static void test_addresses(void)
 {
-	static const char *const right[] = {"192.0.2.1", "0.0.0.0", "255.255.255.255", "::", "::1",
-	    "2001:db8::1", "2001:DB8:0:0:0:0:0:1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1",
-	    "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"};
-	static const char *const wrong[] = {"", "192.0.2", "192.0.2.1.1", "192.0.2.256", "192.0.2.01",
-	    "192.0.2.1 ", " 192.0.2.1", "0x7f.0.0.1", "2130706433", "1.2.3.400", ":", ":::", "1::2::3",
-	    "2001:db8::g", "fe80::1%eth0", "[::1]", "2001:db8::/32", "12345::", "1:2:3:4:5:6:7",
-	    "1:2:3:4:5:6:7:8:9", "::ffff:192.0.2.1111111111111111111111111111111111111111", "IPv6:::1"};
+	static const char *const right[] = {"192.0.2.1",
+					    "0.0.0.0",
+					    "255.255.255.255",
+					    "::",
+					    "::1",
+					    "2001:db8::1",
+					    "2001:DB8:0:0:0:0:0:1",
+					    "::ffff:192.0.2.1",
+					    "64:ff9b::192.0.2.1",
+					    "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"};
+	static const char *const wrong[] = {
+	    "",
+	    "192.0.2",
+	    "192.0.2.1.1",
+	    "192.0.2.256",
+	    "192.0.2.01",
+	    "192.0.2.1 ",
+	    " 192.0.2.1",
+	    "0x7f.0.0.1",
+	    "2130706433",
+	    "1.2.3.400",
+	    ":",
+	    ":::",
+	    "1::2::3",
+	    "2001:db8::g",
+	    "fe80::1%eth0",
+	    "[::1]",
+	    "2001:db8::/32",
+	    "12345::",
+	    "1:2:3:4:5:6:7",
+	    "1:2:3:4:5:6:7:8:9",
+	    "::ffff:192.0.2.1111111111111111111111111111111111111111",
+	    "IPv6:::1"};
 
 	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++)
 		CHECK(parses(right[i]));
@@ -64,8 +90,9 @@ static void test_addresses(void)
 static void test_texts(void)
 {
 	static const char *const same[] = {"192.0.2.1", "::1", "2001:db8::1", "::"};
-	static const char *const nets[] = {"192.0.2.0/24", "0.0.0.0/0", "192.0.2.1", "::/0", "::1",
-	    "2001:db8::/32", "2001:db8::/127", "10.0.0.0/8", "192.0.2.0/31"};
+	static const char *const nets[] = {"192.0.2.0/24",   "0.0.0.0/0",  "192.0.2.1",
+					   "::/0",           "::1",        "2001:db8::/32",
+					   "2001:db8::/127", "10.0.0.0/8", "192.0.2.0/31"};
 	char buf[IP_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
@@ -86,7 +113,8 @@ static void test_texts(void)
 /* The mapped form is the same client. */
 static void test_mapped_addresses(void)
 {
-	struct ip four = ip("192.0.2.1"), mapped = ip("::ffff:192.0.2.1"), hex = ip("::ffff:c000:201");
+	struct ip four = ip("192.0.2.1"), mapped = ip("::ffff:192.0.2.1"),
+		  hex = ip("::ffff:c000:201");
 	struct ip compatible = ip("::192.0.2.1");
 
 	CHECK(ip_eq(&four, &mapped) && ip_eq(&four, &hex));
@@ -118,10 +146,26 @@ static void test_networks(void)
 
 static void test_networks_that_are_none(void)
 {
-	static const char *const wrong[] = {"", "/", "/24", "192.0.2.0/", "192.0.2.0/33",
-	    "192.0.2.0/99", "192.0.2.0/-1", "192.0.2.0/+8", "192.0.2.0/8 ", "192.0.2.0/24/8",
-	    "192.0.2.1/24", "192.0.2.0/23x", "2001:db8::/129", "2001:db8::1/64", "::1/0", "not an ip",
-	    "10/8", "192.0.2.0/255.255.255.0", "192.0.2.0/18446744073709551640", "1.2.3.400"};
+	static const char *const wrong[] = {"",
+					    "/",
+					    "/24",
+					    "192.0.2.0/",
+					    "192.0.2.0/33",
+					    "192.0.2.0/99",
+					    "192.0.2.0/-1",
+					    "192.0.2.0/+8",
+					    "192.0.2.0/8 ",
+					    "192.0.2.0/24/8",
+					    "192.0.2.1/24",
+					    "192.0.2.0/23x",
+					    "2001:db8::/129",
+					    "2001:db8::1/64",
+					    "::1/0",
+					    "not an ip",
+					    "10/8",
+					    "192.0.2.0/255.255.255.0",
+					    "192.0.2.0/18446744073709551640",
+					    "1.2.3.400"};
 	struct ip_network net;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {

@@ -47,7 +47,8 @@ static void test_parts(void)
 	CHECK(!str_ends(tight("bc", 2), STR("abc")));
 	CHECK(str_starts(empty, empty) && str_ends(empty, STR("")));
 	CHECK(str_casestarts(STR("ABC"), STR("ab")));
-	CHECK(str_has(STR("abc"), STR("b")) && str_has(STR("abc"), STR("")) && str_has(empty, empty));
+	CHECK(str_has(STR("abc"), STR("b")) && str_has(STR("abc"), STR("")) &&
+	      str_has(empty, empty));
 	CHECK(!str_has(STR("abc"), STR("cd")));
 	CHECK(str_has((struct str){"a\0b", 3}, (struct str){"\0b", 2}));
 	CHECK_INT(str_chr(STR("abca"), 'a'), 0);
@@ -61,7 +62,7 @@ static void test_parts(void)
 	CHECK_STR(str_sub(empty, 1, 1), "");
 	CHECK_STR(str_trim(STR(" \t\r\n a b \n")), "a b");
 	CHECK_STR(str_trim(STR(" \t ")), "");
-	CHECK_STR(str_trim(empty), "");
+	CHECK_INT(str_trim(empty).n, 0);
 }
 
 static void test_order(void)
@@ -90,7 +91,7 @@ static void test_clean(void)
 {
 	CHECK_STR(str_clean(arena, STR("plain text ~"), 100), "plain text ~");
 	CHECK_STR(str_clean(arena, (struct str){"a\0\r\n\t\x1b\x7f\xff\\", 9}, 100),
-	    "a\\x00\\x0D\\x0A\\x09\\x1B\\x7F\\xFF\\x5C");
+		  "a\\x00\\x0D\\x0A\\x09\\x1B\\x7F\\xFF\\x5C");
 	CHECK_STR(str_clean(arena, empty, 100), "");
 	CHECK_STR(str_clean(arena, STR("\xC3\xA9"), 100), "\\xC3\\xA9");
 }
@@ -107,6 +108,7 @@ static bool printable(struct str s)
 static void test_clean_keeps_its_limit(void)
 {
 	char text[64];
+	size_t longer = 0, raw = 0, unmarked = 0;
 
 	for (unsigned pattern = 0; pattern < 1024; pattern++) {
 		for (size_t n = 0; n < sizeof(text); n++)
@@ -114,12 +116,15 @@ static void test_clean_keeps_its_limit(void)
 		for (size_t n = 0; n <= sizeof(text); n += 3) {
 			struct str cut = str_clean(arena, tight(text, n), 30);
 
-			CHECK(cut.n <= 30);
-			CHECK(printable(cut));
-			CHECK(str_ends(cut, STR("...")) ||
-			      str_eq(cut, str_clean(arena, (struct str){text, n}, 1000)));
+			longer += cut.n > 30;
+			raw += !printable(cut);
+			unmarked += !str_ends(cut, STR("...")) &&
+				    !str_eq(cut, str_clean(arena, (struct str){text, n}, 1000));
 		}
 	}
+	CHECK_INT(longer, 0);
+	CHECK_INT(raw, 0);
+	CHECK_INT(unmarked, 0);
 	CHECK_STR(str_clean(arena, STR("0123456789"), 9), "012345...");
 }
 
