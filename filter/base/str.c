@@ -142,22 +142,28 @@ struct str str_printf(struct arena *arena, const char *fmt, ...)
 	return (struct str){text, (size_t)length};
 }
 
+static bool printable(char c)
+{
+	return c >= ' ' && c <= '~' && c != '\\';
+}
+
 struct str str_clean(struct arena *arena, struct str s, size_t max)
 {
 	struct buf out = {.arena = arena};
+	size_t whole = 0, room = max;
 
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.s[i];
-
-		if (out.n + 4 > max && (s.n - i > 4 || out.n + 4 * (s.n - i) > max)) {
-			buf_puts(&out, "...");
-			break;
-		}
-		if (c >= ' ' && c <= '~' && c != '\\')
-			buf_putc(&out, (char)c);
+	for (size_t i = 0; i < s.n && whole <= max; i++)
+		whole += printable(s.s[i]) ? 1 : 4;
+	if (whole > max)
+		room = max > 3 ? max - 3 : 0;
+	for (size_t i = 0; i < s.n && out.n + (printable(s.s[i]) ? 1 : 4) <= room; i++) {
+		if (printable(s.s[i]))
+			buf_putc(&out, s.s[i]);
 		else
-			buf_printf(&out, "\\x%02X", c);
+			buf_printf(&out, "\\x%02X", (unsigned char)s.s[i]);
 	}
+	if (whole > max)
+		buf_add(&out, str_sub(STR("..."), 0, max));
 	return buf_str(&out);
 }
 

@@ -39,16 +39,15 @@ static void replace_commit(const struct action_call *call)
 		found = true;
 	}
 	if (!found)
-		edit_add(call->edits, call->name, call->text);
+		edit_set(call->edits, call->name, call->text);
 }
 
 static void prefix_commit(const struct action_call *call)
 {
 	const struct fields *fields = edit_fields(call->edits);
+	struct str value;
 
 	for (size_t i = 0; i < fields->count; i++) {
-		struct str value;
-
 		if (!str_caseeq(fields->items[i].name, STR("Subject")))
 			continue;
 		value = edit_current(call->edits, &fields->items[i]);
@@ -58,7 +57,9 @@ static void prefix_commit(const struct action_call *call)
 		    str_printf(call->arena, STR_FMT STR_FMT, STR_ARG(call->text), STR_ARG(value)));
 		return;
 	}
-	edit_add(call->edits, STR("Subject"), call->text);
+	value = edit_set_value(call->edits, STR("Subject"));
+	edit_set(call->edits, STR("Subject"),
+	    str_printf(call->arena, STR_FMT STR_FMT, STR_ARG(call->text), STR_ARG(value)));
 }
 
 static const struct action_def actions[] = {

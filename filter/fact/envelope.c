@@ -3,28 +3,6 @@
 
 #include "postern/fact.h"
 
-static enum fact_state local_provide(const struct fact_call *call, struct value *value_r)
-{
-	const struct value *sender = call->inputs[0];
-	ptrdiff_t at = str_rchr(sender->text, '@');
-
-	if (sender->state != FACT_PRESENT || at < 0)
-		return FACT_ABSENT;
-	*value_r = value_text(str_sub(sender->text, 0, (size_t)at));
-	return FACT_PRESENT;
-}
-
-static enum fact_state domain_provide(const struct fact_call *call, struct value *value_r)
-{
-	const struct value *sender = call->inputs[0];
-	ptrdiff_t at = str_rchr(sender->text, '@');
-
-	if (sender->state != FACT_PRESENT || at < 0)
-		return FACT_ABSENT;
-	*value_r = value_text(str_sub(sender->text, (size_t)at + 1, sender->text.n));
-	return FACT_PRESENT;
-}
-
 /* NAME or NAME=VALUE among the ESMTP parameters (RFC 5321 4.1.1.11). */
 static enum fact_state parameter_provide(const struct fact_call *call, struct value *value_r)
 {
@@ -58,11 +36,9 @@ static const struct fact_def facts[] = {
     {.name = "sender", .type = {TYPE_ADDRESS, false, NULL}, .stage = STAGE_MAIL,
      .scope = SCOPE_MESSAGE, .help = "Envelope sender; <> is the null sender of bounces."},
     {.name = "sender.local", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_MAIL,
-     .scope = SCOPE_MESSAGE, .inputs = NAMES("sender"), .provide = local_provide,
-     .help = "Local part of the envelope sender."},
+     .scope = SCOPE_MESSAGE, .help = "Local part of the envelope sender, without quotes."},
     {.name = "sender.domain", .type = {TYPE_DOMAIN, false, NULL}, .stage = STAGE_MAIL,
-     .scope = SCOPE_MESSAGE, .inputs = NAMES("sender"), .provide = domain_provide,
-     .help = "Domain of the envelope sender; absent for the null sender."},
+     .scope = SCOPE_MESSAGE, .help = "Domain of the envelope sender; absent for the null sender."},
     {.name = "sender.ambiguous", .type = {TYPE_BOOLEAN, false, NULL}, .stage = STAGE_MAIL,
      .scope = SCOPE_MESSAGE, .internal = true,
      .help = "The command's argument and what the MTA made of it differ."},

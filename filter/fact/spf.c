@@ -60,17 +60,16 @@ static enum fact_state mfrom_provide(const struct fact_call *call, struct value 
 {
 	const struct value *ip = call->inputs[0], *helo = call->inputs[1], *sender = call->inputs[2];
 	struct spf_request request = {.ip = ip->network.ip, .helo = helo->text};
-	ptrdiff_t at = str_rchr(sender->text, '@');
 
 	if (ip->state != FACT_PRESENT)
 		return fixed(call, SPF_NONE_, STR(""), "the client has no IP address", value_r);
 	if (sender->state != FACT_PRESENT || call->inputs[3]->number)
 		return fixed(call, SPF_PERMERROR_, STR(""), "the envelope sender is ambiguous", value_r);
 	/* RFC 7208 2.4: the null sender is checked as postmaster at the HELO name. */
-	if (at < 0)
+	if (sender->text.n == 0)
 		return helo_check(call, ip, helo, value_r);
-	request.local = str_sub(sender->text, 0, (size_t)at);
-	request.domain = str_sub(sender->text, (size_t)at + 1, sender->text.n);
+	request.local = call->inputs[4]->text;
+	request.domain = call->inputs[5]->text;
 	return step(call, &request, value_r);
 }
 
@@ -113,7 +112,8 @@ static enum fact_state explanation_provide(const struct fact_call *call, struct 
 
 static const struct fact_def facts[] = {
     {.name = "spf.outcome", .type = {TYPE_OPAQUE, false, NULL}, SPF, .cost = COST_DNS,
-     .inputs = NAMES("origin.ip", "origin.helo", "sender", "sender.ambiguous"),
+     .inputs = NAMES("origin.ip", "origin.helo", "sender", "sender.ambiguous", "sender.local",
+	 "sender.domain"),
      .provide = mfrom_provide, .internal = true, .help = "The check of the envelope sender."},
     {.name = "spf.helo-outcome", .type = {TYPE_OPAQUE, false, NULL}, SPF, .cost = COST_DNS,
      .inputs = NAMES("origin.ip", "origin.helo"), .provide = helo_provide, .internal = true,

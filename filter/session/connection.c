@@ -38,8 +38,9 @@ void set_macros(struct session *s, enum stage stage)
 		cell = &s->view.cells[slot->scope][slot->index];
 		if (cell->value.state != FACT_UNKNOWN || macro_value(s, slot, &cell->value))
 			continue;
-		/* STARTTLS and AUTH may still come: absence is settled at MAIL. */
-		cell->value.state = stage >= STAGE_MAIL ? FACT_ABSENT : FACT_UNKNOWN;
+		/* STARTTLS and AUTH may still come: their absence is settled at MAIL. */
+		if (stage >= STAGE_MAIL || slot->scope == SCOPE_CONNECTION)
+			cell->value.state = FACT_ABSENT;
 	}
 }
 
@@ -109,6 +110,8 @@ static void set_sender(struct session *s, struct str argument)
 	s->sender_text = str_clean(s->message_arena,
 	    seen_ok ? str_printf(s->message_arena, "<" STR_FMT ">", STR_ARG(seen.text)) : argument, 300);
 	set_fact(s, "sender", seen_ok ? value_text(seen.text) : value_absent());
+	set_fact(s, "sender.local", seen_ok && !seen.null ? value_text(seen.local) : value_absent());
+	set_fact(s, "sender.domain", seen_ok && !seen.null ? value_text(seen.domain) : value_absent());
 	set_fact(s, "sender.ambiguous",
 	    value_boolean(!raw_ok || !seen_ok || !str_caseeq(raw.text, seen.text)));
 }

@@ -9,6 +9,7 @@
 
 struct extra {
 	struct str name, value;
+	bool set; /* stands for the one field of its name */
 };
 
 struct edit_list {
@@ -77,13 +78,41 @@ struct str edit_current(const struct edit_list *edits, const struct field *field
 
 void edit_add(struct edit_list *edits, struct str name, struct str value)
 {
-	*vec_push(edits->arena, &edits->adds) = (struct extra){name, safe_value(edits->arena, value)};
+	*vec_push(edits->arena, &edits->adds) =
+	    (struct extra){name, safe_value(edits->arena, value), false};
+}
+
+static struct extra *set_before(struct edit_list *edits, struct str name)
+{
+	for (size_t i = 0; i < edits->adds.count; i++)
+		if (edits->adds.items[i].set && str_caseeq(edits->adds.items[i].name, name))
+			return &edits->adds.items[i];
+	return NULL;
+}
+
+void edit_set(struct edit_list *edits, struct str name, struct str value)
+{
+	struct extra *extra = set_before(edits, name);
+
+	if (!extra) {
+		edit_add(edits, name, value);
+		edits->adds.items[edits->adds.count - 1].set = true;
+	} else {
+		extra->value = safe_value(edits->arena, value);
+	}
+}
+
+struct str edit_set_value(struct edit_list *edits, struct str name)
+{
+	const struct extra *extra = set_before(edits, name);
+
+	return extra ? extra->value : STR("");
 }
 
 void edit_insert(struct edit_list *edits, struct str name, struct str value)
 {
 	*vec_push(edits->arena, &edits->inserts) =
-	    (struct extra){name, safe_value(edits->arena, value)};
+	    (struct extra){name, safe_value(edits->arena, value), false};
 }
 
 void edits_remove_recipient(struct edit_list *edits, struct str address)

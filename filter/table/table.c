@@ -196,9 +196,13 @@ bool table_add(struct table *table, struct str item, const char **why_r)
 	return ok;
 }
 
-static int by_first(const void *a, const void *b)
+/* By first address, the larger network before those that it holds. */
+static int by_first(const void *va, const void *vb)
 {
-	return memcmp(((const struct range *)a)->first.bytes, ((const struct range *)b)->first.bytes, 16);
+	const struct range *a = va, *b = vb;
+	int order = memcmp(a->first.bytes, b->first.bytes, 16);
+
+	return order != 0 ? order : memcmp(b->last.bytes, a->last.bytes, 16);
 }
 
 static size_t merge(struct range *items, size_t count)

@@ -157,6 +157,10 @@ void edit_remove(struct edit_list *edits, const struct field *field);
 void edit_replace(struct edit_list *edits, const struct field *field, struct str value);
 void edit_add(struct edit_list *edits, struct str name, struct str value);
 void edit_insert(struct edit_list *edits, struct str name, struct str value);
+/* Adds the one field of a name that the message has not; again: with another value. */
+void edit_set(struct edit_list *edits, struct str name, struct str value);
+/* The value that edit_set() gave, or the empty string. */
+struct str edit_set_value(struct edit_list *edits, struct str name);
 /* The current value of a field: as it came, or as it was replaced. */
 struct str edit_current(const struct edit_list *edits, const struct field *field);
 
