@@ -177,7 +177,7 @@ static void print_line(struct span span, size_t line, size_t column, FILE *out)
 	for (size_t i = from; i < to; i++) {
 		unsigned char c = (unsigned char)text.s[i];
 
-		fputc((c < ' ' && c != '\t') || c == 0x7f ? '?' : c, out);
+		fputc((c < ' ' && c != '\t') || c >= 0x7f ? '?' : c, out);
 	}
 	fprintf(out, "%s\n      | %s", to < end ? "..." : "", from > start ? "   " : "");
 	for (size_t i = from; i < span.from; i++)

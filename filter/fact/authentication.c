@@ -12,6 +12,9 @@
 #include "postern/policy.h"
 #include "postern/spf.h"
 
+/* Results of signatures that did not pass; real mail has a handful. */
+#define OTHERS_MOST 20
+
 enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER };
 
 static struct str authserv(const struct action_call *call)
@@ -84,12 +87,20 @@ static void add_dkim(const struct action_call *call, const struct dkim_signature
 	    });
 }
 
+/* All that passed, and of the rest as many as there is room for: a field has its limits. */
+static bool told(const struct dkim_outcome *dkim, size_t i, size_t *others)
+{
+	if (dkim->signatures[i].result == DKIM_RESULT_PASS)
+		return true;
+	return (*others)++ < OTHERS_MOST;
+}
+
 static void add_commit(const struct action_call *call)
 {
 	const struct dkim_outcome *dkim = call->inputs[IN_DKIM]->state == FACT_PRESENT
 	                                      ? call->inputs[IN_DKIM]->opaque
 	                                      : NULL;
-	size_t signatures = dkim ? dkim->count : 0, count = 0;
+	size_t signatures = dkim ? dkim->count : 0, count = 0, others = 0;
 	struct authres_result *results = arena_array(call->arena, signatures + 3, sizeof(*results));
 
 	remove_forged(call);
@@ -101,7 +112,8 @@ static void add_commit(const struct action_call *call)
 	if (call->inputs[IN_SPF]->state == FACT_PRESENT)
 		add_spf(call, &results[count++]);
 	for (size_t i = 0; i < signatures; i++)
-		add_dkim(call, &dkim->signatures[i], &results[count++]);
+		if (told(dkim, i, &others))
+			add_dkim(call, &dkim->signatures[i], &results[count++]);
 	if (dkim && signatures == 0)
 		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
 	edit_insert(call->edits, STR("Authentication-Results"),

@@ -98,7 +98,7 @@ static enum fact_state origin_provide(const struct fact_call *call, struct value
 
 static const struct fact_def facts[] = {
     {.name = "client.ip", .type = {TYPE_IP, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .help = "Address of the SMTP client."},
+     .scope = SCOPE_CONNECTION, .reported = true, .help = "Address of the SMTP client."},
     {.name = "client.port", .type = {TYPE_NUMBER, false, NULL}, .stage = STAGE_CONNECT,
      .scope = SCOPE_CONNECTION, .help = "Port of the SMTP client."},
     {.name = "client.reported-name", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_CONNECT,

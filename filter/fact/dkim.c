@@ -180,7 +180,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("dkim.stream"), .provide = outcome_provide, .internal = true,
      .help = "The results of all signatures."},
     {.name = "dkim", .type = {TYPE_ENUM, false, &dkim_enum}, DKIM, .inputs = NAMES("dkim.outcome"),
-     .provide = result_provide, .help = "Best result of the message's DKIM signatures."},
+     .provide = result_provide, .reported = true, .help = "Best result of the message's DKIM signatures."},
     {.name = "dkim.domain", .type = {TYPE_DOMAIN, true, NULL}, DKIM,
      .inputs = NAMES("dkim.outcome"), .provide = domain_provide, .on_failure = FAILURE_DEFER,
      .help = "Domains (d=) of the signatures that passed."},

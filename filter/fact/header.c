@@ -139,7 +139,7 @@ static const struct fact_def facts[] = {
     {.name = "subject", .type = {TYPE_TEXT, false, NULL}, HEADERS, .provide = subject_provide,
      .help = "The Subject, unfolded and decoded."},
     {.name = "message.id", .type = {TYPE_TEXT, false, NULL}, HEADERS,
-     .provide = message_id_provide, .help = "The Message-ID, without angle brackets."},
+     .provide = message_id_provide, .reported = true, .help = "The Message-ID, without angle brackets."},
     {.name = "list.id", .type = {TYPE_TEXT, false, NULL}, HEADERS, .provide = list_id_provide,
      .help = "The List-Id (RFC 2919), without angle brackets."},
     {.name = "hops", .type = {TYPE_NUMBER, false, NULL}, HEADERS, .provide = hops_provide,

@@ -32,7 +32,7 @@ static enum fact_state verified_provide(const struct fact_call *call, struct val
 
 static const struct fact_def facts[] = {
     {.name = "helo.name", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_HELO,
-     .scope = SCOPE_HELO, .help = "What the client said in HELO or EHLO, in lower case."},
+     .scope = SCOPE_HELO, .reported = true, .help = "What the client said in HELO or EHLO, in lower case."},
     {.name = "helo.literal", .type = {TYPE_BOOLEAN, false, NULL}, .stage = STAGE_HELO,
      .scope = SCOPE_HELO, .inputs = NAMES("helo.name"), .provide = literal_provide,
      .help = "The HELO name is an address, in brackets or not."},
@@ -47,7 +47,7 @@ static const struct fact_def facts[] = {
      .scope = SCOPE_HELO, .inputs = NAMES("tls.verify", "tls.subject"),
      .provide = verified_provide, .help = "The MTA trusts the client's certificate."},
     {.name = "auth.user", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_MAIL,
-     .scope = SCOPE_MESSAGE, .macro = "auth_authen",
+     .scope = SCOPE_MESSAGE, .macro = "auth_authen", .reported = true,
      .help = "Name that the client logged in with (SASL); never a certificate's."},
     {.name = "auth.method", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_MAIL,
      .scope = SCOPE_MESSAGE, .macro = "auth_type", .help = "SASL mechanism of the login."},

@@ -119,7 +119,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("origin.ip", "origin.helo"), .provide = helo_provide, .internal = true,
      .help = "The check of the HELO name."},
     {.name = "spf", .type = {TYPE_ENUM, false, &spf_enum}, SPF, .inputs = NAMES("spf.outcome"),
-     .provide = result_provide, .help = "Result of SPF for the envelope sender (RFC 7208)."},
+     .provide = result_provide, .reported = true, .help = "Result of SPF for the envelope sender (RFC 7208)."},
     {.name = "spf.helo", .type = {TYPE_ENUM, false, &spf_enum}, SPF,
      .inputs = NAMES("spf.helo-outcome"), .provide = result_provide,
      .help = "Result of SPF for the HELO name."},

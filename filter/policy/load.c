@@ -209,17 +209,32 @@ static void item_add(struct loader *loader, const struct item *item)
 	}
 }
 
-/* Facts that a session sets whether or not a rule names them, so that its own needs are met. */
-static void base_slots(struct loader *loader)
+static bool has_slot(const struct loader *loader, const char *fact)
 {
-	for (const struct family *const *f = families; *f; f++) {
-		const struct stream_def *stream = (*f)->stream;
-		bool used = false;
+	for (size_t i = 0; i < loader->slots.count; i++)
+		if (strcmp(loader->slots.items[i].def->name, fact) == 0)
+			return true;
+	return false;
+}
 
-		for (size_t i = 0; stream && i < loader->slots.count; i++)
-			used |= strcmp(loader->slots.items[i].def->name, stream->fact) == 0;
-		if (used)
+/*
+ * Facts that the log tells of every message get a slot where what they rest on has one: that costs
+ * no lookup and no step of the dialogue. A stream needs the header's fields besides.
+ */
+static void further_slots(struct loader *loader)
+{
+	for (const struct family *const *f = families; *f; f++)
+		if ((*f)->stream && has_slot(loader, (*f)->stream->fact))
 			slot_of_fact(loader, registry_fact(STR("message.fields")));
+	for (const struct family *const *f = families; *f; f++) {
+		for (const struct fact_def *d = (*f)->facts; d && d->name; d++) {
+			bool at_hand = d->reported;
+
+			for (const char *const *in = d->inputs; in && *in; in++)
+				at_hand = at_hand && has_slot(loader, *in);
+			if (at_hand)
+				slot_of_fact(loader, d);
+		}
 	}
 }
 
@@ -249,7 +264,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
 	settings_finish(loader, overrides);
-	base_slots(loader);
+	further_slots(loader);
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */

@@ -271,7 +271,7 @@ bool table_has_text(const struct table *table, struct str text)
 
 /* ---- files ---- */
 
-void table_read_file(struct table *table, struct arena *arena, const char *path, struct span place_,
+struct str table_read_file(struct table *table, struct arena *arena, const char *path, struct span place_,
     struct diag *diag)
 {
 	struct source *source;
@@ -280,7 +280,7 @@ void table_read_file(struct table *table, struct arena *arena, const char *path,
 
 	if (!source_read(arena, path, FILE_MOST, &source, &why)) {
 		diag_error(diag, place_, "cannot read the table's file '%s': %s", path, why);
-		return;
+		return STR("");
 	}
 	for (size_t from = 0; from < source->text.n; from = end + 1) {
 		struct str line = str_sub(source->text, from, source->text.n);
@@ -304,4 +304,5 @@ void table_read_file(struct table *table, struct arena *arena, const char *path,
 		else if (!table_add(table, line, &why))
 			diag_error(diag, span, "%s", why);
 	}
+	return source->text;
 }

@@ -38,8 +38,11 @@ bool table_has_ip(const struct table *table, const struct ip *ip);
 /* `text`: domain in normal form, canonical address, or text, as the kind has it. */
 bool table_has_text(const struct table *table, struct str text);
 
-/* Items from a file: one a line, '#' begins a comment. At most 256 MB. Every mistake is reported. */
-void table_read_file(struct table *table, struct arena *arena, const char *path, struct span place,
+/*
+ * Items from a file: one a line, '#' begins a comment. At most 256 MB. Every mistake is reported.
+ * Returns the file's text, empty where it could not be read.
+ */
+struct str table_read_file(struct table *table, struct arena *arena, const char *path, struct span place,
     struct diag *diag);
 
 #endif

@@ -124,7 +124,7 @@ static enum reply_kind reply_of(const struct said *said, enum stage stage, bool 
 		return REPLY_CONTINUE;
 	if (refuses(said->verdict) && said->text_known && (stage > STAGE_CONNECT || early))
 		return said->verdict == VERDICT_REJECT ? REPLY_REJECT : REPLY_TEMPFAIL;
-	if (said->verdict == VERDICT_DISCARD && stage != STAGE_CONNECT && stage != STAGE_RCPT)
+	if (said->verdict == VERDICT_DISCARD && said->text_known && stage != STAGE_CONNECT && stage != STAGE_RCPT)
 		return REPLY_DISCARD;
 	if (said->verdict == VERDICT_ACCEPT && !said->pending && stage != STAGE_RCPT && !extras)
 		return REPLY_ACCEPT;
@@ -400,7 +400,7 @@ static void finish(struct run *r)
 
 		if (!a->taken || a->settled)
 			continue;
-		if (removed != a->discard && !r->lenient)
+		if (removed != a->discard && !r->lenient && !r->c->policy.mixed)
 			fail("DISCARD: %s is %sdeleted", addresses[a->rcpt], removed ? "" : "not ");
 		a->discard = removed;
 		settle(r, a, removed ? VERDICT_DISCARD : verdict, STAGE_MESSAGE);
@@ -513,7 +513,7 @@ static void rcpt_event(struct run *r, int index)
 	if (reply.kind != REPLY_CONTINUE)
 		fail("REPLY: %s at RCPT", replies[reply.kind]);
 	a->taken = true;
-	a->discard = said.certain && said.verdict == VERDICT_DISCARD;
+	a->discard = said.certain && said.verdict == VERDICT_DISCARD && said.text_known;
 }
 
 static bool logs(const struct gen_policy *p)
