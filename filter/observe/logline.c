@@ -71,7 +71,7 @@ static void put_fact(struct buf *line, const struct session *session, const char
 void logline_write(void *ctx, const struct session *session)
 {
 	const struct report *report = session_report(session);
-	struct arena *arena = arena_new(NULL);
+	struct arena *arena = arena_new(report->arena);
 	struct buf line = {.arena = arena};
 	const struct report_outcome *outcome =
 	    report->refused < 0 ? &report->outcome : &report->recipients[report->refused].outcome;

@@ -164,7 +164,7 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 		d->failure = true;
 		d->why = "a fact could not be found out";
 	}
-	if (d->certain && rule && !delivered && !d->failure) {
+	if (d->certain && rule && d->verdict != VERDICT_ACCEPT && !d->failure) {
 		struct open_slots text = {.arena = arena};
 
 		texts_known(w->view, rule, &text);

@@ -196,8 +196,12 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	if (left->state == FACT_ABSENT)
 		return truth(slot->def->type.list && cond->quantifier == QUANT_NO);
 	e = right_known(view, cond, open);
-	if (e.possible != COND_TRUE)
+	if (e.possible != COND_TRUE) {
+		/* What could not be found of the left side may turn out to matter. */
+		if (left->incomplete && !cond_settled(e.possible))
+			e.possible |= COND_FAILED_DEFER;
 		return e;
+	}
 	if (cond->right_kind == RIGHT_SLOT) {
 		right = view_value(view, cond->right);
 		if (right->state == FACT_ABSENT)

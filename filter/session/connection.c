@@ -66,7 +66,7 @@ struct reply event_connect(struct session *s, const struct event *event)
 		s->submitter = table_has_ip(submitters(s->policy), event->ip);
 	set_macros(s, STAGE_CONNECT);
 	settle(s, clock_now(s->env.clock), false, &d);
-	if (!d.certain)
+	if (!d.certain || !s->hears_connect)
 		return tell_plain(REPLY_CONTINUE);
 	if (d.verdict == VERDICT_ACCEPT && !d.pending)
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));

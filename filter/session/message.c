@@ -33,6 +33,8 @@ void message_reset(struct session *s)
 	s->field_bytes = s->results_kept = 0;
 	memset(&s->recipients, 0, sizeof(s->recipients));
 	memset(&s->attempted, 0, sizeof(s->attempted));
+	memset(&s->addresses, 0, sizeof(s->addresses));
+	memset(&s->domains, 0, sizeof(s->domains));
 	memset(&s->fields, 0, sizeof(s->fields));
 	memset(&s->streams, 0, sizeof(s->streams));
 	memset(&s->trace, 0, sizeof(s->trace));
@@ -115,20 +117,36 @@ static struct reply tell_refused_message(struct session *s, const struct decisio
 	const struct recipient *first = recipient_first(s);
 
 	if (d->verdict == VERDICT_DEFER && s->split && first)
-		turn_deferred(s->turn, first->residue, clock_now(s->env.clock));
+		turn_deferred(s->turn, first->kind, clock_now(s->env.clock));
 	return tell_message(s, d, reply);
 }
 
-/* What is certain before the end of the message and can be told now. */
-static struct reply tell_early(struct session *s)
+/* Is the message discarded whoever it is for, by what is known without another lookup? */
+static bool discarded(struct session *s, struct decision *d)
+{
+	struct arena *scratch = arena_new(s->message_arena);
+
+	settle_recipient(s, NULL);
+	engine_decide(&s->view, scratch, NULL, NULL, d);
+	d->needed = d->open = NULL; /* stood in the scratch arena */
+	d->needed_count = d->open_count = 0;
+	arena_free(&scratch);
+	return d->certain && d->verdict == VERDICT_DISCARD;
+}
+
+/* What is certain before the end of the message and can be told now, if the MTA hears it. */
+static struct reply tell_early(struct session *s, bool heard)
 {
 	struct decision d;
-	int64_t deadline = settle_deadline(s, LIMIT_COMMAND_SECONDS);
+	int64_t deadline = settle_deadline(s, heard ? LIMIT_COMMAND_SECONDS : 0);
 
-	if (s->recipients.count == discards(s))
+	if (s->recipients.count == discards(s)) {
+		if (heard && s->recipients.count > 0 && discarded(s, &d))
+			return tell_message(s, &d, tell_plain(REPLY_DISCARD));
 		return tell_plain(REPLY_CONTINUE);
+	}
 	decide(s, deadline, false, &d);
-	if (!d.certain)
+	if (!d.certain || !heard)
 		return tell_plain(REPLY_CONTINUE);
 	if (tell_is_refusal(d.verdict))
 		return tell_refused_message(s, &d, tell_refusal(s, &d));
@@ -171,9 +189,9 @@ struct reply event_data(struct session *s, const struct event *event)
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
-	if (s->has_latch)
+	if (s->has_latch && s->hears_data)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
-	return tell_early(s);
+	return tell_early(s, s->hears_data);
 }
 
 /*
@@ -272,7 +290,7 @@ struct reply event_eoh(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	begin_body(s);
-	return tell_early(s);
+	return tell_early(s, s->hears_eoh);
 }
 
 struct reply event_body(struct session *s, const struct event *event)
@@ -395,7 +413,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 	return deliver(s, &d, event->edits);
 }
 
-struct reply session_edit_failed(struct session *s, const struct edit *edit)
+struct reply event_edit_failed(struct session *s, const struct event *event)
 {
 	struct decision d = {.certain = true, .verdict = VERDICT_DEFER};
 
@@ -404,8 +422,8 @@ struct reply session_edit_failed(struct session *s, const struct edit *edit)
 		if (!s->recipients.items[i].discard)
 			s->report_recipients.items[s->recipients.items[i].report].outcome.settled =
 			    false;
-	s->report.problem = edit->kind == EDIT_HOLD ? "the MTA refused to hold the message"
-	                                            : "the MTA refused an edit";
+	s->report.problem = event->edit->kind == EDIT_HOLD ? "the MTA refused to hold the message"
+	                                                   : "the MTA refused an edit";
 	return tell_message(s, &d,
 	    tell_refuse(s, 451, "4.3.0", "The message could not be marked, please try again later"));
 }

@@ -15,9 +15,53 @@ static bool any_slot_at(const struct policy *policy, enum stage stage)
 	return false;
 }
 
-static enum stage rule_stage(const struct policy *policy, const struct plan_rule *rule, bool holds)
+/*
+ * When a condition may be settled at the earliest: true, or else false or failed. An absent left
+ * side settles a comparison whatever stands on the right.
+ */
+static enum stage earliest_any(const struct policy *policy, const struct cond *cond)
 {
-	return rule->cond ? cond_stage(policy, policy->slots, rule->cond, holds) : STAGE_CONNECT;
+	enum stage stage = STAGE_MESSAGE;
+
+	if (cond->kind == COND_TEST)
+		return policy->slots[cond->left].stage;
+	for (size_t i = 0; i < cond->count; i++) {
+		enum stage part = earliest_any(policy, cond->parts[i]);
+
+		if (part < stage)
+			stage = part;
+	}
+	return stage;
+}
+
+static enum stage earliest(const struct policy *policy, const struct cond *cond, bool holds)
+{
+	bool one = (cond->kind == COND_OR) == holds;
+	enum stage stage = one ? STAGE_MESSAGE : STAGE_CONNECT;
+
+	if (cond->kind == COND_TEST || (cond->kind == COND_NOT && !holds))
+		return earliest_any(policy, cond);
+	if (cond->kind == COND_NOT)
+		return earliest(policy, cond->parts[0], false);
+	for (size_t i = 0; i < cond->count; i++) {
+		enum stage part = earliest(policy, cond->parts[i], holds);
+
+		if (one ? part < stage : part > stage)
+			stage = part;
+	}
+	return stage;
+}
+
+/* May it turn out by this stage that the rule does not apply? */
+static bool gone_by(const struct policy *policy, const struct plan_rule *rule, enum stage stage)
+{
+	for (size_t i = 0; i < rule->text_slot_count; i++) {
+		const struct slot *slot = &policy->slots[rule->text_slots[i]];
+
+		if ((slot->may_defer || slot->may_skip) && slot->stage <= stage)
+			return true;
+	}
+	return rule->cond && earliest(policy, rule->cond, false) <= stage;
 }
 
 /* Can an accept be certain, with nothing pending, by this stage? */
@@ -26,33 +70,69 @@ static bool accept_by(const struct policy *policy, enum stage stage)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
-		if (rule->decisive && !rule->edits && rule->verdict == VERDICT_ACCEPT &&
-		    rule_stage(policy, rule, true) <= stage)
-			return true;
-		/* An edit or a refusal that always applies, or may until later, ends the hope. */
-		if (!rule->cond || rule_stage(policy, rule, false) > stage)
+		if (rule->decisive && !rule->edits && rule->verdict == VERDICT_ACCEPT) {
+			if (!rule->cond || earliest(policy, rule->cond, true) <= stage)
+				return true;
+		} else if (!gone_by(policy, rule, stage)) {
 			return false;
+		}
 	}
 	return true;
 }
 
-static bool refusal_at(const struct policy *policy, enum stage stage)
+static bool slot_at(const struct policy *policy, unsigned slot, enum stage stage)
+{
+	return policy->slots[slot].stage == stage;
+}
+
+static bool cond_at(const struct policy *policy, const struct cond *cond, enum stage stage)
+{
+	for (size_t i = 0; i < cond->count; i++)
+		if (cond_at(policy, cond->parts[i], stage))
+			return true;
+	if (cond->kind != COND_TEST)
+		return false;
+	for (size_t i = 0; cond->right_kind == RIGHT_TEMPLATE && i < cond->template.count; i++)
+		if (cond->template.pieces[i].is_slot &&
+		    slot_at(policy, cond->template.pieces[i].slot, stage))
+			return true;
+	return slot_at(policy, cond->left, stage) ||
+	       (cond->right_kind == RIGHT_SLOT && slot_at(policy, cond->right, stage));
+}
+
+/* Does some verdict rest on what is first known at this stage? */
+static bool decided_at(const struct policy *policy, enum stage stage)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
-		if (rule->decisive && rule->verdict != VERDICT_HOLD && rule->cond &&
-		    rule_stage(policy, rule, true) == stage)
+		if (!rule->decisive)
+			continue;
+		if (rule->cond && cond_at(policy, rule->cond, stage))
 			return true;
+		for (size_t j = 0; j < rule->text_slot_count; j++)
+			if (slot_at(policy, rule->text_slots[j], stage))
+				return true;
 	}
 	return false;
 }
 
-/* A refusal at RCPT or before may be told at DATA: the latch, a count that is final now. */
-static bool latch_possible(const struct policy *policy)
+/* What RCPT shows of the whole message is told at DATA: a latch, a count that is final now. */
+static bool message_known_at_rcpt(const struct policy *policy)
 {
-	return policy_slot(policy, "recipients") >= 0 || policy_slot(policy, "recipient.count") >= 0 ||
-	       policy_slot(policy, "attempted") >= 0;
+	for (size_t i = 0; i < policy->slot_count; i++)
+		if (policy->slots[i].stage == STAGE_RCPT && policy->slots[i].scope < SCOPE_RECIPIENT)
+			return true;
+	return false;
+}
+
+void needs_replies(const struct policy *policy, bool *connect_r, bool *data_r, bool *eoh_r)
+{
+	*connect_r = accept_by(policy, STAGE_CONNECT) ||
+	             policy_setting_named(policy, "early")->state == FACT_PRESENT;
+	*data_r = accept_by(policy, STAGE_DATA) || decided_at(policy, STAGE_DATA) ||
+	          message_known_at_rcpt(policy);
+	*eoh_r = accept_by(policy, STAGE_HEADERS) || decided_at(policy, STAGE_HEADERS);
 }
 
 static const char *macros_at(const struct policy *policy, enum stage stage, const char *always)
@@ -74,7 +154,6 @@ static const char *macros_at(const struct policy *policy, enum stage stage, cons
 void session_needs(const struct policy *policy, struct session_needs *needs_r)
 {
 	struct session_needs *n = needs_r;
-	const struct value *early = policy_setting_named(policy, "early");
 
 	*n = (struct session_needs){.rcpt = true, .rcpt_reply = true, .data = true};
 	for (size_t i = 0; i < policy->slot_count; i++)
@@ -94,10 +173,7 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 		if ((*f)->stream && policy_slot(policy, (*f)->stream->fact) >= 0)
 			n->headers = n->body = true;
 	n->eoh = n->headers;
-	n->connect_reply = accept_by(policy, STAGE_CONNECT) || early->state == FACT_PRESENT;
-	n->data_reply = accept_by(policy, STAGE_DATA) || refusal_at(policy, STAGE_DATA) ||
-	                latch_possible(policy);
-	n->eoh_reply = accept_by(policy, STAGE_HEADERS) || refusal_at(policy, STAGE_HEADERS);
+	needs_replies(policy, &n->connect_reply, &n->data_reply, &n->eoh_reply);
 	n->connect_macros = macros_at(policy, STAGE_CONNECT, "j");
 	n->helo_macros = macros_at(policy, STAGE_HELO, "");
 	n->mail_macros = macros_at(policy, STAGE_MAIL, "{mail_addr} {auth_authen}");

@@ -16,6 +16,7 @@ struct event {
 	const struct ip *ip;
 	unsigned port;
 	struct edits *edits;
+	const struct edit *edit;
 };
 
 struct recipient {
@@ -23,7 +24,7 @@ struct recipient {
 	struct cell *cells;
 	struct str address;   /* canonical */
 	struct str original;  /* as the MTA wrote it, for removing it again */
-	struct str residue;   /* when it was judged: names its kind if it is to wait */
+	uint64_t kind;        /* when it was answered, for turns.c */
 	bool discard;         /* certain at RCPT: deleted at the end, or the message discarded */
 	const struct plan_rule *discard_rule;
 	size_t discard_end;
@@ -51,6 +52,7 @@ struct session {
 	bool connected, in_message, over, data_seen, eoh_seen;
 	bool local_submission;  /* not SMTP: no recipient may be refused */
 	bool early_connect;
+	bool hears_connect, hears_data, hears_eoh; /* the MTA waits for the reply */
 	bool has_latch;         /* a refusal of the message, told to every further command */
 	struct reply latch;
 	struct decision latch_decision;
@@ -61,7 +63,7 @@ struct session {
 	struct path sender;
 	struct str sender_text;
 	VEC(struct recipient) recipients; /* answered 250 */
-	VEC(struct value) attempted;
+	VEC(struct value) attempted, addresses, domains; /* of all named, of those taken */
 	size_t rcpt_commands;
 	uint64_t turn;          /* key of this transaction in turns.c */
 	uint64_t waiting_kind;  /* that lets others go first; 0: none */
@@ -97,6 +99,8 @@ struct reply event_header(struct session *s, const struct event *event);
 struct reply event_eoh(struct session *s, const struct event *event);
 struct reply event_body(struct session *s, const struct event *event);
 struct reply event_eom(struct session *s, const struct event *event);
+struct reply event_committed(struct session *s, const struct event *event);
+struct reply event_edit_failed(struct session *s, const struct event *event);
 
 /* The first that is not to be discarded, or NULL: it speaks for its kind. */
 struct recipient *recipient_first(struct session *s);
@@ -148,6 +152,11 @@ void edits_remove_recipient(struct edit_list *edits, struct str address);
 void edits_hold(struct edit_list *edits, struct str reason);
 bool edits_too_many(const struct edit_list *edits);
 
+/* ---- needs.c ---- */
+
+/* Can there be anything but CONTINUE at connect, DATA, the end of the header? */
+void needs_replies(const struct policy *policy, bool *connect_r, bool *data_r, bool *eoh_r);
+
 /* ---- turns.c ---- */
 
 /*
@@ -156,8 +165,9 @@ bool edits_too_many(const struct edit_list *edits);
  * stands for client, sender and policy; a kind for a residue.
  */
 uint64_t turn_key(const struct session *s);
+/* Never 0. */
 uint64_t turn_kind(uint64_t key, struct str residue);
-void turn_deferred(uint64_t key, struct str residue, int64_t now);
+void turn_deferred(uint64_t key, uint64_t kind, int64_t now);
 /* The kind that waits this time; 0: none. It is told once. */
 uint64_t turn_take(uint64_t key, int64_t now);
 

@@ -7,25 +7,28 @@
 
 #include "filter/session/private.h"
 
-/* Facts over all recipients: those answered 250, and the one being judged if there is one. */
-static void set_counts(struct session *s, struct str judged)
+static void push_recipient(struct session *s, struct str address)
 {
-	size_t count = s->recipients.count + (judged.s ? 1 : 0);
-	struct value *items = arena_array(s->message_arena, count, sizeof(*items));
-	struct value *of = arena_array(s->message_arena, count, sizeof(*of));
-	struct value list, domains, number, attempted;
+	size_t domain = (size_t)(str_rchr(address, '@') + 1);
 
-	for (size_t i = 0; i < count; i++) {
-		struct str address =
-		    i < s->recipients.count ? s->recipients.items[i].address : judged;
+	*vec_push(s->message_arena, &s->addresses) = value_text(address);
+	*vec_push(s->message_arena, &s->domains) = value_text(str_sub(address, domain, address.n));
+}
 
-		items[i] = value_text(address);
-		of[i] = value_text(str_sub(address, (size_t)(str_rchr(address, '@') + 1), address.n));
-	}
-	list = value_list(items, count);
-	domains = value_list(of, count);
-	number = value_number((int64_t)count * 1000);
-	attempted = value_list(s->attempted.items, s->attempted.count);
+static void pop_recipient(struct session *s)
+{
+	s->addresses.count--;
+	s->domains.count--;
+}
+
+/* Facts over all recipients: those answered 250, and while one is judged that one. */
+static void set_counts(struct session *s)
+{
+	struct value list = value_list(s->addresses.items, s->addresses.count);
+	struct value domains = value_list(s->domains.items, s->domains.count);
+	struct value number = value_number((int64_t)s->addresses.count * 1000);
+	struct value attempted = value_list(s->attempted.items, s->attempted.count);
+
 	if (s->view.stage < STAGE_DATA)
 		list.state = domains.state = number.state = attempted.state = FACT_GROWING;
 	set_fact(s, "recipients", list);
@@ -36,7 +39,7 @@ static void set_counts(struct session *s, struct str judged)
 
 void recipients_final(struct session *s)
 {
-	set_counts(s, (struct str){0});
+	set_counts(s);
 }
 
 /*
@@ -111,33 +114,41 @@ struct recipient *recipient_first(struct session *s)
 static bool other_kind(struct session *s, struct recipient *recipient)
 {
 	struct recipient *first = recipient_first(s);
-	struct str mine, theirs;
+	struct arena *scratch;
+	struct str mine;
+	bool other;
 
 	if (s->mixed != MIXED_DEFER)
 		return false;
-	mine = engine_residue(&s->view, s->message_arena);
-	recipient->residue = mine;
-	if (!first)
-		return s->waiting_kind != 0 && turn_kind(s->turn, mine) == s->waiting_kind;
-	settle_recipient(s, first);
-	theirs = engine_residue(&s->view, s->message_arena);
-	settle_recipient(s, recipient);
-	return !str_eq(mine, theirs);
+	scratch = arena_new(s->message_arena);
+	mine = engine_residue(&s->view, scratch);
+	recipient->kind = turn_kind(s->turn, mine);
+	if (!first) {
+		other = s->waiting_kind == recipient->kind;
+	} else {
+		settle_recipient(s, first);
+		other = !str_eq(mine, engine_residue(&s->view, scratch));
+		settle_recipient(s, recipient);
+	}
+	arena_free(&scratch);
+	return other;
 }
 
 /*
  * Does the refusal stand for the whole message, whoever the recipient is? It must not rest on the
- * one that is refused, who is not among the recipients of the message then.
+ * one that is refused: the message is not for it then, and those taken before keep their verdict.
  */
-static bool latches(struct session *s, const struct decision *own)
+static bool latches(struct session *s, const struct recipient *refused, const struct decision *own)
 {
 	struct arena *scratch = arena_new(s->message_arena);
 	struct decision d;
 	bool same;
 
 	settle_recipient(s, NULL);
-	set_counts(s, (struct str){0});
+	pop_recipient(s);
+	set_counts(s);
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
+	push_recipient(s, refused->address);
 	same = d.certain && d.verdict == own->verdict && d.failure == own->failure;
 	if (same) {
 		s->latch = tell_refusal(s, &d);
@@ -182,7 +193,7 @@ static struct reply judge(struct session *s, struct recipient *recipient, size_t
 	if (d.certain && tell_is_refusal(d.verdict) && !s->local_submission) {
 		reply = tell_refusal(s, &d);
 		tell_recipient(s, row, &d, reply);
-		latches(s, &d);
+		latches(s, recipient, &d);
 		return reply;
 	}
 	if (!(d.certain && d.verdict == VERDICT_DISCARD) && other_kind(s, recipient))
@@ -198,15 +209,31 @@ static size_t report_row(struct session *s, struct str address)
 	return s->report_recipients.count - 1;
 }
 
+/*
+ * A refusal before any rule. Local submission has no way to hear of a recipient's: there the message
+ * is refused as a whole when its content comes.
+ */
+static struct reply refuse_plainly(struct session *s, struct str argument, struct reply reply)
+{
+	struct decision d = {.certain = true,
+	    .verdict = reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER};
+
+	if (s->local_submission) {
+		report_row(s, str_clean(s->message_arena, argument, 300));
+		s->latch = reply;
+		s->latch_decision = d;
+		s->has_latch = true;
+		return tell_plain(REPLY_CONTINUE);
+	}
+	tell_recipient(s, report_row(s, str_clean(s->message_arena, argument, 300)), &d, reply);
+	return reply;
+}
+
 static struct reply refuse_syntax(struct session *s, struct str argument, const char *why)
 {
-	struct decision d = {.certain = true, .verdict = VERDICT_REJECT};
-	size_t row = report_row(s, str_clean(s->message_arena, argument, 300));
-	struct reply reply = tell_refuse(s, 553, "5.1.3",
-	    str_printf(s->message_arena, "Bad recipient address: %s", why).s);
-
-	tell_recipient(s, row, &d, reply);
-	return reply;
+	return refuse_plainly(s, argument,
+	    tell_refuse(s, 553, "5.1.3",
+		str_printf(s->message_arena, "Bad recipient address: %s", why).s));
 }
 
 /* Shown to us although the MTA has refused it: it counts as attempted, nothing else. */
@@ -217,43 +244,63 @@ static bool refused_by_mta(struct session *s)
 	return mailer && strcmp(mailer, "error") == 0;
 }
 
+/* Reads the address and opens the recipient's memory. False: *reply_r says why it is refused. */
+static bool begin_recipient(struct session *s, struct str argument, struct recipient *recipient_r,
+    struct path *path_r, struct reply *reply_r)
+{
+	const char *why = "not an address";
+	bool ok;
+
+	recipient_r->arena = arena_new(s->message_arena);
+	ok = argument.n <= LIMIT_PATH &&
+	     recipient_path(s, recipient_r->arena, argument, path_r, &why);
+	recipient_r->address = str_dup(s->message_arena,
+	    ok ? path_r->text : str_sub(argument, 0, LIMIT_PATH));
+	*vec_push(s->message_arena, &s->attempted) = value_text(recipient_r->address);
+	if (!ok) {
+		*reply_r = refuse_syntax(s, recipient_r->address, why);
+		return false;
+	}
+	recipient_r->original = str_dup(s->message_arena, argument);
+	recipient_r->cells = cells_new(s, recipient_r->arena, SCOPE_RECIPIENT);
+	return true;
+}
+
 struct reply event_rcpt(struct session *s, const struct event *event)
 {
 	struct recipient recipient = {0};
 	struct path path = {0};
-	const char *why = "not an address";
 	struct reply reply;
-	size_t row;
+	size_t row, taken = s->recipients.count;
 
 	if (!s->in_message)
 		return tell_refuse(s, 503, "5.5.1", "Need MAIL before RCPT");
 	if (s->over)
 		return tell_plain(REPLY_CONTINUE);
+	if (s->view.stage >= STAGE_DATA)
+		return tell_refuse(s, 503, "5.5.1", "No RCPT after DATA");
 	if (++s->rcpt_commands > LIMIT_RECIPIENTS)
-		return tell_refuse(s, 452, "4.5.3", "Too many recipients");
+		return refuse_plainly(s, event->text,
+		    tell_refuse(s, 452, "4.5.3", "Too many recipients"));
 	s->view.stage = STAGE_RCPT;
-	recipient.arena = arena_new(s->message_arena);
-	if (event->text.n > LIMIT_PATH ||
-	    !recipient_path(s, recipient.arena, event->text, &path, &why)) {
-		*vec_push(s->message_arena, &s->attempted) =
-		    value_text(str_dup(s->message_arena, str_sub(event->text, 0, LIMIT_PATH)));
-		return refuse_syntax(s, str_sub(event->text, 0, LIMIT_PATH), why);
-	}
-	recipient.address = str_dup(s->message_arena, path.text);
-	recipient.original = str_dup(s->message_arena, event->text);
-	recipient.cells = cells_new(s, recipient.arena, SCOPE_RECIPIENT);
-	*vec_push(s->message_arena, &s->attempted) = value_text(recipient.address);
+	if (!begin_recipient(s, event->text, &recipient, &path, &reply))
+		return reply;
 	if (refused_by_mta(s))
 		return tell_plain(REPLY_CONTINUE);
 	row = report_row(s, str_clean(s->message_arena, recipient.address, 300));
-	set_counts(s, recipient.address);
-	if (s->has_latch) {
+	if (s->has_latch && !s->local_submission) {
 		tell_recipient(s, row, &s->latch_decision, s->latch);
 		return s->latch;
 	}
+	push_recipient(s, recipient.address);
+	set_counts(s);
 	set_recipient(s, &recipient, &path, event->parameters);
 	reply = judge(s, &recipient, row);
 	settle_recipient(s, NULL);
-	set_counts(s, (struct str){0});
+	if (s->recipients.count == taken) {
+		pop_recipient(s);
+		arena_free(&recipient.arena);
+	}
+	set_counts(s);
 	return reply;
 }

@@ -54,6 +54,7 @@ struct session *session_new(const struct policy *policy, const struct session_en
 	s->mixed_setting = mixed_of(policy);
 	early = policy_setting_named(policy, "early");
 	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
+	needs_replies(policy, &s->hears_connect, &s->hears_data, &s->hears_eoh);
 	s->view.policy = policy;
 	s->view.clock = env->clock;
 	s->view.arenas[SCOPE_CONNECTION] = arena;
@@ -174,6 +175,16 @@ struct reply session_eom(struct session *s, struct edits *edits_r)
 {
 	*edits_r = (struct edits){0};
 	return guarded(s, event_eom, &(struct event){.edits = edits_r});
+}
+
+void session_committed(struct session *s)
+{
+	guarded(s, event_committed, &(struct event){0});
+}
+
+struct reply session_edit_failed(struct session *s, const struct edit *edit)
+{
+	return guarded(s, event_edit_failed, &(struct event){.edit = edit});
 }
 
 static struct reply event_abort(struct session *s, const struct event *event)

@@ -83,6 +83,7 @@ static void publish(struct session *s)
 	s->report.lookups = s->view.lookups ? lookups_asked(s->view.lookups) : 0;
 	s->report.queue_id = s->env.macro(s->env.ctx, "i");
 	s->report.policy = s->policy->id;
+	s->report.arena = s->message_arena;
 	s->report.sender = s->sender_text;
 	if (s->env.settled)
 		s->env.settled(s->env.ctx, s);
@@ -125,12 +126,14 @@ void tell_discarded(struct session *s, size_t row, const struct decision *d)
 	outcome->stage = STAGE_MESSAGE; /* when it is carried out */
 }
 
-void session_committed(struct session *s)
+struct reply event_committed(struct session *s, const struct event *event)
 {
-	if (s->broken || !s->uncommitted)
-		return;
-	s->uncommitted = false;
-	publish(s);
+	(void)event;
+	if (s->uncommitted) {
+		s->uncommitted = false;
+		publish(s);
+	}
+	return tell_plain(REPLY_CONTINUE);
 }
 
 void tell_recipient(struct session *s, size_t row, const struct decision *d, struct reply reply)

@@ -43,12 +43,12 @@ uint64_t turn_key(const struct session *s)
 	return hash(h, s->sender.text);
 }
 
-void turn_deferred(uint64_t key, struct str residue, int64_t now)
+void turn_deferred(uint64_t key, uint64_t kind, int64_t now)
 {
 	struct turn *turn = &turns[key % TURNS];
 
 	pthread_mutex_lock(&lock);
-	*turn = (struct turn){key, turn_kind(key, residue), now + TURN_SECONDS * NS_PER_S};
+	*turn = (struct turn){key, kind, now + TURN_SECONDS * NS_PER_S};
 	pthread_mutex_unlock(&lock);
 }
 
@@ -68,5 +68,5 @@ uint64_t turn_take(uint64_t key, int64_t now)
 
 uint64_t turn_kind(uint64_t key, struct str residue)
 {
-	return hash(key, residue);
+	return hash(key, residue) | 1;
 }

@@ -161,6 +161,7 @@ struct report {
 	const char *queue_id;  /* the MTA's, or NULL while it has none */
 	struct str sender;     /* envelope sender for people, escaped; <> where null */
 	const char *policy;    /* its id */
+	struct arena *arena;   /* for those who are told: the message's, guarded against its end */
 	const struct report_trace *trace;
 	size_t trace_count;
 	const char *const *logs; /* texts of `log` actions that apply */

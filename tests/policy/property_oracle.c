@@ -345,7 +345,7 @@ static int test_set(const struct moment *m, const struct test *t)
 	if (right.state == FACT_FAILED)
 		return failure(t->fact);
 	if (right.state == FACT_UNKNOWN || (other && right.state == FACT_GROWING))
-		return NO | YES | may_fail(t->fact);
+		return NO | YES | may_fail(t->fact) | (left.incomplete ? DEFERS : 0);
 	if (t->right == RIGHT_IS_TEXT) {
 		render(m, t->fact, text, sizeof(text) - 4);
 		strcat(text, t->suffix);
