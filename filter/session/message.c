@@ -140,6 +140,9 @@ static struct reply tell_early(struct session *s, bool heard)
 	struct decision d;
 	int64_t deadline = settle_deadline(s, heard ? LIMIT_COMMAND_SECONDS : 0);
 
+	if (s->has_latch)
+		return heard ? tell_refused_message(s, &s->latch_decision, s->latch)
+		             : tell_plain(REPLY_CONTINUE);
 	if (s->recipients.count == discards(s)) {
 		if (heard && s->recipients.count > 0 && discarded(s, &d))
 			return tell_message(s, &d, tell_plain(REPLY_DISCARD));
@@ -189,8 +192,6 @@ struct reply event_data(struct session *s, const struct event *event)
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
-	if (s->has_latch && s->hears_data)
-		return tell_refused_message(s, &s->latch_decision, s->latch);
 	return tell_early(s, s->hears_data);
 }
 

@@ -134,22 +134,16 @@ static bool other_kind(struct session *s, struct recipient *recipient)
 	return other;
 }
 
-/*
- * Does the refusal stand for the whole message, whoever the recipient is? It must not rest on the
- * one that is refused: the message is not for it then, and those taken before keep their verdict.
- */
-static bool latches(struct session *s, const struct recipient *refused, const struct decision *own)
+/* Does the refusal stand for the whole message, whoever the recipient is? */
+static bool latches(struct session *s, const struct decision *own)
 {
 	struct arena *scratch = arena_new(s->message_arena);
 	struct decision d;
 	bool same;
 
 	settle_recipient(s, NULL);
-	pop_recipient(s);
-	set_counts(s);
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
-	push_recipient(s, refused->address);
-	same = d.certain && d.verdict == own->verdict && d.failure == own->failure;
+	same = d.certain && d.verdict == own->verdict;
 	if (same) {
 		s->latch = tell_refusal(s, &d);
 		s->has_latch = true;
@@ -193,7 +187,7 @@ static struct reply judge(struct session *s, struct recipient *recipient, size_t
 	if (d.certain && tell_is_refusal(d.verdict) && !s->local_submission) {
 		reply = tell_refusal(s, &d);
 		tell_recipient(s, row, &d, reply);
-		latches(s, recipient, &d);
+		latches(s, &d);
 		return reply;
 	}
 	if (!(d.certain && d.verdict == VERDICT_DISCARD) && other_kind(s, recipient))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Drives a session through a case as an MTA and a client with a queue would, and compares every
- * reply and every outcome with what the definition says.
+ * reply and every outcome with what the definition says. Over 600 lines because a dialogue and what
+ * is expected at each of its steps are read together.
  */
 
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 struct attempt {
 	int rcpt, index; /* address; among the mail's recipients */
 	bool taken, put_off, discard;
+	bool spoils; /* for its sake the whole message is refused */
 	bool settled;
 	enum verdict verdict;
 	enum stage stage;
@@ -92,7 +94,7 @@ static struct moment moment_at(const struct run *r, enum stage stage, int rcpt)
 	m.place.rcpt = rcpt;
 	for (int i = 0; i < r->count; i++) {
 		m.attempted[m.attempted_count++] = r->attempts[i].rcpt;
-		if (r->attempts[i].taken)
+		if (r->attempts[i].taken || r->attempts[i].spoils)
 			m.recipients[m.recipient_count++] = r->attempts[i].rcpt;
 	}
 	return m;
@@ -103,7 +105,7 @@ static struct moment moment_end(const struct run *r, const struct attempt *a)
 {
 	struct moment m = moment_at(r, STAGE_MESSAGE, a->rcpt);
 
-	if (!a->taken)
+	if (!a->taken && !a->spoils)
 		m.recipients[m.recipient_count++] = a->rcpt;
 	m.everything = true;
 	return m;
@@ -509,6 +511,7 @@ static void rcpt_event(struct run *r, int index)
 	struct moment m;
 	struct reply reply;
 	struct said said;
+	enum verdict verdict;
 	char path[64];
 
 	*a = (struct attempt){.rcpt = rcpt, .index = index};
@@ -527,6 +530,11 @@ static void rcpt_event(struct run *r, int index)
 	check_reply(r, &m, &said, false, &reply);
 	if (reply.kind == REPLY_REJECT || reply.kind == REPLY_TEMPFAIL) {
 		r->refused = true;
+		m.place.rcpt = -1;
+		m.waits = !r->lenient;
+		verdict = said.verdict;
+		oracle_now(&m, &said);
+		a->spoils = said.certain && said.verdict == verdict && said.text_known;
 		settle(r, a, reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER, STAGE_RCPT);
 		return;
 	}

@@ -2,7 +2,8 @@
 /*
  * The definition, written down a second time and as simply as it can be: a condition over what is
  * known is the set of what it may be; the first decisive rule that is true wins. It works on the
- * rules as they were made up, not on what the engine compiled.
+ * rules as they were made up, not on what the engine compiled. Over 600 lines because a definition
+ * is read in one piece.
  */
 
 #include <stdio.h>

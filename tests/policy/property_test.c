@@ -122,12 +122,16 @@ static bool shrink_dialogue(void)
 static void failure_show(const struct gen_case *c, const char *why)
 {
 	unsigned late = drive_late;
+	bool progress = true;
 	int rounds = 0;
 
 	kept = *c;
 	snprintf(kept_why, sizeof(kept_why), "%s", why);
-	while ((shrink_rules() | shrink_conditions() | shrink_dialogue()) && ++rounds < 20)
-		;
+	while (progress && ++rounds < 20) {
+		progress = shrink_rules();
+		progress |= shrink_conditions();
+		progress |= shrink_dialogue();
+	}
 	printf("PROPERTY_SEED=%llu fails: %s\n", (unsigned long long)c->seed, kept_why);
 	case_print(&kept);
 	printf("  dialogue:\n");
