@@ -56,7 +56,7 @@ static struct str format(struct diag *diag, const char *fmt, va_list args)
 }
 
 static void add(struct diag *diag, enum diag_level level, struct span span, const char *fmt,
-    va_list args)
+		va_list args)
 {
 	struct report *report;
 
@@ -122,8 +122,8 @@ bool diag_within(const struct diag *diag, struct span span)
 	for (size_t i = 0; i < diag->reports.count; i++) {
 		const struct report *report = &diag->reports.items[i];
 
-		if (report->level == DIAG_ERROR && report->span.source == span.source && span.source &&
-		    report->span.from >= span.from && report->span.from < span.to)
+		if (report->level == DIAG_ERROR && report->span.source == span.source &&
+		    span.source && report->span.from >= span.from && report->span.from < span.to)
 			return true;
 	}
 	return false;
@@ -199,7 +199,7 @@ static void print_report(const struct report *report, FILE *out)
 	}
 	span_place(report->span, &line, &column);
 	fprintf(out, "%s:%zu:%zu: %s: " STR_FMT "\n", report->span.source->name, line, column,
-	    levels[report->level], STR_ARG(report->text));
+		levels[report->level], STR_ARG(report->text));
 	print_line(report->span, line, column, out);
 }
 
@@ -287,7 +287,7 @@ const char *diag_nearest(struct str name, const char *const *names, size_t count
 }
 
 bool source_read(struct arena *arena, const char *path, size_t limit, struct source **source_r,
-    const char **why_r)
+		 const char **why_r)
 {
 	struct buf text = {.arena = arena};
 	char block[16384];

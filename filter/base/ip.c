@@ -53,7 +53,7 @@ bool ip_network_parse(struct str text, struct ip_network *network_r, const char 
 	if (!str_uint(str_sub(text, (size_t)slash + 1, text.n), 1000, &length) ||
 	    length > (dotted ? 32 : 128)) {
 		*why_r = dotted ? "the length of an IPv4 network is a number up to 32"
-		                : "the length of an IPv6 network is a number up to 128";
+				: "the length of an IPv6 network is a number up to 128";
 		return false;
 	}
 	network_r->prefix = (uint8_t)(dotted ? length + 96 : length);

@@ -17,18 +17,18 @@
 
 struct dialogue {
 	struct arena *arena;
-	const char *policy;       /* -c */
+	const char *policy; /* -c */
 	bool json;
 	bool has_ip;
 	struct ip ip;
-	const char *name;         /* of the client; "unknown" */
-	const char *helo;         /* NULL: not said */
-	const char *sender;       /* in angle brackets */
-	VEC(const char *) recipients; /* the same */
+	const char *name;                     /* of the client; "unknown" */
+	const char *helo;                     /* NULL: not said */
+	const char *sender;                   /* in angle brackets */
+	VEC(const char *) recipients;         /* the same */
 	VEC(struct policy_override) settings; /* ends with a NULL name once parsed */
 	VEC(struct policy_override) macros;
-	const char *dns;          /* file of records; NULL: the real DNS */
-	const char *message;      /* file; NULL: none */
+	const char *dns;     /* file of records; NULL: the real DNS */
+	const char *message; /* file; NULL: none */
 	struct clock clock;
 };
 
@@ -55,6 +55,6 @@ struct resolver *dialogue_resolver(struct dialogue *d, const struct policy *poli
  * taken as made. NULL: said why.
  */
 struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
-    struct resolver *resolver);
+			      struct resolver *resolver);
 
 #endif

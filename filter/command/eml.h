@@ -13,7 +13,7 @@ struct eml {
 	const struct field *fields; /* names as written, values with leading space, folds as LF */
 	size_t field_count;
 	struct str body; /* lines end in CRLF; stray CR and LF stay where the file has CRLF */
-	bool utf8;                  /* a byte over 127 stands in the header */
+	bool utf8;       /* a byte over 127 stands in the header */
 };
 
 /* Reads a file with LF or CRLF line ends; "-" is standard input. False: *why_r says why. */

@@ -45,7 +45,7 @@ static void remove_forged(const struct action_call *call)
 }
 
 static void set_properties(struct arena *arena, struct authres_result *result, size_t count,
-    const struct authres_property *properties)
+			   const struct authres_property *properties)
 {
 	struct authres_property *copy = arena_array(arena, count, sizeof(*copy));
 
@@ -62,29 +62,30 @@ static void add_spf(const struct action_call *call, struct authres_result *resul
 	const struct value *sender = call->inputs[IN_SENDER], *helo = call->inputs[IN_HELO];
 	bool null = sender->state == FACT_PRESENT && sender->text.n == 0;
 
-	*result = (struct authres_result){.method = "spf", .result = spf_result_name(spf->result),
-	    .reason = spf->problem};
+	*result = (struct authres_result){
+	    .method = "spf", .result = spf_result_name(spf->result), .reason = spf->problem};
 	if (null)
 		set_properties(call->arena, result, 1,
-		    (struct authres_property[]){{"smtp", "helo", helo->text}});
+			       (struct authres_property[]){{"smtp", "helo", helo->text}});
 	else
 		set_properties(call->arena, result, 1,
-		    (struct authres_property[]){{"smtp", "mailfrom", sender->text}});
+			       (struct authres_property[]){{"smtp", "mailfrom", sender->text}});
 }
 
 static void add_dkim(const struct action_call *call, const struct dkim_signature *signature,
-    struct authres_result *result)
+		     struct authres_result *result)
 {
 	*result = (struct authres_result){.method = "dkim",
-	    .result = dkim_result_name(signature->result), .reason = str_of(signature->reason)};
+					  .result = dkim_result_name(signature->result),
+					  .reason = str_of(signature->reason)};
 	set_properties(call->arena, result, 5,
-	    (struct authres_property[]){
-		{"header", "d", signature->domain},
-		{"header", "i", signature->identity},
-		{"header", "s", signature->selector},
-		{"header", "a", str_of(signature->algorithm)},
-		{"header", "b", signature->b},
-	    });
+		       (struct authres_property[]){
+			   {"header", "d", signature->domain},
+			   {"header", "i", signature->identity},
+			   {"header", "s", signature->selector},
+			   {"header", "a", str_of(signature->algorithm)},
+			   {"header", "b", signature->b},
+		       });
 }
 
 /* All that passed, and of the rest as many as there is room for: a field has its limits. */
@@ -97,16 +98,16 @@ static bool told(const struct dkim_outcome *dkim, size_t i, size_t *others)
 
 static void add_commit(const struct action_call *call)
 {
-	const struct dkim_outcome *dkim = call->inputs[IN_DKIM]->state == FACT_PRESENT
-	                                      ? call->inputs[IN_DKIM]->opaque
-	                                      : NULL;
+	const struct dkim_outcome *dkim =
+	    call->inputs[IN_DKIM]->state == FACT_PRESENT ? call->inputs[IN_DKIM]->opaque : NULL;
 	size_t signatures = dkim ? dkim->count : 0, count = 0, others = 0;
 	struct authres_result *results = arena_array(call->arena, signatures + 3, sizeof(*results));
 
 	remove_forged(call);
 	if (call->inputs[IN_USER]->state == FACT_PRESENT) {
 		results[count] = (struct authres_result){.method = "auth", .result = "pass"};
-		set_properties(call->arena, &results[count++], 1,
+		set_properties(
+		    call->arena, &results[count++], 1,
 		    (struct authres_property[]){{"smtp", "auth", call->inputs[IN_USER]->text}});
 	}
 	if (call->inputs[IN_SPF]->state == FACT_PRESENT)
@@ -117,18 +118,23 @@ static void add_commit(const struct action_call *call)
 	if (dkim && signatures == 0)
 		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
 	edit_insert(call->edits, STR("Authentication-Results"),
-	    authres_write(call->arena, authserv(call), results, count, edit_fields(call->edits)->utf8));
+		    authres_write(call->arena, authserv(call), results, count,
+				  edit_fields(call->edits)->utf8));
 }
 
-static const char *const inputs[] = {"mta.name", "spf.outcome", "dkim.outcome", "sender",
-    "helo.name", "auth.user", NULL};
+static const char *const inputs[] = {
+    "mta.name", "spf.outcome", "dkim.outcome", "sender", "helo.name", "auth.user", NULL};
 
 static const struct action_def actions[] = {
-    {.name = "add authentication-results", .class = ACTION_EDIT, .inputs = inputs,
+    {.name = "add authentication-results",
+     .class = ACTION_EDIT,
+     .inputs = inputs,
      .commit = add_commit,
      .help = "Remove forged Authentication-Results, put our own on top (RFC 8601)."},
-    {.name = "remove authentication-results", .class = ACTION_EDIT,
-     .inputs = NAMES("mta.name"), .commit = remove_forged,
+    {.name = "remove authentication-results",
+     .class = ACTION_EDIT,
+     .inputs = NAMES("mta.name"),
+     .commit = remove_forged,
      .help = "Remove Authentication-Results that claim to be ours."},
     {.name = NULL},
 };

@@ -67,20 +67,21 @@ static enum fact_state name_provide(const struct fact_call *call, struct value *
 	}
 	if (call->inputs[0]->state != FACT_PRESENT)
 		return FACT_ABSENT;
-	names = lookups_get(call->lookups, dns_reverse_name(call->arena, ip), DNS_PTR, LOOKUP_OTHER);
+	names =
+	    lookups_get(call->lookups, dns_reverse_name(call->arena, ip), DNS_PTR, LOOKUP_OTHER);
 	if (!names)
 		return FACT_UNKNOWN;
 	if (names->status == DNS_FAILED)
 		return failed(names, value_r);
 	for (size_t i = 0; i < names->count && i < NAMES_MOST; i++) {
 		addresses = lookups_get(call->lookups, names->records[i].data,
-		    ip_is_v4(ip) ? DNS_A : DNS_AAAA, LOOKUP_OTHER);
+					ip_is_v4(ip) ? DNS_A : DNS_AAAA, LOOKUP_OTHER);
 		if (!addresses) {
 			pending = true;
 		} else if (addresses->status == DNS_FAILED) {
 			trouble = addresses;
 		} else if (!pending && has_address(addresses, ip) &&
-		           domain_normal(call->arena, names->records[i].data, &name)) {
+			   domain_normal(call->arena, names->records[i].data, &name)) {
 			*value_r = value_text(name);
 			return FACT_PRESENT;
 		}
@@ -97,31 +98,65 @@ static enum fact_state origin_provide(const struct fact_call *call, struct value
 }
 
 static const struct fact_def facts[] = {
-    {.name = "client.ip", .type = {TYPE_IP, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .reported = true, .help = "Address of the SMTP client."},
-    {.name = "client.port", .type = {TYPE_NUMBER, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .help = "Port of the SMTP client."},
-    {.name = "client.reported-name", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .internal = true, .help = "The client's name as the MTA says it."},
-    {.name = "client.resolve", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .macro = "client_resolve", .internal = true,
+    {.name = "client.ip",
+     .type = {TYPE_IP, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .reported = true,
+     .help = "Address of the SMTP client."},
+    {.name = "client.port",
+     .type = {TYPE_NUMBER, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .help = "Port of the SMTP client."},
+    {.name = "client.reported-name",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .internal = true,
+     .help = "The client's name as the MTA says it."},
+    {.name = "client.resolve",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .macro = "client_resolve",
+     .internal = true,
      .help = "Whether Sendmail could confirm the name."},
-    {.name = "client.net", .type = {TYPE_NETWORK, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .inputs = NAMES("client.ip"), .provide = net_provide,
+    {.name = "client.net",
+     .type = {TYPE_NETWORK, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .inputs = NAMES("client.ip"),
+     .provide = net_provide,
      .help = "Network of the client: /24 of IPv4, /64 of IPv6."},
-    {.name = "client.name", .type = {TYPE_DOMAIN, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .cost = COST_DNS,
+    {.name = "client.name",
+     .type = {TYPE_DOMAIN, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .cost = COST_DNS,
      .inputs = NAMES("client.ip", "client.reported-name", "client.resolve"),
-     .provide = name_provide, .on_failure = FAILURE_DEFER,
+     .provide = name_provide,
+     .on_failure = FAILURE_DEFER,
      .help = "Name of the client, confirmed by a lookup forward and back."},
-    {.name = "client.ptr", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .macro = "client_ptr",
+    {.name = "client.ptr",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .macro = "client_ptr",
      .help = "Name that the client's address points to, not confirmed."},
-    {.name = "origin.ip", .type = {TYPE_IP, false, NULL}, .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION, .inputs = NAMES("client.ip"), .provide = origin_provide,
+    {.name = "origin.ip",
+     .type = {TYPE_IP, false, NULL},
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .inputs = NAMES("client.ip"),
+     .provide = origin_provide,
      .help = "Address that the message came from: the client's."},
-    {.name = "origin.helo", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_HELO,
-     .scope = SCOPE_HELO, .inputs = NAMES("helo.name"), .provide = origin_provide,
+    {.name = "origin.helo",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_HELO,
+     .scope = SCOPE_HELO,
+     .inputs = NAMES("helo.name"),
+     .provide = origin_provide,
      .help = "HELO name that the message came with: the client's."},
     {.name = NULL},
 };

@@ -7,20 +7,33 @@
 #include "postern/fact.h"
 #include "postern/policy.h"
 
-static const char *const results[] = {"none", "pass", "fail", "policy", "neutral", "temperror",
-    "permerror", NULL};
+static const char *const results[] = {"none",    "pass",      "fail",      "policy",
+				      "neutral", "temperror", "permerror", NULL};
 static const struct enum_def dkim_enum = {"dkim", results};
 
 static const struct setting_def settings[] = {
-    {.name = "dkim.minimum-bits", .type = {TYPE_NUMBER, false, NULL}, .fallback = "1024",
-     .least = 512, .most = 4096, .help = "Shortest RSA key that may pass, in bits."},
-    {.name = "dkim.sha1", .type = {TYPE_TEXT, false, NULL}, .fallback = "refuse",
-     .words = NAMES("refuse", "allow"), .help = "allow: rsa-sha1 may pass, against RFC 8301."},
-    {.name = "dkim.partial", .type = {TYPE_TEXT, false, NULL}, .fallback = "refuse",
+    {.name = "dkim.minimum-bits",
+     .type = {TYPE_NUMBER, false, NULL},
+     .fallback = "1024",
+     .least = 512,
+     .most = 4096,
+     .help = "Shortest RSA key that may pass, in bits."},
+    {.name = "dkim.sha1",
+     .type = {TYPE_TEXT, false, NULL},
+     .fallback = "refuse",
+     .words = NAMES("refuse", "allow"),
+     .help = "allow: rsa-sha1 may pass, against RFC 8301."},
+    {.name = "dkim.partial",
+     .type = {TYPE_TEXT, false, NULL},
+     .fallback = "refuse",
      .words = NAMES("refuse", "allow"),
      .help = "allow: a signature of part of the body (l=) may align."},
-    {.name = "dkim.signatures", .type = {TYPE_NUMBER, false, NULL}, .fallback = "10", .least = 5,
-     .most = 20, .help = "Signatures tried at the most."},
+    {.name = "dkim.signatures",
+     .type = {TYPE_NUMBER, false, NULL},
+     .fallback = "10",
+     .least = 5,
+     .most = 20,
+     .help = "Signatures tried at the most."},
     {.name = NULL},
 };
 
@@ -31,7 +44,8 @@ static bool allowed(const struct policy *policy, const struct setting_def *def)
 
 /* ---- the bytes of the message ---- */
 
-static void *stream_open(struct arena *arena, const struct policy *policy, const struct clock *clock)
+static void *stream_open(struct arena *arena, const struct policy *policy,
+			 const struct clock *clock)
 {
 	struct dkim_options *options = arena_new_of(arena, struct dkim_options);
 
@@ -80,7 +94,7 @@ static enum fact_state outcome_provide(const struct fact_call *call, struct valu
 
 	/* Providers get their inputs as const; the stream is the one thing that they move on. */
 	if (dkim_verifier_finish((struct dkim_verifier *)(uintptr_t)call->inputs[0]->opaque,
-		call->lookups, &outcome) == STEP_PENDING)
+				 call->lookups, &outcome) == STEP_PENDING)
 		return FACT_UNKNOWN;
 	*value_r = (struct value){.state = FACT_PRESENT, .opaque = outcome};
 	return FACT_PRESENT;
@@ -106,7 +120,8 @@ static enum fact_state domain_provide(const struct fact_call *call, struct value
 
 	for (size_t i = 0; i < outcome->count; i++) {
 		if (outcome->signatures[i].result == DKIM_RESULT_PASS)
-			*vec_push(call->arena, &domains) = value_text(outcome->signatures[i].domain);
+			*vec_push(call->arena, &domains) =
+			    value_text(outcome->signatures[i].domain);
 		incomplete |= outcome->signatures[i].result == DKIM_RESULT_TEMPERROR;
 	}
 	*value_r = value_list(domains.items, domains.count);
@@ -116,7 +131,7 @@ static enum fact_state domain_provide(const struct fact_call *call, struct value
 
 /* Relaxed alignment (RFC 9989 4.4.1): one organizational domain. */
 static enum step aligned(const struct fact_call *call, struct str author, struct str signer,
-    bool *aligned_r, bool *failed_r)
+			 bool *aligned_r, bool *failed_r)
 {
 	struct str org_author, org_signer;
 	bool author_failed = false, signer_failed = false;
@@ -174,18 +189,39 @@ static enum fact_state aligned_provide(const struct fact_call *call, struct valu
 #define DKIM .stage = STAGE_MESSAGE, .scope = SCOPE_MESSAGE
 
 static const struct fact_def facts[] = {
-    {.name = "dkim.stream", .type = {TYPE_OPAQUE, false, NULL}, DKIM, .internal = true,
+    {.name = "dkim.stream",
+     .type = {TYPE_OPAQUE, false, NULL},
+     DKIM,
+     .internal = true,
      .help = "The bytes of the message, as the verifier saw them."},
-    {.name = "dkim.outcome", .type = {TYPE_OPAQUE, false, NULL}, DKIM, .cost = COST_DNS,
-     .inputs = NAMES("dkim.stream"), .provide = outcome_provide, .internal = true,
+    {.name = "dkim.outcome",
+     .type = {TYPE_OPAQUE, false, NULL},
+     DKIM,
+     .cost = COST_DNS,
+     .inputs = NAMES("dkim.stream"),
+     .provide = outcome_provide,
+     .internal = true,
      .help = "The results of all signatures."},
-    {.name = "dkim", .type = {TYPE_ENUM, false, &dkim_enum}, DKIM, .inputs = NAMES("dkim.outcome"),
-     .provide = result_provide, .reported = true, .help = "Best result of the message's DKIM signatures."},
-    {.name = "dkim.domain", .type = {TYPE_DOMAIN, true, NULL}, DKIM,
-     .inputs = NAMES("dkim.outcome"), .provide = domain_provide, .on_failure = FAILURE_DEFER,
+    {.name = "dkim",
+     .type = {TYPE_ENUM, false, &dkim_enum},
+     DKIM,
+     .inputs = NAMES("dkim.outcome"),
+     .provide = result_provide,
+     .reported = true,
+     .help = "Best result of the message's DKIM signatures."},
+    {.name = "dkim.domain",
+     .type = {TYPE_DOMAIN, true, NULL},
+     DKIM,
+     .inputs = NAMES("dkim.outcome"),
+     .provide = domain_provide,
+     .on_failure = FAILURE_DEFER,
      .help = "Domains (d=) of the signatures that passed."},
-    {.name = "dkim.aligned", .type = {TYPE_BOOLEAN, false, NULL}, DKIM, .cost = COST_DNS,
-     .inputs = NAMES("dkim.outcome", "from.author"), .provide = aligned_provide,
+    {.name = "dkim.aligned",
+     .type = {TYPE_BOOLEAN, false, NULL},
+     DKIM,
+     .cost = COST_DNS,
+     .inputs = NAMES("dkim.outcome", "from.author"),
+     .provide = aligned_provide,
      .on_failure = FAILURE_DEFER,
      .help = "A signature that passed is of the author's organization."},
     {.name = NULL},

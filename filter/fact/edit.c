@@ -53,26 +53,42 @@ static void prefix_commit(const struct action_call *call)
 		value = edit_current(call->edits, &fields->items[i]);
 		if (value.n > 0 && value.s[0] == ' ')
 			value = str_sub(value, 1, value.n);
-		edit_replace(call->edits, &fields->items[i],
+		edit_replace(
+		    call->edits, &fields->items[i],
 		    str_printf(call->arena, STR_FMT STR_FMT, STR_ARG(call->text), STR_ARG(value)));
 		return;
 	}
 	value = edit_set_value(call->edits, STR("Subject"));
 	edit_set(call->edits, STR("Subject"),
-	    str_printf(call->arena, STR_FMT STR_FMT, STR_ARG(call->text), STR_ARG(value)));
+		 str_printf(call->arena, STR_FMT STR_FMT, STR_ARG(call->text), STR_ARG(value)));
 }
 
 static const struct action_def actions[] = {
-    {.name = "add header", .class = ACTION_EDIT, .parameters = PARAMETERS_FIELD,
-     .commit = add_commit, .help = "Add a field at the bottom of the header: \"Name: value\"."},
-    {.name = "insert header", .class = ACTION_EDIT, .parameters = PARAMETERS_FIELD,
-     .commit = insert_commit, .help = "Add a field on top of the header: \"Name: value\"."},
-    {.name = "replace header", .class = ACTION_EDIT, .parameters = PARAMETERS_FIELD,
-     .commit = replace_commit, .help = "Leave one field of that name, with this value."},
-    {.name = "remove header", .class = ACTION_EDIT, .parameters = PARAMETERS_NAME,
-     .commit = remove_commit, .help = "Remove all fields of that name."},
-    {.name = "prefix subject", .class = ACTION_EDIT, .parameters = PARAMETERS_TEXT,
-     .commit = prefix_commit, .help = "Put a text before the Subject."},
+    {.name = "add header",
+     .class = ACTION_EDIT,
+     .parameters = PARAMETERS_FIELD,
+     .commit = add_commit,
+     .help = "Add a field at the bottom of the header: \"Name: value\"."},
+    {.name = "insert header",
+     .class = ACTION_EDIT,
+     .parameters = PARAMETERS_FIELD,
+     .commit = insert_commit,
+     .help = "Add a field on top of the header: \"Name: value\"."},
+    {.name = "replace header",
+     .class = ACTION_EDIT,
+     .parameters = PARAMETERS_FIELD,
+     .commit = replace_commit,
+     .help = "Leave one field of that name, with this value."},
+    {.name = "remove header",
+     .class = ACTION_EDIT,
+     .parameters = PARAMETERS_NAME,
+     .commit = remove_commit,
+     .help = "Remove all fields of that name."},
+    {.name = "prefix subject",
+     .class = ACTION_EDIT,
+     .parameters = PARAMETERS_TEXT,
+     .commit = prefix_commit,
+     .help = "Put a text before the Subject."},
     {.name = NULL},
 };
 

@@ -39,7 +39,8 @@ static enum fact_state author_provide(const struct fact_call *call, struct value
 	else if (count > 1)
 		author->trouble = "several From fields";
 	else if (fields->trouble)
-		author->trouble = fields->trouble; /* another From may stand where we did not look */
+		author->trouble =
+		    fields->trouble; /* another From may stand where we did not look */
 	else
 		author->trouble = address_list_parse(call->arena, from->value, &author->mailboxes);
 	if (author->trouble)
@@ -99,18 +100,39 @@ static enum fact_state trouble_provide(const struct fact_call *call, struct valu
 #define AUTHOR .stage = STAGE_HEADERS, .scope = SCOPE_MESSAGE, .inputs = NAMES("from.author")
 
 static const struct fact_def facts[] = {
-    {.name = "from.author", .type = {TYPE_OPAQUE, false, NULL}, .stage = STAGE_HEADERS,
-     .scope = SCOPE_MESSAGE, .cost = COST_CPU, .inputs = NAMES("message.fields"),
-     .provide = author_provide, .internal = true, .reported = true, .help = "The From field, parsed."},
-    {.name = "from", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_HEADERS,
-     .scope = SCOPE_MESSAGE, .cost = COST_CPU, .inputs = NAMES("message.fields"),
-     .provide = from_provide, .help = "The first From field, unfolded and decoded."},
-    {.name = "from.address", .type = {TYPE_ADDRESS, true, NULL}, AUTHOR,
-     .provide = address_provide, .help = "Addresses of the author; none where it cannot be trusted."},
-    {.name = "from.domain", .type = {TYPE_DOMAIN, false, NULL}, AUTHOR, .provide = domain_provide,
+    {.name = "from.author",
+     .type = {TYPE_OPAQUE, false, NULL},
+     .stage = STAGE_HEADERS,
+     .scope = SCOPE_MESSAGE,
+     .cost = COST_CPU,
+     .inputs = NAMES("message.fields"),
+     .provide = author_provide,
+     .internal = true,
+     .reported = true,
+     .help = "The From field, parsed."},
+    {.name = "from",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_HEADERS,
+     .scope = SCOPE_MESSAGE,
+     .cost = COST_CPU,
+     .inputs = NAMES("message.fields"),
+     .provide = from_provide,
+     .help = "The first From field, unfolded and decoded."},
+    {.name = "from.address",
+     .type = {TYPE_ADDRESS, true, NULL},
+     AUTHOR,
+     .provide = address_provide,
+     .help = "Addresses of the author; none where it cannot be trusted."},
+    {.name = "from.domain",
+     .type = {TYPE_DOMAIN, false, NULL},
+     AUTHOR,
+     .provide = domain_provide,
      .reported = true,
      .help = "The author's domain; absent where there are several or none that can be trusted."},
-    {.name = "from.trouble", .type = {TYPE_TEXT, false, NULL}, AUTHOR, .provide = trouble_provide,
+    {.name = "from.trouble",
+     .type = {TYPE_TEXT, false, NULL},
+     AUTHOR,
+     .provide = trouble_provide,
      .help = "Why From cannot be trusted to name an author; absent where it can."},
     {.name = NULL},
 };

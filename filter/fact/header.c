@@ -58,7 +58,7 @@ static const struct field *first(const struct fields *fields, const char *name)
 }
 
 static enum fact_state first_provide(const struct fact_call *call, const char *name,
-    struct value *value_r)
+				     struct value *value_r)
 {
 	const struct field *field = first(fields_of(call), name);
 
@@ -74,7 +74,7 @@ static enum fact_state subject_provide(const struct fact_call *call, struct valu
 }
 
 static enum fact_state id_provide(const struct fact_call *call, const char *name,
-    struct value *value_r)
+				  struct value *value_r)
 {
 	const struct field *field = first(fields_of(call), name);
 	struct str id = field ? field_id(field_unfold(call->arena, field->value)) : STR("");
@@ -98,8 +98,9 @@ static enum fact_state list_id_provide(const struct fact_call *call, struct valu
 /* RFC 5322 3.6: these stand at most once. */
 static enum fact_state trouble_provide(const struct fact_call *call, struct value *value_r)
 {
-	static const char *const once[] = {"Date", "Sender", "Reply-To", "To", "Cc", "Message-ID",
-	    "In-Reply-To", "References", "Subject", "Content-Type", "MIME-Version", NULL};
+	static const char *const once[] = {"Date",    "Sender",       "Reply-To",     "To",
+					   "Cc",      "Message-ID",   "In-Reply-To",  "References",
+					   "Subject", "Content-Type", "MIME-Version", NULL};
 	const struct fields *fields = fields_of(call);
 
 	if (fields->trouble) {
@@ -123,26 +124,54 @@ static enum fact_state trouble_provide(const struct fact_call *call, struct valu
 
 static const struct type name_parameter[] = {{TYPE_TEXT, false, NULL}, {TYPE_OPAQUE, false, NULL}};
 
-#define HEADERS .stage = STAGE_HEADERS, .scope = SCOPE_MESSAGE, .cost = COST_CPU,                  \
-		.inputs = NAMES("message.fields")
+#define HEADERS                                                                                    \
+	.stage = STAGE_HEADERS, .scope = SCOPE_MESSAGE, .cost = COST_CPU,                          \
+	.inputs = NAMES("message.fields")
 
 static const struct fact_def facts[] = {
-    {.name = "message.fields", .type = {TYPE_OPAQUE, false, NULL}, .stage = STAGE_HEADERS,
-     .scope = SCOPE_MESSAGE, .internal = true, .help = "The fields of the header as they came."},
-    {.name = "header", .type = {TYPE_TEXT, true, NULL}, HEADERS, .parameters = name_parameter,
-     .provide = header_provide, .help = "Values of all fields of a name, unfolded and decoded."},
-    {.name = "header.count", .type = {TYPE_NUMBER, false, NULL}, HEADERS,
-     .parameters = name_parameter, .provide = count_provide,
+    {.name = "message.fields",
+     .type = {TYPE_OPAQUE, false, NULL},
+     .stage = STAGE_HEADERS,
+     .scope = SCOPE_MESSAGE,
+     .internal = true,
+     .help = "The fields of the header as they came."},
+    {.name = "header",
+     .type = {TYPE_TEXT, true, NULL},
+     HEADERS,
+     .parameters = name_parameter,
+     .provide = header_provide,
+     .help = "Values of all fields of a name, unfolded and decoded."},
+    {.name = "header.count",
+     .type = {TYPE_NUMBER, false, NULL},
+     HEADERS,
+     .parameters = name_parameter,
+     .provide = count_provide,
      .help = "Number of fields of a name."},
-    {.name = "header.trouble", .type = {TYPE_TEXT, false, NULL}, HEADERS,
-     .provide = trouble_provide, .help = "What is wrong with the header as a whole; absent: nothing."},
-    {.name = "subject", .type = {TYPE_TEXT, false, NULL}, HEADERS, .provide = subject_provide,
+    {.name = "header.trouble",
+     .type = {TYPE_TEXT, false, NULL},
+     HEADERS,
+     .provide = trouble_provide,
+     .help = "What is wrong with the header as a whole; absent: nothing."},
+    {.name = "subject",
+     .type = {TYPE_TEXT, false, NULL},
+     HEADERS,
+     .provide = subject_provide,
      .help = "The Subject, unfolded and decoded."},
-    {.name = "message.id", .type = {TYPE_TEXT, false, NULL}, HEADERS,
-     .provide = message_id_provide, .reported = true, .help = "The Message-ID, without angle brackets."},
-    {.name = "list.id", .type = {TYPE_TEXT, false, NULL}, HEADERS, .provide = list_id_provide,
+    {.name = "message.id",
+     .type = {TYPE_TEXT, false, NULL},
+     HEADERS,
+     .provide = message_id_provide,
+     .reported = true,
+     .help = "The Message-ID, without angle brackets."},
+    {.name = "list.id",
+     .type = {TYPE_TEXT, false, NULL},
+     HEADERS,
+     .provide = list_id_provide,
      .help = "The List-Id (RFC 2919), without angle brackets."},
-    {.name = "hops", .type = {TYPE_NUMBER, false, NULL}, HEADERS, .provide = hops_provide,
+    {.name = "hops",
+     .type = {TYPE_NUMBER, false, NULL},
+     HEADERS,
+     .provide = hops_provide,
      .help = "Number of Received fields."},
     {.name = NULL},
 };

@@ -20,7 +20,7 @@ static enum fact_state verified_provide(const struct fact_call *call, struct val
 	const struct value *verify = call->inputs[0], *subject = call->inputs[1];
 
 	*value_r = value_boolean(verify->state == FACT_PRESENT ? str_eq(verify->text, STR("OK"))
-	                                                       : subject->state == FACT_PRESENT);
+							       : subject->state == FACT_PRESENT);
 	return FACT_PRESENT;
 }
 
@@ -31,26 +31,50 @@ static enum fact_state verified_provide(const struct fact_call *call, struct val
 	}
 
 static const struct fact_def facts[] = {
-    {.name = "helo.name", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_HELO,
-     .scope = SCOPE_HELO, .reported = true, .help = "What the client said in HELO or EHLO, in lower case."},
-    {.name = "helo.literal", .type = {TYPE_BOOLEAN, false, NULL}, .stage = STAGE_HELO,
-     .scope = SCOPE_HELO, .inputs = NAMES("helo.name"), .provide = literal_provide,
+    {.name = "helo.name",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_HELO,
+     .scope = SCOPE_HELO,
+     .reported = true,
+     .help = "What the client said in HELO or EHLO, in lower case."},
+    {.name = "helo.literal",
+     .type = {TYPE_BOOLEAN, false, NULL},
+     .stage = STAGE_HELO,
+     .scope = SCOPE_HELO,
+     .inputs = NAMES("helo.name"),
+     .provide = literal_provide,
      .help = "The HELO name is an address, in brackets or not."},
     TLS("tls.version", TYPE_TEXT, "tls_version", "TLS version of the connection."),
     TLS("tls.cipher", TYPE_TEXT, "cipher", "Cipher of the connection."),
     TLS("tls.bits", TYPE_NUMBER, "cipher_bits", "Bits of the cipher's key."),
     TLS("tls.subject", TYPE_TEXT, "cert_subject", "Subject of the client's certificate."),
-    {.name = "tls.verify", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_HELO,
-     .scope = SCOPE_HELO, .macro = "verify", .internal = true,
+    {.name = "tls.verify",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_HELO,
+     .scope = SCOPE_HELO,
+     .macro = "verify",
+     .internal = true,
      .help = "Sendmail's word on the client's certificate."},
-    {.name = "tls.verified", .type = {TYPE_BOOLEAN, false, NULL}, .stage = STAGE_HELO,
-     .scope = SCOPE_HELO, .inputs = NAMES("tls.verify", "tls.subject"),
-     .provide = verified_provide, .help = "The MTA trusts the client's certificate."},
-    {.name = "auth.user", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_MAIL,
-     .scope = SCOPE_MESSAGE, .macro = "auth_authen", .reported = true,
+    {.name = "tls.verified",
+     .type = {TYPE_BOOLEAN, false, NULL},
+     .stage = STAGE_HELO,
+     .scope = SCOPE_HELO,
+     .inputs = NAMES("tls.verify", "tls.subject"),
+     .provide = verified_provide,
+     .help = "The MTA trusts the client's certificate."},
+    {.name = "auth.user",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_MAIL,
+     .scope = SCOPE_MESSAGE,
+     .macro = "auth_authen",
+     .reported = true,
      .help = "Name that the client logged in with (SASL); never a certificate's."},
-    {.name = "auth.method", .type = {TYPE_TEXT, false, NULL}, .stage = STAGE_MAIL,
-     .scope = SCOPE_MESSAGE, .macro = "auth_type", .help = "SASL mechanism of the login."},
+    {.name = "auth.method",
+     .type = {TYPE_TEXT, false, NULL},
+     .stage = STAGE_MAIL,
+     .scope = SCOPE_MESSAGE,
+     .macro = "auth_type",
+     .help = "SASL mechanism of the login."},
     {.name = NULL},
 };
 

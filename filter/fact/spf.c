@@ -7,13 +7,13 @@
 #include "postern/policy.h"
 #include "postern/spf.h"
 
-static const char *const results[] = {"none", "neutral", "pass", "fail", "softfail", "temperror",
-    "permerror", NULL};
+static const char *const results[] = {"none",     "neutral",   "pass",      "fail",
+				      "softfail", "temperror", "permerror", NULL};
 static const struct enum_def spf_enum = {"spf", results};
 
 /* A result that needs no record to be read. */
 static enum fact_state fixed(const struct fact_call *call, enum spf_result result,
-    struct str domain, const char *problem, struct value *value_r)
+			     struct str domain, const char *problem, struct value *value_r)
 {
 	struct spf_outcome *outcome = arena_new_of(call->arena, struct spf_outcome);
 
@@ -32,7 +32,7 @@ static struct str receiver(const struct policy *policy)
 }
 
 static enum fact_state step(const struct fact_call *call, struct spf_request *request,
-    struct value *value_r)
+			    struct value *value_r)
 {
 	const struct spf_outcome *outcome;
 
@@ -47,7 +47,7 @@ static enum fact_state step(const struct fact_call *call, struct spf_request *re
 }
 
 static enum fact_state helo_check(const struct fact_call *call, const struct value *ip,
-    const struct value *helo, struct value *value_r)
+				  const struct value *helo, struct value *value_r)
 {
 	struct spf_request request = {.ip = ip->network.ip, .helo = helo->text, .helo_scope = true};
 
@@ -58,13 +58,15 @@ static enum fact_state helo_check(const struct fact_call *call, const struct val
 
 static enum fact_state mfrom_provide(const struct fact_call *call, struct value *value_r)
 {
-	const struct value *ip = call->inputs[0], *helo = call->inputs[1], *sender = call->inputs[2];
+	const struct value *ip = call->inputs[0], *helo = call->inputs[1],
+			   *sender = call->inputs[2];
 	struct spf_request request = {.ip = ip->network.ip, .helo = helo->text};
 
 	if (ip->state != FACT_PRESENT)
 		return fixed(call, SPF_NONE_, STR(""), "the client has no IP address", value_r);
 	if (sender->state != FACT_PRESENT || call->inputs[3]->number)
-		return fixed(call, SPF_PERMERROR_, STR(""), "the envelope sender is ambiguous", value_r);
+		return fixed(call, SPF_PERMERROR_, STR(""), "the envelope sender is ambiguous",
+			     value_r);
 	/* RFC 7208 2.4: the null sender is checked as postmaster at the HELO name. */
 	if (sender->text.n == 0)
 		return helo_check(call, ip, helo, value_r);
@@ -111,23 +113,47 @@ static enum fact_state explanation_provide(const struct fact_call *call, struct 
 #define SPF .stage = STAGE_MAIL, .scope = SCOPE_MESSAGE
 
 static const struct fact_def facts[] = {
-    {.name = "spf.outcome", .type = {TYPE_OPAQUE, false, NULL}, SPF, .cost = COST_DNS,
+    {.name = "spf.outcome",
+     .type = {TYPE_OPAQUE, false, NULL},
+     SPF,
+     .cost = COST_DNS,
      .inputs = NAMES("origin.ip", "origin.helo", "sender", "sender.ambiguous", "sender.local",
-	 "sender.domain"),
-     .provide = mfrom_provide, .internal = true, .help = "The check of the envelope sender."},
-    {.name = "spf.helo-outcome", .type = {TYPE_OPAQUE, false, NULL}, SPF, .cost = COST_DNS,
-     .inputs = NAMES("origin.ip", "origin.helo"), .provide = helo_provide, .internal = true,
+		     "sender.domain"),
+     .provide = mfrom_provide,
+     .internal = true,
+     .help = "The check of the envelope sender."},
+    {.name = "spf.helo-outcome",
+     .type = {TYPE_OPAQUE, false, NULL},
+     SPF,
+     .cost = COST_DNS,
+     .inputs = NAMES("origin.ip", "origin.helo"),
+     .provide = helo_provide,
+     .internal = true,
      .help = "The check of the HELO name."},
-    {.name = "spf", .type = {TYPE_ENUM, false, &spf_enum}, SPF, .inputs = NAMES("spf.outcome"),
-     .provide = result_provide, .reported = true, .help = "Result of SPF for the envelope sender (RFC 7208)."},
-    {.name = "spf.helo", .type = {TYPE_ENUM, false, &spf_enum}, SPF,
-     .inputs = NAMES("spf.helo-outcome"), .provide = result_provide,
+    {.name = "spf",
+     .type = {TYPE_ENUM, false, &spf_enum},
+     SPF,
+     .inputs = NAMES("spf.outcome"),
+     .provide = result_provide,
+     .reported = true,
+     .help = "Result of SPF for the envelope sender (RFC 7208)."},
+    {.name = "spf.helo",
+     .type = {TYPE_ENUM, false, &spf_enum},
+     SPF,
+     .inputs = NAMES("spf.helo-outcome"),
+     .provide = result_provide,
      .help = "Result of SPF for the HELO name."},
-    {.name = "spf.domain", .type = {TYPE_DOMAIN, false, NULL}, SPF,
-     .inputs = NAMES("spf.outcome"), .provide = domain_provide,
+    {.name = "spf.domain",
+     .type = {TYPE_DOMAIN, false, NULL},
+     SPF,
+     .inputs = NAMES("spf.outcome"),
+     .provide = domain_provide,
      .help = "Domain that SPF was checked for."},
-    {.name = "spf.explanation", .type = {TYPE_TEXT, false, NULL}, SPF,
-     .inputs = NAMES("spf.outcome"), .provide = explanation_provide,
+    {.name = "spf.explanation",
+     .type = {TYPE_TEXT, false, NULL},
+     SPF,
+     .inputs = NAMES("spf.outcome"),
+     .provide = explanation_provide,
      .help = "What the domain itself says about a fail."},
     {.name = NULL},
 };

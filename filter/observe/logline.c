@@ -15,7 +15,7 @@
 static void put(struct buf *line, const char *key, struct str value)
 {
 	bool quote = value.n == 0 || str_chr(value, ' ') >= 0 || str_chr(value, '"') >= 0 ||
-	             str_chr(value, '\'') >= 0;
+		     str_chr(value, '\'') >= 0;
 
 	buf_printf(line, " %s=%s", key, quote ? "\"" : "");
 	for (size_t i = 0; i < value.n; i++) {
@@ -60,7 +60,7 @@ static void put_recipients(struct buf *line, const struct report *report)
 }
 
 static void put_fact(struct buf *line, const struct session *session, const char *key,
-    const char *fact)
+		     const char *fact)
 {
 	struct str value = session_fact(session, line->arena, fact);
 
@@ -97,7 +97,7 @@ void logline_write(void *ctx, const struct session *session)
 	log_line(LOG_LEVEL_INFO, "%s", buf_str(&line).s);
 	for (size_t i = 0; i < report->log_count; i++)
 		log_line(LOG_LEVEL_INFO, "%s: log: %s",
-		    report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-",
-		    report->logs[i]);
+			 report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-",
+			 report->logs[i]);
 	arena_free(&arena);
 }

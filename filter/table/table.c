@@ -23,9 +23,9 @@ struct table {
 	enum table_kind kind;
 	size_t count;
 	VEC(struct range) ranges[2]; /* IPv6, and IPv4: ::/0 does not hold mapped addresses */
-	struct str *texts; /* open addressing; empty where .s is NULL */
+	struct str *texts;           /* open addressing; empty where .s is NULL */
 	size_t size, used;
-	bool suffixes;     /* some item is a ".name" or an "@domain" */
+	bool suffixes; /* some item is a ".name" or an "@domain" */
 };
 
 static const char *const kind_names[] = {"networks", "domains", "addresses", "strings"};
@@ -125,7 +125,8 @@ static bool add_domain(struct table *table, struct str item, const char **why_r)
 		return true;
 	}
 	if (!domain_normal(table->arena, below ? str_sub(item, 1, item.n) : item, &domain)) {
-		*why_r = "not a domain name: write 'example.org', or '.example.org' for all below it";
+		*why_r =
+		    "not a domain name: write 'example.org', or '.example.org' for all below it";
 		return false;
 	}
 	if (below)
@@ -142,7 +143,8 @@ static bool add_address(struct table *table, struct str item, const char **why_r
 
 	if (item.n > 1 && item.s[0] == '@') {
 		if (!domain_normal(table->arena, str_sub(item, 1, item.n), &domain)) {
-			*why_r = "not an address: write 'user@example.org', or '@example.org' for all at it";
+			*why_r = "not an address: write 'user@example.org', or '@example.org' for "
+				 "all at it";
 			return false;
 		}
 		table->suffixes = true;
@@ -169,7 +171,8 @@ static bool add_network(struct table *table, struct str item, const char **why_r
 	range.first = range.last = network.ip;
 	for (unsigned bit = network.prefix; bit < 128; bit++)
 		range.last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	*vec_push(table->arena, &table->ranges[ip_is_v4(&network.ip) && network.prefix >= 96]) = range;
+	*vec_push(table->arena, &table->ranges[ip_is_v4(&network.ip) && network.prefix >= 96]) =
+	    range;
 	return true;
 }
 
@@ -271,8 +274,8 @@ bool table_has_text(const struct table *table, struct str text)
 
 /* ---- files ---- */
 
-struct str table_read_file(struct table *table, struct arena *arena, const char *path, struct span place_,
-    struct diag *diag)
+struct str table_read_file(struct table *table, struct arena *arena, const char *path,
+			   struct span place_, struct diag *diag)
 {
 	struct source *source;
 	const char *why = NULL;

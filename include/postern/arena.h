@@ -50,10 +50,10 @@ size_t arena_size(const struct arena *arena);
 	}
 #define vec_push(arena, vec)                                                                       \
 	(((vec)->count == (vec)->room                                                              \
-		 ? (vec)->items = vec_grow((arena), (vec)->items, (vec)->count, &(vec)->room,      \
-		        sizeof(*(vec)->items))                                                     \
-		 : NULL),                                                                          \
-	    &(vec)->items[(vec)->count++])
+	      ? (vec)->items = vec_grow((arena), (vec)->items, (vec)->count, &(vec)->room,         \
+					sizeof(*(vec)->items))                                     \
+	      : NULL),                                                                             \
+	 &(vec)->items[(vec)->count++])
 void *vec_grow(struct arena *arena, const void *items, size_t count, size_t *room, size_t size);
 
 #endif

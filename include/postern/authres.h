@@ -28,13 +28,14 @@ struct authres_result {
 };
 
 /*
- * The value of a field (without "Authentication-Results:"), folded with LF and a tab at no more than
- * 78 columns where that can be, without a final line end. No results: "authserv; none". A property whose
- * value cannot stand as RFC 8601's pvalue, even quoted (control characters, bytes over 127 unless
- * `utf8`), is left out; domains and addresses that need no quotes get none. At most 64 KB.
+ * The value of a field (without "Authentication-Results:"), folded with LF and a tab at no more
+ * than 78 columns where that can be, without a final line end. No results: "authserv; none". A
+ * property whose value cannot stand as RFC 8601's pvalue, even quoted (control characters, bytes
+ * over 127 unless `utf8`), is left out; domains and addresses that need no quotes get none. At most
+ * 64 KB.
  */
 struct str authres_write(struct arena *arena, struct str authserv,
-    const struct authres_result *results, size_t count, bool utf8);
+			 const struct authres_result *results, size_t count, bool utf8);
 
 enum authres_claim {
 	AUTHRES_FOREIGN, /* parsed, and bears another authserv-id */

@@ -77,6 +77,6 @@ const char *diag_nearest(struct str name, const char *const *names, size_t count
  * *why_r to a text ("No such file or directory", "larger than 16777216 bytes").
  */
 bool source_read(struct arena *arena, const char *path, size_t limit, struct source **source_r,
-    const char **why_r);
+		 const char **why_r);
 
 #endif

@@ -18,8 +18,13 @@ struct arena;
 
 /* The order is the order of the enumeration `dkim` in policies (RFC 8601 2.7.1). */
 enum dkim_result {
-	DKIM_RESULT_NONE, DKIM_RESULT_PASS, DKIM_RESULT_FAIL, DKIM_RESULT_POLICY,
-	DKIM_RESULT_NEUTRAL, DKIM_RESULT_TEMPERROR, DKIM_RESULT_PERMERROR
+	DKIM_RESULT_NONE,
+	DKIM_RESULT_PASS,
+	DKIM_RESULT_FAIL,
+	DKIM_RESULT_POLICY,
+	DKIM_RESULT_NEUTRAL,
+	DKIM_RESULT_TEMPERROR,
+	DKIM_RESULT_PERMERROR
 };
 const char *dkim_result_name(enum dkim_result result);
 
@@ -33,11 +38,11 @@ struct dkim_options {
 struct dkim_signature {
 	enum dkim_result result;
 	struct str domain, selector, identity; /* checked; empty where they cannot be printed */
-	const char *algorithm;                 /* "rsa-sha256", "rsa-sha1", "ed25519-sha256" or "" */
-	unsigned bits;                         /* of the key; 0: unknown; 256 for Ed25519 */
-	const char *reason;                    /* short text, or NULL */
-	struct str b;                          /* first 8 characters of b=, for header.b */
-	bool partial;                          /* l= was there */
+	const char *algorithm; /* "rsa-sha256", "rsa-sha1", "ed25519-sha256" or "" */
+	unsigned bits;         /* of the key; 0: unknown; 256 for Ed25519 */
+	const char *reason;    /* short text, or NULL */
+	struct str b;          /* first 8 characters of b=, for header.b */
+	bool partial;          /* l= was there */
 };
 
 struct dkim_outcome {
@@ -59,7 +64,7 @@ struct dkim_verifier;
  * field in order, then the end of the header, then the body in pieces of any size, then step it.
  */
 struct dkim_verifier *dkim_verifier_new(struct arena *arena, const struct dkim_options *options,
-    int64_t now);
+					int64_t now);
 /* A field as the MTA received it: `value` is all after the colon, its leading space included,
  * folds as LF or CRLF, without the final line end. */
 void dkim_verifier_header(struct dkim_verifier *verifier, struct str name, struct str value);
@@ -70,16 +75,16 @@ bool dkim_verifier_wants_body(const struct dkim_verifier *verifier);
 void dkim_verifier_body(struct dkim_verifier *verifier, struct str chunk);
 /* The end of the message. PENDING while keys are; when DONE *outcome_r is set for good. */
 enum step dkim_verifier_finish(struct dkim_verifier *verifier, struct lookups *lookups,
-    const struct dkim_outcome **outcome_r);
+			       const struct dkim_outcome **outcome_r);
 
 /* ---- organizational domain: filter/auth/orgdomain.c ---- */
 
 /*
  * The organizational domain of `domain` (normal form) by the DNS tree walk of RFC 9989 4.10, at
- * most 8 queries. DONE: *org_r is set, and *failed_r is true where a lookup on the way failed (then *org_r
- * is empty). Where no DMARC record is found, the organizational domain is `domain` itself.
+ * most 8 queries. DONE: *org_r is set, and *failed_r is true where a lookup on the way failed (then
+ * *org_r is empty). Where no DMARC record is found, the organizational domain is `domain` itself.
  */
 enum step orgdomain_step(struct arena *arena, struct str domain, struct lookups *lookups,
-    struct str *org_r, bool *failed_r);
+			 struct str *org_r, bool *failed_r);
 
 #endif

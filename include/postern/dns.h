@@ -76,7 +76,7 @@ struct resolver_config {
 
 /* Starts the resolver's thread. On failure returns -1 and *why_r says why. */
 int resolver_new(const struct resolver_config *config, struct resolver **resolver_r,
-    const char **why_r);
+		 const char **why_r);
 /*
  * A resolver that answers only from a file of records: master-file form, one a line, with the
  * pseudo records NAME TIMEOUT [TYPE], NAME SERVFAIL [TYPE], NAME BOGUS, NAME NODATA. Mistakes are
@@ -84,7 +84,7 @@ int resolver_new(const struct resolver_config *config, struct resolver **resolve
  * lookups_wait() moves the clock on to the query's deadline, on the machine's it waits.
  */
 int resolver_from_source(const struct source *source, struct clock *clock, struct diag *diag,
-    struct resolver **resolver_r);
+			 struct resolver **resolver_r);
 void resolver_free(struct resolver **resolver);
 
 /* ---- the lookups of one message ---- */
@@ -98,21 +98,22 @@ struct lookups;
 /* SPF has its RFC's own budget; all else shares `budget` questions. Counted are questions asked. */
 enum lookup_for { LOOKUP_SPF, LOOKUP_OTHER };
 #define DNS_BUDGET_OTHER 60
-#define DNS_BUDGET_SPF 250 /* above what RFC 7208 allows one check: 1 + 10 terms with 10 MX hosts, twice */
+#define DNS_BUDGET_SPF                                                                             \
+	250 /* above what RFC 7208 allows one check: 1 + 10 terms with 10 MX hosts, twice */
 
 /* Freed with the arena (or before), which cancels what is pending. One thread at a time. */
 struct lookups *lookups_new(struct arena *arena, struct resolver *resolver,
-    const struct clock *clock);
+			    const struct clock *clock);
 /*
  * The answer, or NULL while it is pending; starts the question if need be. `name` is any dotted
- * text, final dot optional, compared without regard to ASCII case; a name no DNS message can hold (empty
- * label, label over 63, name over 253 bytes) is answered NXDOMAIN without a query. Past the
+ * text, final dot optional, compared without regard to ASCII case; a name no DNS message can hold
+ * (empty label, label over 63, name over 253 bytes) is answered NXDOMAIN without a query. Past the
  * budget, past DNS_QUERY_SECONDS since the question, or once the message had questions pending
  * for DNS_MESSAGE_SECONDS in all (a slow client's own time does not count): DNS_FAILED. Answers
  * live until the lookups are freed.
  */
 const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, enum dns_type type,
-    enum lookup_for purpose);
+				     enum lookup_for purpose);
 /*
  * Blocks until at least one more of the pending questions is answered or failed: true. False at
  * once if none is pending, and at `deadline` (clock_now() terms). An answer that came since a
@@ -128,8 +129,10 @@ size_t lookups_asked(const struct lookups *lookups);
  */
 int64_t lookups_time(const struct lookups *lookups);
 /* Visits every question that was asked, in order, with its answer (NULL: pending). */
-void lookups_each(const struct lookups *lookups, void (*fn)(void *ctx, struct str name,
-    enum dns_type type, const struct dns_answer *answer), void *ctx);
+void lookups_each(const struct lookups *lookups,
+		  void (*fn)(void *ctx, struct str name, enum dns_type type,
+			     const struct dns_answer *answer),
+		  void *ctx);
 
 const char *dns_type_name(enum dns_type type);
 /* The name to ask for PTR: "4.3.2.1.in-addr.arpa" or nibbles under ip6.arpa. */

@@ -49,9 +49,9 @@ struct cell {
 struct view {
 	const struct policy *policy;
 	enum stage stage;
-	struct cell *cells[SCOPE_COUNT];   /* recipient: NULL while no recipient is looked at */
+	struct cell *cells[SCOPE_COUNT]; /* recipient: NULL while no recipient is looked at */
 	struct arena *arenas[SCOPE_COUNT];
-	struct lookups *lookups;           /* may be NULL: then nothing is looked up */
+	struct lookups *lookups; /* may be NULL: then nothing is looked up */
 	const struct clock *clock;
 };
 
@@ -65,18 +65,19 @@ bool view_awaitable(struct view *view, unsigned slot);
 void view_set(struct view *view, const char *fact, struct value value);
 
 struct decision {
-	bool certain;         /* the verdict can no longer change, and its text is known */
+	bool certain; /* the verdict can no longer change, and its text is known */
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
-	bool failure;         /* a defer because something could not be found out */
-	const char *why;      /* of a failure */
-	size_t end;           /* rules below this one do not apply; rule_count for the default */
-	bool pending;         /* above an accept or hold stands an edit or log that may happen */
-	bool settled;         /* and all of those conditions are settled */
-	bool worth_waiting;   /* waiting for the needed lookups could make it certain */
+	bool failure;                 /* a defer because something could not be found out */
+	const char *why;              /* of a failure */
+	size_t end;             /* rules below this one do not apply; rule_count for the default */
+	bool pending;           /* above an accept or hold stands an edit or log that may happen */
+	bool settled;           /* and all of those conditions are settled */
+	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
 	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
 	size_t needed_count;
-	const unsigned *open; /* all slots that matter and are not known, whatever could tell them */
+	const unsigned
+	    *open; /* all slots that matter and are not known, whatever could tell them */
 	size_t open_count;
 };
 
@@ -85,8 +86,8 @@ struct decision {
  * `visit`, if not NULL, is told of every rule that was gone through, with its condition's state.
  */
 void engine_decide(struct view *view, struct arena *arena,
-    void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state), void *ctx,
-    struct decision *d_r);
+		   void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state),
+		   void *ctx, struct decision *d_r);
 
 /* Does this rule apply, all known? For edits at the end. */
 cond_set engine_rule(struct view *view, const struct plan_rule *rule);
@@ -99,7 +100,7 @@ struct str engine_residue(struct view *view, struct arena *arena);
 
 /* The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. */
 enum stage cond_stage(const struct policy *policy, const struct slot *slots,
-    const struct cond *cond, bool holds);
+		      const struct cond *cond, bool holds);
 
 /* A text with its facts put in, safe to send: see value_print(). All of them must be known. */
 struct str engine_text(struct view *view, struct arena *arena, const struct template *text);

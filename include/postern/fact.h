@@ -39,7 +39,13 @@ struct edit_list;
 
 /* When a fact can first be known, in the order of the SMTP dialogue. */
 enum stage {
-	STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_HEADERS, STAGE_MESSAGE
+	STAGE_CONNECT,
+	STAGE_HELO,
+	STAGE_MAIL,
+	STAGE_RCPT,
+	STAGE_DATA,
+	STAGE_HEADERS,
+	STAGE_MESSAGE
 };
 #define STAGE_COUNT 7
 const char *stage_name(enum stage stage);
@@ -62,10 +68,10 @@ enum on_failure {
 /* ---- facts ---- */
 
 struct fact_call {
-	const struct value *const *inputs;    /* in the order of the row; never UNKNOWN or GROWING */
+	const struct value *const *inputs; /* in the order of the row; never UNKNOWN or GROWING */
 	const struct value *const *arguments; /* in the order of the call; PRESENT */
 	struct arena *arena;                  /* lives as long as the fact's scope */
-	struct lookups *lookups;              /* of the message, or the connection; never NULL for COST_DNS */
+	struct lookups *lookups; /* of the message, or the connection; never NULL for COST_DNS */
 	const struct clock *clock;
 	const struct policy *policy;
 	void **task; /* the provider's own memory of this fact's computation; NULL at first */
@@ -86,8 +92,8 @@ struct fact_def {
 	const char *macro; /* base facts that are a macro of the MTA, without braces */
 	enum on_failure on_failure;
 	const struct type *parameters; /* of the arguments, in order; .base TYPE_OPAQUE ends them */
-	bool internal;     /* an intermediate result: policies cannot name it */
-	bool reported;     /* told in the log, where what it is computed from is known anyway */
+	bool internal;                 /* an intermediate result: policies cannot name it */
+	bool reported;      /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
 	const char *help;
 };
@@ -109,10 +115,10 @@ enum action_class {
 
 enum action_parameters {
 	PARAMETERS_NONE,
-	PARAMETERS_REPLY, /* [CODE] [ENHANCED] "text" */
-	PARAMETERS_TEXT,  /* "text" */
-	PARAMETERS_FIELD, /* "Name: value" */
-	PARAMETERS_NAME,  /* "Name", of a field; no interpolation */
+	PARAMETERS_REPLY,   /* [CODE] [ENHANCED] "text" */
+	PARAMETERS_TEXT,    /* "text" */
+	PARAMETERS_FIELD,   /* "Name: value" */
+	PARAMETERS_NAME,    /* "Name", of a field; no interpolation */
 	PARAMETERS_ADDRESS, /* <address> or "text" that gives one */
 };
 
@@ -120,17 +126,17 @@ struct action_call {
 	struct arena *arena; /* of the message */
 	const struct policy *policy;
 	const struct value *const *inputs; /* of the row; known, or FAILED */
-	struct str name;     /* PARAMETERS_FIELD, _NAME: the field's name */
-	struct str text;     /* interpolated and safe to send */
+	struct str name;                   /* PARAMETERS_FIELD, _NAME: the field's name */
+	struct str text;                   /* interpolated and safe to send */
 	struct edit_list *edits;
 };
 
 struct action_def {
 	const char *name;
 	enum action_class class;
-	enum verdict verdict;  /* of a decisive one */
+	enum verdict verdict; /* of a decisive one */
 	enum action_parameters parameters;
-	int code;              /* PARAMETERS_REPLY: the defaults */
+	int code; /* PARAMETERS_REPLY: the defaults */
 	const char *enhanced;
 	const char *const *inputs; /* facts it needs when it is carried out; NULL: none */
 	void (*commit)(const struct action_call *call); /* of edits; NULL for the others */
@@ -170,11 +176,11 @@ struct str edit_current(const struct edit_list *edits, const struct field *field
 struct setting_def {
 	const char *name;
 	struct type type;
-	const char *fallback;      /* as a policy would write it; NULL: not set */
-	const char *const *words;  /* TYPE_TEXT: the values there are, NULL-terminated; NULL: any */
-	int64_t least, most;       /* of numbers, whole; both 0: any */
-	bool table;                /* the value is the name of a table */
-	bool later;                /* known to the language, not supported by this version */
+	const char *fallback;     /* as a policy would write it; NULL: not set */
+	const char *const *words; /* TYPE_TEXT: the values there are, NULL-terminated; NULL: any */
+	int64_t least, most;      /* of numbers, whole; both 0: any */
+	bool table;               /* the value is the name of a table */
+	bool later;               /* known to the language, not supported by this version */
 	const char *help;
 };
 

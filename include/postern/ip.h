@@ -19,7 +19,7 @@ struct ip {
 };
 
 struct ip_network {
-	struct ip ip; /* bits past the prefix are zero */
+	struct ip ip;   /* bits past the prefix are zero */
 	uint8_t prefix; /* 0 to 128 */
 };
 

@@ -52,13 +52,13 @@ struct path {
  * RFC 5321's grammar (with RFC 6531's UTF-8) does not allow: no guess is made.
  */
 bool path_parse(struct arena *arena, struct str text, bool recipient, struct path *path_r,
-    const char **why_r);
+		const char **why_r);
 
 /* ---- author addresses: filter/mail/address.c ---- */
 
 struct mailbox {
-	struct str name;   /* display name, quotes and comments removed, not decoded; may be empty */
-	struct str local;  /* without quotes */
+	struct str name;  /* display name, quotes and comments removed, not decoded; may be empty */
+	struct str local; /* without quotes */
 	struct str domain; /* normal form; literals keep their brackets */
 	struct str text;   /* local@domain, canonical */
 };
@@ -76,10 +76,10 @@ struct mailboxes {
  * Parses the whole value of a From field (RFC 5322 3.4 with the obsolete forms, RFC 6532 UTF-8,
  * group syntax): mailbox-list or group. NULL on success; else a short text that says why the
  * field cannot be trusted to name an author: syntax, a control character, NUL, bad UTF-8, a
- * domain without normal form, too many, too deep, an encoded word where an address stands, text after the
- * angle bracket. Obsolete routes are dropped. Groups contribute their members; a group without
- * members gives no mailbox, which is "no address". The value is as the MTA passed it: folds are
- * CRLF or LF before white space.
+ * domain without normal form, too many, too deep, an encoded word where an address stands, text
+ * after the angle bracket. Obsolete routes are dropped. Groups contribute their members; a group
+ * without members gives no mailbox, which is "no address". The value is as the MTA passed it: folds
+ * are CRLF or LF before white space.
  */
 const char *address_list_parse(struct arena *arena, struct str value, struct mailboxes *list_r);
 

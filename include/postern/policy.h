@@ -36,11 +36,11 @@ struct slot {
 	size_t argument_count;
 	unsigned *inputs; /* slot numbers, in the order of the row */
 	size_t input_count;
-	enum scope scope;  /* narrowest of the row's, the inputs' and the arguments' */
-	enum stage stage;  /* latest of the same */
-	unsigned index;    /* among the cells of its scope */
+	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
+	enum stage stage;         /* latest of the same */
+	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
-	struct str text;   /* as a policy writes it: header("X-Spam") */
+	struct str text;          /* as a policy writes it: header("X-Spam") */
 };
 
 /* ---- texts with facts in them ---- */
@@ -50,7 +50,8 @@ struct template_piece {
 	bool is_slot;
 	unsigned slot;
 };
-struct template {
+struct template
+{
 	struct template_piece *pieces;
 	size_t count;
 };
@@ -60,7 +61,13 @@ struct template {
 enum cond_kind { COND_AND, COND_OR, COND_NOT, COND_TEST };
 
 enum right_kind {
-	RIGHT_NONE, RIGHT_VALUE, RIGHT_SLOT, RIGHT_TEMPLATE, RIGHT_SET, RIGHT_TABLE, RIGHT_PATTERN
+	RIGHT_NONE,
+	RIGHT_VALUE,
+	RIGHT_SLOT,
+	RIGHT_TEMPLATE,
+	RIGHT_SET,
+	RIGHT_TABLE,
+	RIGHT_PATTERN
 };
 
 struct cond {
@@ -96,14 +103,14 @@ struct plan_action {
 };
 
 struct plan_rule {
-	struct str name;      /* label, or FILE:LINE */
+	struct str name; /* label, or FILE:LINE */
 	struct span span;
 	size_t line;
 	struct str condition; /* as written, on one line; empty: always */
 	struct cond *cond;    /* NULL: always */
 	struct plan_action *actions;
 	size_t action_count;
-	bool decisive;        /* then the last action is */
+	bool decisive; /* then the last action is */
 	enum verdict verdict;
 	bool edits;           /* has an action that changes header or envelope */
 	unsigned *text_slots; /* facts that its texts interpolate */
@@ -134,10 +141,10 @@ struct policy_override {
  * Overrides are settings that win over the file's (command line --set); NULL-named one ends them.
  */
 struct policy *policy_load(const char *path, const struct policy_override *overrides,
-    struct diag *diag);
+			   struct diag *diag);
 /* The same from a text; `directory` is where relative files are looked for. */
 struct policy *policy_compile(const struct source *source, const char *directory,
-    const struct policy_override *overrides, struct diag *diag);
+			      const struct policy_override *overrides, struct diag *diag);
 struct policy *policy_get(struct policy *policy);
 void policy_put(struct policy **policy);
 

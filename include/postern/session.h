@@ -39,25 +39,26 @@ enum reply_kind {
 	REPLY_REJECT,   /* with code 5yz */
 	REPLY_TEMPFAIL, /* with code 4yz */
 	REPLY_DISCARD,
-	REPLY_SKIP,     /* only to body: no more of it is needed */
+	REPLY_SKIP, /* only to body: no more of it is needed */
 };
 
 struct reply {
 	enum reply_kind kind;
 	int code;             /* 550, 451, ... of a refusal */
 	const char *enhanced; /* "5.7.1" */
-	const char *text;     /* printable ASCII (UTF-8 never), one line of at most 900 bytes, '%' single */
+	const char
+	    *text; /* printable ASCII (UTF-8 never), one line of at most 900 bytes, '%' single */
 };
 
 /* What the MTA is asked to change, in this order, at the end of a message that is delivered. */
 enum edit_kind {
-	EDIT_REMOVE_HEADER,    /* the index-th (from 1) field of that name, as the filter saw them */
-	EDIT_REPLACE_HEADER,   /* the same, with a new value */
-	EDIT_ADD_HEADER,       /* at the bottom */
-	EDIT_INSERT_HEADER,    /* on top: index 0 */
+	EDIT_REMOVE_HEADER,  /* the index-th (from 1) field of that name, as the filter saw them */
+	EDIT_REPLACE_HEADER, /* the same, with a new value */
+	EDIT_ADD_HEADER,     /* at the bottom */
+	EDIT_INSERT_HEADER,  /* on top: index 0 */
 	EDIT_REMOVE_RECIPIENT, /* value is the address as the MTA wrote it */
 	EDIT_ADD_RECIPIENT,
-	EDIT_HOLD,             /* quarantine; value is the reason */
+	EDIT_HOLD, /* quarantine; value is the reason */
 };
 
 struct edit {
@@ -81,7 +82,8 @@ struct session_env {
 	/* Called at least every 5 s while the end of a message waits for DNS. May be NULL. */
 	void (*progress)(void *ctx);
 	void *ctx;
-	/* Told once a message, when its outcome is settled, and at each refused recipient. May be NULL. */
+	/* Told once a message, when its outcome is settled, and at each refused recipient. May be
+	 * NULL. */
 	void (*settled)(void *ctx, const struct session *session);
 	bool trace; /* keep a trace of every rule that was gone through (explain) */
 };
@@ -94,7 +96,8 @@ struct session_needs {
 	bool helo, rcpt, rejected_rcpt, data, headers, eoh, body;
 	bool connect_reply, rcpt_reply, data_reply, eoh_reply;
 	bool edits_headers, edits_recipients, holds;
-	/* Macros to ask for at each stage beyond the MTA's defaults; blank-separated, "" for none. */
+	/* Macros to ask for at each stage beyond the MTA's defaults; blank-separated, "" for none.
+	 */
 	const char *connect_macros, *helo_macros, *mail_macros, *rcpt_macros, *data_macros,
 	    *eom_macros;
 };
@@ -106,9 +109,11 @@ struct session *session_new(const struct policy *policy, const struct session_en
 void session_free(struct session **session);
 
 /* `name` as the MTA gave it ("[192.0.2.1]", "unknown", "localhost"); ip NULL: not an IP client. */
-struct reply session_connect(struct session *s, struct str name, const struct ip *ip, unsigned port);
+struct reply session_connect(struct session *s, struct str name, const struct ip *ip,
+			     unsigned port);
 struct reply session_helo(struct session *s, struct str name);
-/* `path` as in the command, angle brackets included; `parameters` the ESMTP ones, NULL-terminated. */
+/* `path` as in the command, angle brackets included; `parameters` the ESMTP ones, NULL-terminated.
+ */
 struct reply session_mail(struct session *s, struct str path, const char *const *parameters);
 struct reply session_rcpt(struct session *s, struct str path, const char *const *parameters);
 struct reply session_data(struct session *s);
@@ -125,15 +130,14 @@ struct reply session_edit_failed(struct session *s, const struct edit *edit);
 /* The message is over without an outcome; the connection goes on. */
 void session_abort(struct session *s);
 
-
 /* ---- what was decided, for the log, explain and whoever watches ---- */
 
 struct report_outcome {
 	bool settled;
 	enum verdict verdict;
-	enum stage stage;  /* at which it was told */
-	const char *rule;  /* NULL: no rule decided */
-	int code;          /* 0: none */
+	enum stage stage;            /* at which it was told */
+	const char *rule;            /* NULL: no rule decided */
+	int code;                    /* 0: none */
 	const char *enhanced, *text; /* NULL: none */
 };
 
@@ -158,10 +162,10 @@ struct report {
 	int refused;
 	struct edits edits;
 	size_t lookups;
-	const char *queue_id;  /* the MTA's, or NULL while it has none */
-	struct str sender;     /* envelope sender for people, escaped; <> where null */
-	const char *policy;    /* its id */
-	struct arena *arena;   /* for those who are told: the message's, guarded against its end */
+	const char *queue_id; /* the MTA's, or NULL while it has none */
+	struct str sender;    /* envelope sender for people, escaped; <> where null */
+	const char *policy;   /* its id */
+	struct arena *arena;  /* for those who are told: the message's, guarded against its end */
 	const struct report_trace *trace;
 	size_t trace_count;
 	const char *const *logs; /* texts of `log` actions that apply */
@@ -173,7 +177,8 @@ struct report {
 const struct report *session_report(const struct session *session);
 /* A fact of the message as text, escaped; "-" where it is absent, unknown, or no rule uses it. */
 struct str session_fact(const struct session *session, struct arena *arena, const char *name);
-/* The same as a value: for those who know what an internal fact points to. NULL: no rule uses it. */
+/* The same as a value: for those who know what an internal fact points to. NULL: no rule uses it.
+ */
 const struct value *session_value(const struct session *session, const char *name);
 /* The policy that this session began with. */
 const struct policy *session_policy(const struct session *session);

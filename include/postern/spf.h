@@ -19,22 +19,28 @@ struct arena;
 
 /* The order is the order of the enumeration `spf` in policies. */
 enum spf_result {
-	SPF_NONE_, SPF_NEUTRAL_, SPF_PASS_, SPF_FAIL_, SPF_SOFTFAIL_, SPF_TEMPERROR_, SPF_PERMERROR_
+	SPF_NONE_,
+	SPF_NEUTRAL_,
+	SPF_PASS_,
+	SPF_FAIL_,
+	SPF_SOFTFAIL_,
+	SPF_TEMPERROR_,
+	SPF_PERMERROR_
 };
 const char *spf_result_name(enum spf_result result);
 
 /*
- * What a check may wait for the DNS in all, counted while questions are pending. RFC 7208 4.6.4 wants
- * at least 20 s; an MTA waits less.
+ * What a check may wait for the DNS in all, counted while questions are pending. RFC 7208 4.6.4
+ * wants at least 20 s; an MTA waits less.
  */
 #define SPF_SECONDS 10
 
 struct spf_request {
 	struct ip ip;
-	struct str local;  /* of the envelope sender, without quotes; empty: "postmaster" */
-	struct str domain; /* checked domain, normal form where it has one; else result none */
-	struct str helo;   /* as the client said it; any bytes */
-	bool helo_scope;   /* this is the check of the HELO identity */
+	struct str local;    /* of the envelope sender, without quotes; empty: "postmaster" */
+	struct str domain;   /* checked domain, normal form where it has one; else result none */
+	struct str helo;     /* as the client said it; any bytes */
+	bool helo_scope;     /* this is the check of the HELO identity */
 	struct str receiver; /* our name, for the r macro: "unknown" if empty */
 };
 
@@ -42,21 +48,21 @@ struct spf_outcome {
 	enum spf_result result;
 	struct str domain;      /* that was checked */
 	struct str explanation; /* of a fail, by the domain itself: printable ASCII; empty: none */
-	struct str problem;     /* what went wrong, for none, temperror, permerror; empty: nothing */
+	struct str problem; /* what went wrong, for none, temperror, permerror; empty: nothing */
 };
 
 struct spf_check;
 
 /* Allocates in `arena`, copies the request; touches no DNS yet. `clock` gives the t macro. */
 struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *request,
-    const struct clock *clock);
+				const struct clock *clock);
 /*
  * Goes on as far as the answers that are there allow, starts the lookups that are needed next
- * (includes, redirects, a and mx of the same record side by side, within RFC 7208's limits). When DONE, *outcome_r is
- * set and stays the same. Past SPF_SECONDS of waiting: temperror.
+ * (includes, redirects, a and mx of the same record side by side, within RFC 7208's limits). When
+ * DONE, *outcome_r is set and stays the same. Past SPF_SECONDS of waiting: temperror.
  */
 enum step spf_check_step(struct spf_check *check, struct lookups *lookups,
-    const struct spf_outcome **outcome_r);
+			 const struct spf_outcome **outcome_r);
 
 /* Call once, before threads start: silences libspf2's own output. */
 void spf_init(void);

@@ -42,7 +42,7 @@ bool table_has_text(const struct table *table, struct str text);
  * Items from a file: one a line, '#' begins a comment. At most 256 MB. Every mistake is reported.
  * Returns the file's text, empty where it could not be read.
  */
-struct str table_read_file(struct table *table, struct arena *arena, const char *path, struct span place,
-    struct diag *diag);
+struct str table_read_file(struct table *table, struct arena *arena, const char *path,
+			   struct span place, struct diag *diag);
 
 #endif

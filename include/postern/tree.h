@@ -20,22 +20,22 @@
 /* ---- operands ---- */
 
 enum operand_kind {
-	OPERAND_WORD,    /* a name with dots, perhaps called with arguments; or a bare word */
-	OPERAND_STRING,  /* "...": parts, see struct text */
-	OPERAND_ADDRESS, /* <a@b>; text is what stands between, empty for <> */
-	OPERAND_PATTERN, /* /.../ : text is the pattern, flags what follows */
-	OPERAND_NUMBER,  /* thousandths in `number`; text as written */
-	OPERAND_DURATION,/* milliseconds in `number` */
-	OPERAND_SIZE,    /* bytes in `number` */
-	OPERAND_CODE,    /* enhanced status code, as text: two dots */
-	OPERAND_IP,      /* an IP address or network, as text: 192.0.2.1, ::1, 192.0.2.0/24 */
-	OPERAND_SET,     /* { items } */
+	OPERAND_WORD,     /* a name with dots, perhaps called with arguments; or a bare word */
+	OPERAND_STRING,   /* "...": parts, see struct text */
+	OPERAND_ADDRESS,  /* <a@b>; text is what stands between, empty for <> */
+	OPERAND_PATTERN,  /* /.../ : text is the pattern, flags what follows */
+	OPERAND_NUMBER,   /* thousandths in `number`; text as written */
+	OPERAND_DURATION, /* milliseconds in `number` */
+	OPERAND_SIZE,     /* bytes in `number` */
+	OPERAND_CODE,     /* enhanced status code, as text: two dots */
+	OPERAND_IP,       /* an IP address or network, as text: 192.0.2.1, ::1, 192.0.2.0/24 */
+	OPERAND_SET,      /* { items } */
 };
 
 /* "..." in pieces: literal bytes (escapes undone) and ${facts} between them. */
 struct text_piece {
-	struct str literal;        /* if fact is NULL */
-	struct operand *fact;      /* an OPERAND_WORD */
+	struct str literal;   /* if fact is NULL */
+	struct operand *fact; /* an OPERAND_WORD */
 };
 struct text {
 	struct span span;
@@ -48,12 +48,12 @@ struct operand {
 	enum operand_kind kind;
 	struct span span;
 	enum quantifier quantifier; /* only on the left side of a comparison */
-	struct str word;            /* WORD: the dotted name; ADDRESS, PATTERN, CODE, IP, numbers: text */
-	struct str flags;           /* PATTERN: letters after the closing slash */
+	struct str word;  /* WORD: the dotted name; ADDRESS, PATTERN, CODE, IP, numbers: text */
+	struct str flags; /* PATTERN: letters after the closing slash */
 	int64_t number;
-	struct text text;           /* STRING */
-	bool called;                /* WORD with parentheses */
-	VEC(struct operand) items;  /* SET: its items; called WORD: its arguments */
+	struct text text;          /* STRING */
+	bool called;               /* WORD with parentheses */
+	VEC(struct operand) items; /* SET: its items; called WORD: its arguments */
 };
 
 /* ---- expressions ---- */
@@ -62,8 +62,20 @@ struct operand {
 enum expr_kind { EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_BOOLEAN };
 
 enum compare_op {
-	OP_IS, OP_IS_NOT, OP_IN, OP_NOT_IN, OP_MATCHES, OP_CONTAINS, OP_STARTS_WITH, OP_ENDS_WITH,
-	OP_LT, OP_LE, OP_GT, OP_GE, OP_IS_PRESENT, OP_IS_ABSENT,
+	OP_IS,
+	OP_IS_NOT,
+	OP_IN,
+	OP_NOT_IN,
+	OP_MATCHES,
+	OP_CONTAINS,
+	OP_STARTS_WITH,
+	OP_ENDS_WITH,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_IS_PRESENT,
+	OP_IS_ABSENT,
 };
 
 struct expr {
@@ -71,32 +83,34 @@ struct expr {
 	struct span span;
 	VEC(struct expr *) parts; /* AND, OR: two or more (none: not understood); NOT: one */
 	struct operand left;      /* COMPARE; BOOLEAN: the fact or define */
-	enum compare_op op;       /* "is in" is OP_IN, "is not in" OP_NOT_IN, "is not present" OP_IS_ABSENT */
+	enum compare_op
+	    op; /* "is in" is OP_IN, "is not in" OP_NOT_IN, "is not present" OP_IS_ABSENT */
 	struct span op_span;
-	struct operand right;     /* COMPARE but IS_PRESENT, IS_ABSENT */
+	struct operand right; /* COMPARE but IS_PRESENT, IS_ABSENT */
 };
 
 /* ---- rules ---- */
 
 struct action {
-	struct str name;        /* as in the registry: "accept", "reject", "add header", "prefix subject", ... */
-	struct span span;       /* the whole action */
+	struct str
+	    name; /* as in the registry: "accept", "reject", "add header", "prefix subject", ... */
+	struct span span; /* the whole action */
 	struct span name_span;
 	VEC(struct operand) arguments; /* in order: numbers, codes, strings, addresses, words */
 };
 
 struct rule {
-	struct span span;       /* from label or action to the end of the last condition */
-	struct str label;       /* empty: none */
+	struct span span; /* from label or action to the end of the last condition */
+	struct str label; /* empty: none */
 	struct span label_span;
 	bool observe;
 	VEC(struct action) actions; /* without those whose name is unknown */
-	struct expr *when;      /* NULL: always */
+	struct expr *when;          /* NULL: always */
 	VEC(struct expr *) unless;
 };
 
 struct group {
-	struct span span;       /* the "if ... " part */
+	struct span span; /* the "if ... " part */
 	struct expr *condition;
 	VEC(struct expr *) unless;
 	VEC(struct item *) items;
@@ -106,22 +120,22 @@ struct group {
 
 struct set {
 	struct span span, name_span;
-	struct str name;        /* dotted: "dkim.minimum-bits" */
+	struct str name;            /* dotted: "dkim.minimum-bits" */
 	VEC(struct operand) values; /* one; several stand in braces */
 };
 
 struct table_option {
 	struct span span;
-	struct str name;        /* "query", "on failure" */
+	struct str name; /* "query", "on failure" */
 	struct operand value;
 };
 
 struct table_def {
 	struct span span, name_span, kind_span, type_span;
 	struct str name;
-	struct str kind;        /* "networks", "domains", ... as written */
-	struct str type;        /* "file", ...; empty: inline items */
-	struct text location;   /* the STRING of a source with a type */
+	struct str kind;      /* "networks", "domains", ... as written */
+	struct str type;      /* "file", ...; empty: inline items */
+	struct text location; /* the STRING of a source with a type */
 	VEC(struct operand) items;
 	VEC(struct table_option) options;
 };
@@ -138,8 +152,16 @@ struct include {
 };
 
 /* assert and test blocks: kept as text, for the versions that understand them. */
-enum item_kind { ITEM_SET, ITEM_TABLE, ITEM_DEFINE, ITEM_INCLUDE, ITEM_RULE, ITEM_GROUP,
-	ITEM_ASSERT, ITEM_TEST };
+enum item_kind {
+	ITEM_SET,
+	ITEM_TABLE,
+	ITEM_DEFINE,
+	ITEM_INCLUDE,
+	ITEM_RULE,
+	ITEM_GROUP,
+	ITEM_ASSERT,
+	ITEM_TEST
+};
 
 struct item {
 	enum item_kind kind;
@@ -172,7 +194,7 @@ struct tree_words {
  * that resolving can go on and find more. Never NULL.
  */
 struct tree *tree_parse(struct arena *arena, const struct source *source,
-    const struct tree_words *words, struct diag *diag);
+			const struct tree_words *words, struct diag *diag);
 /* Prints the tree, one node a line, indented: for tests and for people who look for a fault. */
 void tree_print(const struct tree *tree, FILE *out);
 

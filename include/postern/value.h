@@ -3,8 +3,8 @@
 #define POSTERN_VALUE_H
 
 /*
- * What facts are worth: types, values, and the states in which a fact can be. Present, absent, not known yet
- * and failed never merge: each is a state of its own, and no value stands in for another.
+ * What facts are worth: types, values, and the states in which a fact can be. Present, absent, not
+ * known yet and failed never merge: each is a state of its own, and no value stands in for another.
  */
 
 #include <stdbool.h>
@@ -28,7 +28,7 @@ enum type_base {
 	TYPE_NETWORK,
 	TYPE_PATTERN,
 	TYPE_ENUM,
-	TYPE_OPAQUE,   /* a pointer between providers; no policy can name it */
+	TYPE_OPAQUE, /* a pointer between providers; no policy can name it */
 };
 
 struct enum_def {
@@ -84,7 +84,7 @@ struct value value_failed(const char *why);
  * it is none. Domains and addresses are brought to their normal form.
  */
 bool value_parse(struct arena *arena, const struct type *type, struct str text,
-    struct value *value_r, const char **why_r);
+		 struct value *value_r, const char **why_r);
 
 /* <0, 0, >0. Both PRESENT, scalars, and of one base type that has an order or equality. */
 int value_compare(enum type_base base, const struct value *a, const struct value *b);

@@ -30,11 +30,12 @@ static const char policy_text[] =
     "defer \"later\" when any dkim.domain is \"example.net\" and helo.literal\n"
     "accept when message.id is absent and list.id is present\n";
 
-static const char records[] = "example.net TXT \"v=spf1 a mx include:b.example ?exists:%{l}.c.example -all exp=e.example\"\n"
-                              "b.example TXT \"v=spf1 ip4:192.0.2.0/24 ptr ~all\"\n"
-                              "e.example TXT \"%{s} is not %{h}\"\n"
-                              "slow.example TIMEOUT\n"
-                              "s._domainkey.example.net TXT \"v=DKIM1; p=\"\n";
+static const char records[] =
+    "example.net TXT \"v=spf1 a mx include:b.example ?exists:%{l}.c.example -all exp=e.example\"\n"
+    "b.example TXT \"v=spf1 ip4:192.0.2.0/24 ptr ~all\"\n"
+    "e.example TXT \"%{s} is not %{h}\"\n"
+    "slow.example TIMEOUT\n"
+    "s._domainkey.example.net TXT \"v=DKIM1; p=\"\n";
 
 static struct policy *policy;
 static struct resolver *resolver;
@@ -61,7 +62,8 @@ static void start(void)
 static void check_line(const char *text, bool folds)
 {
 	for (; text && *text; text++) {
-		if (*text == '\r' || (*text == '\n' && (!folds || (text[1] != ' ' && text[1] != '\t'))))
+		if (*text == '\r' ||
+		    (*text == '\n' && (!folds || (text[1] != ' ' && text[1] != '\t'))))
 			abort();
 	}
 }
@@ -97,7 +99,8 @@ static void play(struct session *s, char event, struct str text)
 
 	switch (event) {
 	case 'c':
-		check_reply(session_connect(s, text, text.n % 3 ? &ip : NULL, text.n % 2 ? 25 : 0), event);
+		check_reply(session_connect(s, text, text.n % 3 ? &ip : NULL, text.n % 2 ? 25 : 0),
+			    event);
 		break;
 	case 'h':
 		check_reply(session_helo(s, text), event);
@@ -113,7 +116,7 @@ static void play(struct session *s, char event, struct str text)
 		break;
 	case 'f':
 		session_header(s, str_sub(text, 0, colon < 0 ? 0 : (size_t)colon),
-		    str_sub(text, colon < 0 ? 0 : (size_t)colon + 1, text.n));
+			       str_sub(text, colon < 0 ? 0 : (size_t)colon + 1, text.n));
 		break;
 	case 'e':
 		check_reply(session_eoh(s), event);

@@ -227,6 +227,7 @@ struct moment {
 	struct place place;
 	enum stage stage;
 	bool waits;      /* lookups may be waited for */
+	bool offline;    /* none was made */
 	bool everything; /* as it ends up */
 	int recipients[2 * RCPTS_MOST], recipient_count;
 	int attempted[2 * RCPTS_MOST], attempted_count;

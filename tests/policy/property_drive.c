@@ -45,6 +45,7 @@ struct run {
 	bool over;
 	bool refused; /* some recipient was */
 	bool held;    /* nobody hears what is said now */
+	bool unclear; /* the case ends without a judgement */
 };
 
 unsigned drive_late;
@@ -112,10 +113,10 @@ static struct moment moment_end(const struct run *r, const struct attempt *a)
 }
 
 static const char *const verdicts[] = {"accept", "reject", "defer", "discard", "hold"};
-static const char *const replies[] = {"continue", "accept", "reject", "tempfail", "discard",
-    "skip"};
-static const char *const stages[] = {"connect", "helo", "mail", "rcpt", "data", "headers",
-    "message"};
+static const char *const replies[] = {"continue", "accept",  "reject",
+				      "tempfail", "discard", "skip"};
+static const char *const stages[] = {"connect", "helo",    "mail",   "rcpt",
+				     "data",    "headers", "message"};
 
 static bool refuses(enum verdict verdict)
 {
@@ -128,7 +129,8 @@ static enum reply_kind reply_of(const struct said *said, enum stage stage, bool 
 		return REPLY_CONTINUE;
 	if (refuses(said->verdict) && said->text_known && (stage > STAGE_CONNECT || early))
 		return said->verdict == VERDICT_REJECT ? REPLY_REJECT : REPLY_TEMPFAIL;
-	if (said->verdict == VERDICT_DISCARD && said->text_known && stage != STAGE_CONNECT && stage != STAGE_RCPT)
+	if (said->verdict == VERDICT_DISCARD && said->text_known && stage != STAGE_CONNECT &&
+	    stage != STAGE_RCPT)
 		return REPLY_DISCARD;
 	if (said->verdict == VERDICT_ACCEPT && !said->pending && stage != STAGE_RCPT && !extras)
 		return REPLY_ACCEPT;
@@ -140,7 +142,7 @@ static enum reply_kind reply_of(const struct said *said, enum stage stage, bool 
  * certain one depends on lookups that need not be made any more.)
  */
 static void check_text(struct run *r, const struct moment *m, const struct said *said,
-    const struct reply *reply)
+		       const struct reply *reply)
 {
 	const struct gen_policy *p = &r->c->policy;
 
@@ -157,22 +159,23 @@ static void check_text(struct run *r, const struct moment *m, const struct said 
 		int code = act->code ? act->code : act->act == ACT_REJECT ? 550 : 451;
 
 		if ((act->act == ACT_DEFER ? oracle_decides(m, i)
-		                           : act->act == ACT_REJECT && oracle_true(m, i)) &&
+					   : act->act == ACT_REJECT && oracle_true(m, i)) &&
 		    reply->code == code && strcmp(reply->text, oracle_text(m, act)) == 0)
 			return;
 	}
 	fail("TEXT: at %s no rule that is true says %d %s", stages[m->stage], reply->code,
-	    reply->text);
+	     reply->text);
 }
 
-/* Compares the reply to an event that is judged as a whole with the one that the definition wants. */
-static void check_reply(struct run *r, const struct moment *m, const struct said *said,
-    bool extras, const struct reply *reply)
+/* Compares the reply to an event that is judged as a whole with the one that the definition wants.
+ */
+static void check_reply(struct run *r, const struct moment *m, const struct said *said, bool extras,
+			const struct reply *reply)
 {
 	enum reply_kind want = reply_of(said, m->stage, r->c->policy.early, extras);
 	/* Nothing is waited for only to say earlier that a message passes. */
 	bool late = reply->kind == REPLY_CONTINUE && want != REPLY_CONTINUE &&
-	            (r->lenient || r->held || (r->slow && want == REPLY_ACCEPT));
+		    (r->lenient || r->held || (r->slow && want == REPLY_ACCEPT));
 
 	/* Whether waiting is worth it is a guess: it is to be wrong very rarely. */
 	if (r->slow && !late && reply->kind == REPLY_CONTINUE && want != REPLY_CONTINUE) {
@@ -182,16 +185,16 @@ static void check_reply(struct run *r, const struct moment *m, const struct said
 
 	if (r->verbose)
 		printf("  %s %s: %s %d %s; wanted %s (%s %s%s, r%d)\n", stages[m->stage],
-		    m->place.rcpt >= 0 ? addresses[m->place.rcpt] : "", replies[reply->kind],
-		    reply->code, reply->text ? reply->text : "", replies[want],
-		    said->certain ? "certain" : "open, last", verdicts[said->verdict],
-		    said->pending ? ", pending" : "", said->rule);
+		       m->place.rcpt >= 0 ? addresses[m->place.rcpt] : "", replies[reply->kind],
+		       reply->code, reply->text ? reply->text : "", replies[want],
+		       said->certain ? "certain" : "open, last", verdicts[said->verdict],
+		       said->pending ? ", pending" : "", said->rule);
 	if (reply->kind != want && !late)
 		fail("REPLY: at %s %s the reply is %s, wanted is %s", stages[m->stage],
-		    m->place.rcpt >= 0 ? addresses[m->place.rcpt] : "", replies[reply->kind],
-		    replies[want]);
+		     m->place.rcpt >= 0 ? addresses[m->place.rcpt] : "", replies[reply->kind],
+		     replies[want]);
 	else if (m->stage > STAGE_CONNECT &&
-	         (reply->kind == REPLY_REJECT || reply->kind == REPLY_TEMPFAIL))
+		 (reply->kind == REPLY_REJECT || reply->kind == REPLY_TEMPFAIL))
 		check_text(r, m, said, reply);
 }
 
@@ -216,12 +219,14 @@ static void settle_all(struct run *r, enum verdict verdict, enum stage stage)
 /* An event's reply that ends the message. */
 static bool ends(struct run *r, const struct reply *reply, enum stage stage)
 {
-	const bool heard[] = {r->needs.connect_reply, false, true, r->needs.rcpt_reply,
-	    r->needs.data_reply, r->needs.eoh_reply, true};
+	const bool heard[] = {
+	    r->needs.connect_reply, false, true, r->needs.rcpt_reply, r->needs.data_reply,
+	    r->needs.eoh_reply,     true};
 
 	static const enum verdict meaning[] = {[REPLY_ACCEPT] = VERDICT_ACCEPT,
-	    [REPLY_REJECT] = VERDICT_REJECT, [REPLY_TEMPFAIL] = VERDICT_DEFER,
-	    [REPLY_DISCARD] = VERDICT_DISCARD};
+					       [REPLY_REJECT] = VERDICT_REJECT,
+					       [REPLY_TEMPFAIL] = VERDICT_DEFER,
+					       [REPLY_DISCARD] = VERDICT_DISCARD};
 
 	if (reply->kind == REPLY_CONTINUE || reply->kind == REPLY_SKIP)
 		return false;
@@ -271,13 +276,13 @@ static void check_outcome(struct run *r, const struct attempt *a)
 	oracle_final(&m, &final);
 	if (r->verbose)
 		printf("  %s: %s at %s; everything known: %s (r%d)\n", addresses[a->rcpt],
-		    verdicts[a->verdict], stages[a->stage], verdicts[final.verdict], final.rule);
+		       verdicts[a->verdict], stages[a->stage], verdicts[final.verdict], final.rule);
 	/* One to be discarded, among others that are refused, is refused with them. */
 	if (a->discard && refuses(a->verdict))
 		return;
 	if (a->verdict != final.verdict)
 		fail("VERDICT: %s is told %s at %s, everything known it is %s", addresses[a->rcpt],
-		    verdicts[a->verdict], stages[a->stage], verdicts[final.verdict]);
+		     verdicts[a->verdict], stages[a->stage], verdicts[final.verdict]);
 }
 
 static void check_report(struct run *r)
@@ -290,11 +295,11 @@ static void check_report(struct run *r)
 		const struct report_outcome *o = &report->recipients[i].outcome;
 
 		if (a->put_off ? o->code != 452 || o->stage != STAGE_RCPT
-		               : o->verdict != a->verdict || o->stage != a->stage || !o->settled)
+			       : o->verdict != a->verdict || o->stage != a->stage || !o->settled)
 			fail("REPORT: %s is reported %s at %s, it was %s at %s", addresses[a->rcpt],
-			    verdicts[o->verdict], stages[o->stage],
-			    a->put_off ? "put off" : verdicts[a->verdict],
-			    stages[a->put_off ? STAGE_RCPT : a->stage]);
+			     verdicts[o->verdict], stages[o->stage],
+			     a->put_off ? "put off" : verdicts[a->verdict],
+			     stages[a->put_off ? STAGE_RCPT : a->stage]);
 	}
 }
 
@@ -311,7 +316,7 @@ static const struct edit *edit_of(const struct edits *edits, enum edit_kind kind
 
 /* Another rule than the first may be named, if its verdict and the edits are the same. */
 static void check_rule(const struct run *r, const struct moment *m, const struct final *final,
-    const struct edit *hold)
+		       const struct edit *hold)
 {
 	const char *name = session_report(r->session)->outcome.rule;
 	int rule = name ? atoi(name + 1) : -1;
@@ -406,9 +411,9 @@ static void finish(struct run *r)
 	for (size_t i = 0; i < edits.count; i++) {
 		enum edit_kind kind = edits.items[i].kind;
 
-		if (kind == EDIT_HOLD                 ? !r->needs.holds
+		if (kind == EDIT_HOLD               ? !r->needs.holds
 		    : kind == EDIT_REMOVE_RECIPIENT ? !r->needs.edits_recipients
-		                                    : !r->needs.edits_headers)
+						    : !r->needs.edits_headers)
 			fail("NEEDS: the MTA was not asked to let such edits be made");
 	}
 	for (int i = 0; i < r->count; i++) {
@@ -504,6 +509,26 @@ static void put_off(struct run *r, struct attempt *a, const struct said *said)
 		fail("KIND: %s is put off beside %s", addresses[a->rcpt], addresses[first->rcpt]);
 }
 
+/*
+ * Does the refusal stand for the whole message? Where that rests on lookups that were not needed
+ * for the recipient, either is right, and the case ends here.
+ */
+static bool spoils(struct run *r, const struct moment *judged, enum verdict verdict)
+{
+	struct moment m = *judged;
+	bool with, without;
+	struct said said;
+
+	m.place.rcpt = -1;
+	oracle_now(&m, &said);
+	with = said.certain && said.verdict == verdict && said.text_known;
+	m.offline = true;
+	oracle_now(&m, &said);
+	without = said.certain && said.verdict == verdict && said.text_known;
+	r->unclear |= with != without;
+	return with && without;
+}
+
 static void rcpt_event(struct run *r, int index)
 {
 	struct attempt *a = &r->attempts[r->count];
@@ -511,7 +536,6 @@ static void rcpt_event(struct run *r, int index)
 	struct moment m;
 	struct reply reply;
 	struct said said;
-	enum verdict verdict;
 	char path[64];
 
 	*a = (struct attempt){.rcpt = rcpt, .index = index};
@@ -521,7 +545,8 @@ static void rcpt_event(struct run *r, int index)
 	snprintf(path, sizeof(path), "<%s>", addresses[rcpt]);
 	reply = session_rcpt(r->session, str_of(path), NULL);
 	oracle_now(&m, &said);
-	if (reply.kind == REPLY_TEMPFAIL && reply.code == 452 && strcmp(reply.enhanced, "4.5.3") == 0) {
+	if (reply.kind == REPLY_TEMPFAIL && reply.code == 452 &&
+	    strcmp(reply.enhanced, "4.5.3") == 0) {
 		if (r->verbose)
 			printf("  rcpt %s: put off\n", addresses[rcpt]);
 		put_off(r, a, &said);
@@ -530,12 +555,9 @@ static void rcpt_event(struct run *r, int index)
 	check_reply(r, &m, &said, false, &reply);
 	if (reply.kind == REPLY_REJECT || reply.kind == REPLY_TEMPFAIL) {
 		r->refused = true;
-		m.place.rcpt = -1;
-		m.waits = !r->lenient;
-		verdict = said.verdict;
-		oracle_now(&m, &said);
-		a->spoils = said.certain && said.verdict == verdict && said.text_known;
-		settle(r, a, reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER, STAGE_RCPT);
+		a->spoils = spoils(r, &m, said.verdict);
+		settle(r, a, reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER,
+		       STAGE_RCPT);
 		return;
 	}
 	if (reply.kind != REPLY_CONTINUE)
@@ -586,16 +608,17 @@ static void whole_event(struct run *r, enum stage stage, struct reply reply)
 	}
 	if (any) {
 		check_reply(r, &m, &first, discards, &reply);
-	} else if (!r->c->policy.mixed) {
+	} else if (!r->c->policy.mixed && !r->lenient) {
 		m = moment_at(r, stage, -1);
 		oracle_now(&m, &said);
 		/* Nothing is looked up for it any more. */
 		if (reply.kind != REPLY_DISCARD
-		        ? reply.kind != REPLY_CONTINUE || (!r->held && !asks(&r->c->policy) && said.certain &&
-		                                              said.verdict == VERDICT_DISCARD)
-		        : !said.certain || said.verdict != VERDICT_DISCARD)
+			? reply.kind != REPLY_CONTINUE ||
+			      (!r->held && !asks(&r->c->policy) && said.certain &&
+			       said.text_known && said.verdict == VERDICT_DISCARD)
+			: !said.certain || said.verdict != VERDICT_DISCARD)
 			fail("REPLY: %s at %s where all are to be discarded", replies[reply.kind],
-			    stages[stage]);
+			     stages[stage]);
 	}
 	ends(r, &reply, stage);
 }
@@ -654,10 +677,13 @@ static void transaction(struct run *r, const int *list, int count)
 	if (r->over) {
 		/* All that it would have been for share the fate. */
 		for (int i = 0; i < count; i++) {
-			r->attempts[i] = (struct attempt){.index = list[i], .taken = true,
-			    .rcpt = r->c->mails[r->place.mail].rcpts[list[i]], .settled = true,
-			    .verdict = session_report(r->session)->outcome.verdict,
-			    .stage = STAGE_MAIL};
+			r->attempts[i] =
+			    (struct attempt){.index = list[i],
+					     .taken = true,
+					     .rcpt = r->c->mails[r->place.mail].rcpts[list[i]],
+					     .settled = true,
+					     .verdict = session_report(r->session)->outcome.verdict,
+					     .stage = STAGE_MAIL};
 			r->count++;
 		}
 	}
@@ -668,7 +694,7 @@ static void transaction(struct run *r, const int *list, int count)
 	for (int i = 0; i < count && !r->over && !failed; i++) {
 		rcpt_event(r, list[i]);
 		any |= r->attempts[r->count - 1].taken;
-		if (gives_up(r)) {
+		if (r->unclear || gives_up(r)) {
 			r->count = 0;
 			return;
 		}
@@ -697,7 +723,7 @@ static void mail_run(struct run *r)
 		helo(r);
 	r->abort_after = mail->abort_after;
 	r->event = 0;
-	for (int tries = 0; left > 0 && !failed; tries++) {
+	for (int tries = 0; left > 0 && !failed && !r->unclear; tries++) {
 		int list[RCPTS_MOST], count = 0;
 
 		if (tries > 4 * RCPTS_MOST) {
@@ -706,13 +732,13 @@ static void mail_run(struct run *r)
 		}
 		for (int i = 0; i < mail->rcpt_count; i++)
 			if (!done[i] || (tries > 0 && deferred[i] && mail->brings_deferred &&
-			                    !mail->one_by_one))
+					 !mail->one_by_one))
 				list[count++] = i;
 		if (tries > 0 && mail->one_by_one)
 			count = 1;
 		if (r->verbose)
 			printf("  --- mail %d, transaction %d, %d recipients\n", r->place.mail,
-			    r->place.transaction, count);
+			       r->place.transaction, count);
 		transaction(r, list, count);
 		for (int i = 0; i < r->count; i++) {
 			const struct attempt *a = &r->attempts[i];
@@ -808,7 +834,7 @@ const char *case_run(const struct gen_case *c, bool verbose)
 	session_needs(r.policy, &r.needs);
 	r.session = session_new(r.policy, &env);
 	if (connect_run(&r))
-		for (int i = 0; i < c->mail_count && !failed; i++) {
+		for (int i = 0; i < c->mail_count && !failed && !r.unclear; i++) {
 			r.place.mail = i;
 			mail_run(&r);
 		}

@@ -12,29 +12,64 @@
 
 const char *const colors[6] = {"red", "green", "blue", "black", "white", NULL};
 const char *const addresses[ADDRESSES_MOST] = {"a0@one.example", "a1@two.example",
-    "a2@one.example", "a3@two.example", "a4@one.example", "a5@three.example"};
+					       "a2@one.example", "a3@two.example",
+					       "a4@one.example", "a5@three.example"};
 const char *const address_domains[ADDRESSES_MOST] = {"one.example", "two.example", "one.example",
-    "two.example", "one.example", "three.example"};
+						     "two.example", "one.example", "three.example"};
 struct place place_now;
 
 #define ROW(id, text, k, at, in, c, failure)                                                       \
-	[F_##id] = {text, k, STAGE_##at, SCOPE_##in, COST_##c == COST_DNS,                         \
-	    FAILURE_##failure == FAILURE_DEFER, FAILURE_##failure == FAILURE_SKIP, {-1, -1}, true},
+	[F_##id] = {text,                                                                          \
+		    k,                                                                             \
+		    STAGE_##at,                                                                    \
+		    SCOPE_##in,                                                                    \
+		    COST_##c == COST_DNS,                                                          \
+		    FAILURE_##failure == FAILURE_DEFER,                                            \
+		    FAILURE_##failure == FAILURE_SKIP,                                             \
+		    {-1, -1},                                                                      \
+		    true},
 #define REAL(id, text, k, at, in, is_plain)                                                        \
 	[F_##id] = {text, k, STAGE_##at, SCOPE_##in, false, false, false, {-1, -1}, is_plain}
 
 const struct fact_row fact_rows[FACTS] = {
-    MADE_UP(ROW)
-    [F_PAIR] = {"pair", BOOL, STAGE_MAIL, SCOPE_MESSAGE, false, true, false,
-	{F_M_TEXT, F_H_NUM}, true},
-    [F_LATE] = {"late", BOOL, STAGE_HEADERS, SCOPE_RECIPIENT, false, false, false,
-	{F_U_FLAG, F_E_FLAG}, true},
-    [F_ECHO_MAIL] = {"echo(mail.text)", TEXT, STAGE_MAIL, SCOPE_MESSAGE, false, true, false,
-	{F_M_TEXT, -1}, true},
-    [F_ECHO_USER] = {"echo(user.text)", TEXT, STAGE_RCPT, SCOPE_RECIPIENT, false, false, true,
-	{F_U_TEXT, -1}, true},
-    [F_ECHO_DATA] = {"echo(data.text)", TEXT, STAGE_DATA, SCOPE_MESSAGE, false, false, true,
-	{F_D_TEXT, -1}, true},
+    MADE_UP(ROW)[F_PAIR] =
+	{"pair", BOOL, STAGE_MAIL, SCOPE_MESSAGE, false, true, false, {F_M_TEXT, F_H_NUM}, true},
+    [F_LATE] = {"late",
+		BOOL,
+		STAGE_HEADERS,
+		SCOPE_RECIPIENT,
+		false,
+		false,
+		false,
+		{F_U_FLAG, F_E_FLAG},
+		true},
+    [F_ECHO_MAIL] = {"echo(mail.text)",
+		     TEXT,
+		     STAGE_MAIL,
+		     SCOPE_MESSAGE,
+		     false,
+		     true,
+		     false,
+		     {F_M_TEXT, -1},
+		     true},
+    [F_ECHO_USER] = {"echo(user.text)",
+		     TEXT,
+		     STAGE_RCPT,
+		     SCOPE_RECIPIENT,
+		     false,
+		     false,
+		     true,
+		     {F_U_TEXT, -1},
+		     true},
+    [F_ECHO_DATA] = {"echo(data.text)",
+		     TEXT,
+		     STAGE_DATA,
+		     SCOPE_MESSAGE,
+		     false,
+		     false,
+		     true,
+		     {F_D_TEXT, -1},
+		     true},
     REAL(CLIENT_IP, "client.ip", ADDRESS_OF_IP, CONNECT, CONNECTION, true),
     REAL(HELO_NAME, "helo.name", TEXT, HELO, HELO, true),
     REAL(SENDER_DOMAIN, "sender.domain", DOMAIN, MAIL, MESSAGE, true),
@@ -139,7 +174,7 @@ MADE_UP(PROVIDER)
 static enum fact_state provide_pair(const struct fact_call *call, struct value *value_r)
 {
 	*value_r = value_boolean(call->inputs[0]->state == FACT_PRESENT &&
-	                         call->inputs[1]->state == FACT_PRESENT);
+				 call->inputs[1]->state == FACT_PRESENT);
 	return FACT_PRESENT;
 }
 
@@ -161,31 +196,66 @@ static const struct enum_def color = {.name = "color", .values = colors};
 static const char *const no_inputs[] = {NULL}, *const the_recipient[] = {"recipient", NULL};
 static const struct type text_parameter[] = {{TYPE_TEXT, false, NULL}, {TYPE_OPAQUE, false, NULL}};
 
-#define TYPE_OF_BOOL {TYPE_BOOLEAN, false, NULL}
-#define TYPE_OF_ENUM {TYPE_ENUM, false, &color}
-#define TYPE_OF_NUM {TYPE_NUMBER, false, NULL}
-#define TYPE_OF_TEXT {TYPE_TEXT, false, NULL}
-#define TYPE_OF_LIST {TYPE_TEXT, true, NULL}
+#define TYPE_OF_BOOL                                                                               \
+	{                                                                                          \
+		TYPE_BOOLEAN, false, NULL                                                          \
+	}
+#define TYPE_OF_ENUM                                                                               \
+	{                                                                                          \
+		TYPE_ENUM, false, &color                                                           \
+	}
+#define TYPE_OF_NUM                                                                                \
+	{                                                                                          \
+		TYPE_NUMBER, false, NULL                                                           \
+	}
+#define TYPE_OF_TEXT                                                                               \
+	{                                                                                          \
+		TYPE_TEXT, false, NULL                                                             \
+	}
+#define TYPE_OF_LIST                                                                               \
+	{                                                                                          \
+		TYPE_TEXT, true, NULL                                                              \
+	}
 #define DEFINITION(id, text, k, at, in, c, failure)                                                \
-	{.name = text, .type = TYPE_OF_##k, .stage = STAGE_##at, .scope = SCOPE_##in,              \
-	    .cost = COST_##c,                                                                      \
-	    .inputs = SCOPE_##in == SCOPE_RECIPIENT ? the_recipient : no_inputs,                   \
-	    .provide = provide_##id, .on_failure = FAILURE_##failure, .help = "Made up."},
+	{.name = text,                                                                             \
+	 .type = TYPE_OF_##k,                                                                      \
+	 .stage = STAGE_##at,                                                                      \
+	 .scope = SCOPE_##in,                                                                      \
+	 .cost = COST_##c,                                                                         \
+	 .inputs = SCOPE_##in == SCOPE_RECIPIENT ? the_recipient : no_inputs,                      \
+	 .provide = provide_##id,                                                                  \
+	 .on_failure = FAILURE_##failure,                                                          \
+	 .help = "Made up."},
 
 static const struct fact_def facts[] = {
-    MADE_UP(DEFINITION)
-    {.name = "pair", .type = TYPE_OF_BOOL, .stage = STAGE_MAIL, .scope = SCOPE_MESSAGE,
-	.inputs = NAMES("mail.text", "helo.number"), .provide = provide_pair, .help = "Made up."},
-    {.name = "late", .type = TYPE_OF_BOOL, .stage = STAGE_HEADERS, .scope = SCOPE_RECIPIENT,
-	.inputs = NAMES("user.flag", "headers.flag"), .provide = provide_late, .help = "Made up."},
-    {.name = "echo", .type = TYPE_OF_TEXT, .stage = STAGE_CONNECT, .scope = SCOPE_CONNECTION,
-	.inputs = no_inputs, .parameters = text_parameter, .provide = provide_echo,
-	.help = "Made up."},
+    MADE_UP(DEFINITION){.name = "pair",
+			.type = TYPE_OF_BOOL,
+			.stage = STAGE_MAIL,
+			.scope = SCOPE_MESSAGE,
+			.inputs = NAMES("mail.text", "helo.number"),
+			.provide = provide_pair,
+			.help = "Made up."},
+    {.name = "late",
+     .type = TYPE_OF_BOOL,
+     .stage = STAGE_HEADERS,
+     .scope = SCOPE_RECIPIENT,
+     .inputs = NAMES("user.flag", "headers.flag"),
+     .provide = provide_late,
+     .help = "Made up."},
+    {.name = "echo",
+     .type = TYPE_OF_TEXT,
+     .stage = STAGE_CONNECT,
+     .scope = SCOPE_CONNECTION,
+     .inputs = no_inputs,
+     .parameters = text_parameter,
+     .provide = provide_echo,
+     .help = "Made up."},
     {.name = NULL},
 };
 static const struct family family_made_up = {.name = "made-up", .facts = facts};
 
 extern const struct family family_client, family_edit, family_envelope, family_header, family_helo,
     family_server, family_verdict;
-const struct family *const families[] = {&family_client, &family_edit, &family_envelope,
-    &family_header, &family_helo, &family_server, &family_verdict, &family_made_up, NULL};
+const struct family *const families[] = {&family_client,  &family_edit,    &family_envelope,
+					 &family_header,  &family_helo,    &family_server,
+					 &family_verdict, &family_made_up, NULL};

@@ -70,7 +70,8 @@ static void values_make(struct gen_case *c)
 		for (int i = 0; i < HELOS; i++)
 			c->helo[i][f] = worth_make(f, true);
 		for (int i = 0; i < ADDRESSES_MOST; i++)
-			c->user[i][f] = i > 0 && one_in(2) ? c->user[below(i)][f] : worth_make(f, true);
+			c->user[i][f] =
+			    i > 0 && one_in(2) ? c->user[below(i)][f] : worth_make(f, true);
 		for (int i = 0; i < MAILS_MOST; i++)
 			c->mails[i].values[f] = worth_make(f, true);
 	}
@@ -139,7 +140,7 @@ static bool texts(enum kind kind)
 static void test_right(struct test *t, enum kind kind)
 {
 	static const enum compare_op of_text[] = {OP_CONTAINS, OP_STARTS_WITH, OP_ENDS_WITH,
-	    OP_MATCHES};
+						  OP_MATCHES};
 	static const enum compare_op of_numbers[] = {OP_LT, OP_LE, OP_GT, OP_GE};
 	bool is_list = t->quantifier != QUANT_NONE;
 
@@ -169,7 +170,7 @@ static void test_right(struct test *t, enum kind kind)
 		t->right = RIGHT_IS_FACT;
 		t->fact = fact_of(kind);
 	} else if (t->right == RIGHT_IS_VALUE && (kind == TEXT || kind == LIST) &&
-	           (t->op == OP_IS || t->op == OP_CONTAINS) && one_in(4)) {
+		   (t->op == OP_IS || t->op == OP_CONTAINS) && one_in(4)) {
 		t->right = RIGHT_IS_FACT;
 		t->fact = fact_of(TEXT);
 	}
@@ -239,8 +240,8 @@ static enum stage test_first(const struct test *t)
 {
 	enum stage stage = fact_rows[t->left].stage;
 
-	if ((t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT) &&
-	    t->op != OP_IS_PRESENT && fact_rows[t->fact].stage > stage)
+	if ((t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT) && t->op != OP_IS_PRESENT &&
+	    fact_rows[t->fact].stage > stage)
 		stage = fact_rows[t->fact].stage;
 	return stage;
 }
@@ -296,8 +297,8 @@ static struct act_row act_make(enum act act)
 {
 	static const char *const names[] = {"X-A", "X-B", "X-New"};
 	static const char *const said[] = {"first", "second", "third", "no"};
-	struct act_row a = {.act = act, .name = names[below(3)], .text = said[below(4)],
-	    .facts = {-1, -1}};
+	struct act_row a = {
+	    .act = act, .name = names[below(3)], .text = said[below(4)], .facts = {-1, -1}};
 
 	/* A field that is not there and is replaced twice: left to the tests of edits. */
 	if (act == ACT_REPLACE)
@@ -325,8 +326,8 @@ static void act_texts(const struct gen_policy *p, const struct gen_rule *rule, s
 
 static void rule_make(struct gen_policy *p, int group)
 {
-	static const enum act decisive[] = {ACT_ACCEPT, ACT_ACCEPT, ACT_REJECT, ACT_REJECT,
-	    ACT_DEFER, ACT_DISCARD, ACT_HOLD};
+	static const enum act decisive[] = {ACT_ACCEPT, ACT_ACCEPT,  ACT_REJECT, ACT_REJECT,
+					    ACT_DEFER,  ACT_DISCARD, ACT_HOLD};
 	struct gen_rule *rule = &p->rules[p->rule_count++];
 	enum act last = decisive[below(7)];
 
@@ -335,11 +336,13 @@ static void rule_make(struct gen_policy *p, int group)
 	if (one_in(3)) {
 		rule->count = 1 + one_in(3);
 		for (int i = 0; i < rule->count; i++)
-			rule->acts[i] = act_make(one_in(4) ? ACT_LOG : ACT_ADD + (enum act)below(5));
+			rule->acts[i] =
+			    act_make(one_in(4) ? ACT_LOG : ACT_ADD + (enum act)below(5));
 	} else {
 		if (one_in(6))
 			rule->acts[rule->count++] = act_make(
-			    (last == ACT_ACCEPT || last == ACT_HOLD) && one_in(2) ? ACT_ADD : ACT_LOG);
+			    (last == ACT_ACCEPT || last == ACT_HOLD) && one_in(2) ? ACT_ADD
+										  : ACT_LOG);
 		rule->acts[rule->count++] = act_make(last);
 	}
 	for (int i = 0; i < rule->count; i++)

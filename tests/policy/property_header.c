@@ -77,16 +77,16 @@ void header_expected(const struct moment *m, const struct final *final, struct h
 		for (int a = 0; final->applies[i] && a < p->rules[i].count; a++)
 			if (act_edits(p->rules[i].acts[a].act))
 				edit_make(&mid, &p->rules[i].acts[a],
-				    oracle_text(m, &p->rules[i].acts[a]));
+					  oracle_text(m, &p->rules[i].acts[a]));
 	}
 	*header = mid.top;
 	for (int i = 0; i < mid.came.count; i++)
 		if (!mid.removed[i])
 			line_put(header, header->count, mid.came.lines[i].name,
-			    mid.came.lines[i].value);
+				 mid.came.lines[i].value);
 	for (int i = 0; i < mid.bottom.count; i++)
 		line_put(header, header->count, mid.bottom.lines[i].name,
-		    mid.bottom.lines[i].value);
+			 mid.bottom.lines[i].value);
 }
 
 static int line_find(const struct header *h, const char *name, int index)
@@ -113,7 +113,7 @@ bool header_apply(struct header *header, const struct edits *edits)
 			break;
 		case EDIT_REPLACE_HEADER:
 			snprintf(header->lines[at].value, sizeof(header->lines[at].value), "%s",
-			    edit->value);
+				 edit->value);
 			break;
 		case EDIT_ADD_HEADER:
 			line_put(header, header->count, edit->name, edit->value);

@@ -109,7 +109,7 @@ static struct worth known(const struct moment *m, int fact)
 	default:
 		break;
 	}
-	if (!m->waits && m->place.c->delays[fact] > 0)
+	if (row->dns && (m->offline || (!m->waits && m->place.c->delays[fact] > 0)))
 		return nothing;
 	return *place_value(&m->place, fact);
 }
@@ -144,7 +144,7 @@ static void render(const struct moment *m, int fact, char *out, size_t size)
 		break;
 	case NUM:
 		snprintf(out, size, w.number % 1000 ? "%ld.%ld" : "%ld", w.number / 1000,
-		    w.number % 1000 / 100);
+			 w.number % 1000 / 100);
 		break;
 	case LIST:
 	case ADDRESSES:
@@ -236,8 +236,9 @@ static bool holds(const struct test *t, const char *text, long number, const str
 	if (t->right == RIGHT_IS_TABLE) {
 		is = in_table(kind, text);
 	} else if (t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT) {
-		is = right->state == FACT_PRESENT && (numeric ? number_is(t->op, number, right->number)
-		                                              : text_is(t, text, right->text));
+		is = right->state == FACT_PRESENT &&
+		     (numeric ? number_is(t->op, number, right->number)
+			      : text_is(t, text, right->text));
 	} else {
 		for (int i = 0; i < t->count; i++) {
 			if (numeric)
@@ -322,8 +323,8 @@ static int test_set(const struct moment *m, const struct test *t)
 	struct worth left = known(m, t->left), right = {.state = FACT_PRESENT};
 	enum kind kind = fact_rows[t->left].kind;
 	bool list = kind == LIST || kind == ADDRESSES || kind == DOMAINS;
-	bool other = t->op != OP_IS_PRESENT &&
-	             (t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT);
+	bool other =
+	    t->op != OP_IS_PRESENT && (t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT);
 	char text[256];
 	int set;
 
@@ -447,7 +448,7 @@ static int rule_set(const struct moment *m, int n, bool *text_known_r)
 
 			/* The log of a rule that decides is no reason to decide otherwise. */
 			if (fact < 0 || (rule->acts[a].act == ACT_LOG &&
-			                    act_decisive(rule->acts[rule->count - 1].act)))
+					 act_decisive(rule->acts[rule->count - 1].act)))
 				continue;
 			w = known(m, fact);
 			if (w.state == FACT_FAILED)
@@ -466,7 +467,7 @@ static int rule_set(const struct moment *m, int n, bool *text_known_r)
 static bool rule_decides(const struct gen_rule *rule, enum verdict *verdict_r)
 {
 	static const enum verdict verdicts[] = {VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER,
-	    VERDICT_DISCARD, VERDICT_HOLD};
+						VERDICT_DISCARD, VERDICT_HOLD};
 	enum act act = rule->acts[rule->count - 1].act;
 
 	if (!act_decisive(act))
@@ -551,8 +552,8 @@ void oracle_now(const struct moment *m, struct said *said_r)
 		said_r->rule = i;
 		said_r->text_known = text_known;
 		/* A failure has a text of its own. */
-		said_r->text_known |= outcomes.verdict == VERDICT_DEFER &&
-		                      (verdict != VERDICT_DEFER || !(set & YES));
+		said_r->text_known |=
+		    outcomes.verdict == VERDICT_DEFER && (verdict != VERDICT_DEFER || !(set & YES));
 	}
 	if (ways[0] || ways[1])
 		outcome(&outcomes, VERDICT_ACCEPT, edits);

@@ -19,7 +19,8 @@
 static struct gen_case kept, tried;
 static char kept_why[1024];
 
-/* Is the smaller case as wrong as the one before? A policy that does not compile is another fault. */
+/* Is the smaller case as wrong as the one before? A policy that does not compile is another fault.
+ */
 static bool still_fails(void)
 {
 	const char *why = case_run(&tried, false);
@@ -96,14 +97,15 @@ static bool shrink_dialogue(void)
 
 	for (int i = kept.mail_count - 1; i >= 0 && kept.mail_count > 1; i--)
 		TRY(memmove(&tried.mails[i], &tried.mails[i + 1],
-		        sizeof(tried.mails[0]) * (size_t)(tried.mail_count - i - 1));
+			    sizeof(tried.mails[0]) * (size_t)(tried.mail_count - i - 1));
 		    tried.mail_count--);
 	for (int i = 0; i < kept.mail_count; i++) {
 		struct gen_mail *m = &tried.mails[i];
 
-		for (int k = kept.mails[i].rcpt_count - 1; k >= 0 && kept.mails[i].rcpt_count > 1; k--)
+		for (int k = kept.mails[i].rcpt_count - 1; k >= 0 && kept.mails[i].rcpt_count > 1;
+		     k--)
 			TRY(memmove(&m->rcpts[k], &m->rcpts[k + 1],
-			        sizeof(int) * (size_t)(m->rcpt_count - k - 1));
+				    sizeof(int) * (size_t)(m->rcpt_count - k - 1));
 			    m->rcpt_count--);
 		TRY(m->helo = false);
 		TRY(m->helo_again = false);

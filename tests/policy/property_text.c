@@ -183,7 +183,8 @@ static void put_clause(const struct gen_policy *p, const struct clause *c, const
 
 static void put_act(const struct act_row *a)
 {
-	static const char *const words[] = {"accept", "reject", "defer", "discard", "hold",
+	static const char *const words[] = {
+	    "accept",     "reject",        "defer",          "discard",       "hold",
 	    "add header", "insert header", "replace header", "remove header", "prefix subject",
 	    "log"};
 
@@ -320,7 +321,7 @@ bool policy_uses(const struct gen_policy *p, int fact)
 				int one = rule->acts[a].facts[k];
 
 				if (one >= 0 && (one == fact || fact_rows[one].inputs[0] == fact ||
-				                    fact_rows[one].inputs[1] == fact))
+						 fact_rows[one].inputs[1] == fact))
 					return true;
 			}
 	}
@@ -396,13 +397,13 @@ void case_print(const struct gen_case *c)
 		const struct gen_mail *m = &c->mails[i];
 
 		printf("  mail %d: sender domain %s, subject %s, X-A:", i,
-		    m->domain ? m->domain : "-", m->subject);
+		       m->domain ? m->domain : "-", m->subject);
 		for (int k = 0; k < m->xa_count; k++)
 			printf(" %s", m->xa[k]);
 		printf("%s%s%s%s%s, recipients:", m->helo ? ", helo" : "",
-		    m->helo_again ? ", helo again" : "", m->one_by_one ? ", one by one" : "",
-		    m->brings_deferred ? ", brings the deferred" : "",
-		    m->hides_data ? ", no DATA shown" : "");
+		       m->helo_again ? ", helo again" : "", m->one_by_one ? ", one by one" : "",
+		       m->brings_deferred ? ", brings the deferred" : "",
+		       m->hides_data ? ", no DATA shown" : "");
 		for (int k = 0; k < m->rcpt_count; k++)
 			printf(" %s", addresses[m->rcpts[k]]);
 		if (m->abort_after)

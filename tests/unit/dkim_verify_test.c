@@ -322,7 +322,8 @@ static void test_late_field(void)
 	mail_begin();
 	v = dkim_verifier_new(mail.arena, &mail.options, MAIL_NOW);
 	dkim_verifier_eoh(v, mail.lookups);
-	dkim_verifier_header(v, STR("DKIM-Signature"),
+	dkim_verifier_header(
+	    v, STR("DKIM-Signature"),
 	    STR(" v=1; a=rsa-sha256; d=example.org; s=s; h=From; bh=AAAA; b=AAAA"));
 	dkim_verifier_eoh(v, mail.lookups);
 	CHECK_INT(dkim_verifier_finish(v, mail.lookups, &outcome), STEP_DONE);

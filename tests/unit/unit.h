@@ -15,8 +15,8 @@ static int unit_passed, unit_failed, unit_skipped, unit_bad;
 
 #define CHECK(condition)                                                                           \
 	((condition) ? (void)0                                                                     \
-		     : (unit_bad++, (void)printf("%s:%d: not true: %s\n", __FILE__, __LINE__,      \
-					#condition)))
+		     : (unit_bad++,                                                                \
+			(void)printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition)))
 
 #define CHECK_INT(value, expected)                                                                 \
 	do {                                                                                       \
@@ -24,7 +24,7 @@ static int unit_passed, unit_failed, unit_skipped, unit_bad;
 		if (unit_v != unit_e) {                                                            \
 			unit_bad++;                                                                \
 			printf("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #value,        \
-			    unit_v, unit_e);                                                       \
+			       unit_v, unit_e);                                                    \
 		}                                                                                  \
 	} while (0)
 
@@ -36,7 +36,7 @@ static int unit_passed, unit_failed, unit_skipped, unit_bad;
 		if (unit_v.n != strlen(unit_e) || memcmp(unit_v.s, unit_e, unit_v.n) != 0) {       \
 			unit_bad++;                                                                \
 			printf("%s:%d: %s is '%.*s', not '%s'\n", __FILE__, __LINE__, #value,      \
-			    (int)unit_v.n, unit_v.n ? unit_v.s : "", unit_e);                      \
+			       (int)unit_v.n, unit_v.n ? unit_v.s : "", unit_e);                   \
 		}                                                                                  \
 	} while (0)
 
