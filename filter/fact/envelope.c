@@ -80,7 +80,7 @@ static const struct fact_def facts[] = {
      .stage = STAGE_RCPT,
      .scope = SCOPE_RECIPIENT,
      .plural = "recipients.domain",
-     .help = "Domain of the recipient."},
+     .help = "Domain of the recipient; <postmaster> alone is in every table of domains."},
     RECIPIENT("recipient.tag", TYPE_TEXT, "What follows the first + of the local part."),
     RECIPIENT("recipient.routed", TYPE_BOOLEAN,
 	      "The recipient asks for a detour: %, ! or @ in the local part, or a source route."),

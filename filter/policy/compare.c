@@ -32,7 +32,8 @@ static bool in_table(const struct cond *cond, const struct value *left)
 {
 	if (table_kind(cond->table) == TABLE_NETWORKS)
 		return table_has_ip(cond->table, &left->network.ip);
-	return table_has_text(cond->table, left->text);
+	/* RFC 5321 4.5.1: <postmaster> without a domain is always this server's own. */
+	return left->ours || table_has_text(cond->table, left->text);
 }
 
 static bool ends(struct str text, struct str part)
@@ -41,7 +42,7 @@ static bool ends(struct str text, struct str part)
 }
 
 int compare_test(struct view *view, const struct cond *cond, const struct value *left,
-    const struct value *right)
+		 const struct value *right)
 {
 	struct arena *scratch = NULL;
 	struct value text;
@@ -51,7 +52,7 @@ int compare_test(struct view *view, const struct cond *cond, const struct value 
 		return cond->op == OP_IS_NOT || cond->op == OP_NOT_IN;
 	if (cond->right_kind == RIGHT_TEMPLATE) {
 		scratch = arena_new(view->arenas[SCOPE_MESSAGE] ? view->arenas[SCOPE_MESSAGE]
-		                                                : view->arenas[SCOPE_CONNECTION]);
+								: view->arenas[SCOPE_CONNECTION]);
 		text = value_text(engine_text(view, scratch, &cond->template));
 		right = &text;
 	}

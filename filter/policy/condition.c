@@ -48,7 +48,7 @@ cond_set cond_or(cond_set a, cond_set b)
 cond_set cond_not(cond_set a)
 {
 	return (cond_set)((a & COND_FAILED) | (a & COND_TRUE ? COND_FALSE : 0) |
-	                  (a & COND_FALSE ? COND_TRUE : 0));
+			  (a & COND_FALSE ? COND_TRUE : 0));
 }
 
 const char *cond_name(cond_set s)

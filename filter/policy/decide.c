@@ -18,11 +18,11 @@ struct walk {
 	struct view *view;
 	struct decision *d;
 	struct outcomes outcomes;
-	unsigned blocked;      /* bits of verdicts in rules above that waiting cannot make pass */
+	unsigned blocked; /* bits of verdicts in rules above that waiting cannot make pass */
 	bool worth_waiting;
 	size_t edits;
 	bool edits_settled;
-	bool soft, soft_sure;  /* an accept, discard or hold may have been, was, passed over */
+	bool soft, soft_sure; /* an accept, discard or hold may have been, was, passed over */
 	struct open_slots verdict_slots, edit_slots;
 };
 
@@ -98,7 +98,7 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
 		w->blocked |= 1u << (e.possible & COND_TRUE ? verdict : VERDICT_DEFER);
 	if (e.possible & COND_FAILED_SKIP &&
 	    (rule->verdict == VERDICT_ACCEPT || rule->verdict == VERDICT_DISCARD ||
-		rule->verdict == VERDICT_HOLD)) {
+	     rule->verdict == VERDICT_HOLD)) {
 		w->soft = true;
 		if (!(e.possible & COND_FALSE))
 			w->soft_sure = true;
@@ -111,7 +111,7 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
  * no reason to decide otherwise, or later.
  */
 static struct evaluation texts_known(struct view *view, const struct plan_rule *rule,
-    struct open_slots *open)
+				     struct open_slots *open)
 {
 	struct evaluation e = {COND_TRUE, COND_TRUE};
 
@@ -122,8 +122,8 @@ static struct evaluation texts_known(struct view *view, const struct plan_rule *
 			continue;
 		for (size_t j = 0; j < action->text.count; j++)
 			if (action->text.pieces[j].is_slot)
-				e = evaluation_and(e, evaluate_known(view, &action->text.pieces[j].slot,
-				                          1, open));
+				e = evaluation_and(
+				    e, evaluate_known(view, &action->text.pieces[j].slot, 1, open));
 	}
 	return e;
 }
@@ -133,7 +133,7 @@ static struct evaluation texts_known(struct view *view, const struct plan_rule *
  * failed makes the rule failed. Where it is not, nobody will write them.
  */
 static struct evaluation with_texts(struct view *view, const struct plan_rule *rule,
-    struct evaluation e, struct open_slots *open)
+				    struct evaluation e, struct open_slots *open)
 {
 	struct evaluation texts;
 
@@ -148,10 +148,11 @@ static struct evaluation with_texts(struct view *view, const struct plan_rule *r
 
 /* The rule that ends the walk answers; its text must be known. */
 static void conclude(struct walk *w, const struct plan_rule *rule, struct evaluation e,
-    struct arena *arena)
+		     struct arena *arena)
 {
 	struct decision *d = w->d;
-	bool delivered = w->outcomes.verdict == VERDICT_ACCEPT || w->outcomes.verdict == VERDICT_HOLD;
+	bool delivered =
+	    w->outcomes.verdict == VERDICT_ACCEPT || w->outcomes.verdict == VERDICT_HOLD;
 
 	d->certain = !w->outcomes.several;
 	d->verdict = w->outcomes.verdict;
@@ -203,8 +204,8 @@ static void list_needed(struct walk *w, struct arena *arena)
 }
 
 void engine_decide(struct view *view, struct arena *arena,
-    void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state), void *ctx,
-    struct decision *d)
+		   void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state),
+		   void *ctx, struct decision *d)
 {
 	const struct policy *policy = view->policy;
 	struct walk w = {.view = view, .d = d, .edits_settled = true};

@@ -24,7 +24,7 @@ static cond_set failure_of(const struct slot *slot)
 static cond_set may_fail(const struct slot *slot)
 {
 	return (cond_set)((slot->may_defer ? COND_FAILED_DEFER : 0) |
-	                  (slot->may_skip ? COND_FAILED_SKIP : 0));
+			  (slot->may_skip ? COND_FAILED_SKIP : 0));
 }
 
 /* A slot that is not known: it may make the test anything, also failed. */
@@ -43,7 +43,7 @@ static struct evaluation open_slot(struct view *view, unsigned n, struct open_sl
 struct evaluation evaluation_and(struct evaluation a, struct evaluation b)
 {
 	struct evaluation e = {cond_and(a.possible, b.possible),
-	    cond_and(a.reachable, b.reachable)};
+			       cond_and(a.reachable, b.reachable)};
 
 	e.reachable |= (cond_set)((a.reachable | b.reachable) & COND_FALSE);
 	return e;
@@ -59,7 +59,7 @@ static struct evaluation evaluation_or(struct evaluation a, struct evaluation b)
 
 /* Recipients may still be added: what holds already may settle it, nothing else does. */
 static struct evaluation growing_number(const struct cond *cond, const struct value *left,
-    const struct value *right)
+					const struct value *right)
 {
 	static const struct evaluation open = {COND_TRUE | COND_FALSE, 0};
 	int order = value_compare(cond->base, left, right);
@@ -85,7 +85,7 @@ static struct evaluation growing_number(const struct cond *cond, const struct va
 }
 
 static struct evaluation quantified(struct view *view, const struct cond *cond,
-    const struct value *list, const struct value *right)
+				    const struct value *list, const struct value *right)
 {
 	bool growing = list->state == FACT_GROWING, all = true, some = false;
 
@@ -99,7 +99,8 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 		else
 			all = false;
 	}
-	/* What is there may settle it; what may still come, or could not be found, leaves it open. */
+	/* What is there may settle it; what may still come, or could not be found, leaves it open.
+	 */
 	if (cond->quantifier == QUANT_EVERY ? all : !some) {
 		if (growing)
 			return (struct evaluation){COND_TRUE | COND_FALSE, 0};
@@ -117,7 +118,7 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 }
 
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
-    struct open_slots *open)
+				 struct open_slots *open)
 {
 	struct evaluation e = settled(COND_TRUE);
 
@@ -143,7 +144,7 @@ struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_
  * comparison may turn out either way.
  */
 static struct evaluation right_known(struct view *view, const struct cond *cond,
-    struct open_slots *open)
+				     struct open_slots *open)
 {
 	struct evaluation e = settled(COND_TRUE);
 	bool known = true;
@@ -187,10 +188,11 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	if (cond->op == OP_IS_PRESENT) {
 		if (left->state == FACT_GROWING)
 			return left->count > 0 ? truth(true)
-			                       : (struct evaluation){COND_TRUE | COND_FALSE, 0};
+					       : (struct evaluation){COND_TRUE | COND_FALSE, 0};
 		if (left->incomplete && left->count == 0)
 			return settled(COND_FAILED_DEFER);
-		return truth(left->state == FACT_PRESENT && (!slot->def->type.list || left->count > 0));
+		return truth(left->state == FACT_PRESENT &&
+			     (!slot->def->type.list || left->count > 0));
 	}
 	/* An absent list is an empty one; any other comparison of what is absent is false. */
 	if (left->state == FACT_ABSENT)
@@ -237,7 +239,7 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 			struct evaluation part = evaluate(view, cond->parts[i], open);
 
 			e = cond->kind == COND_AND ? evaluation_and(e, part)
-			                           : evaluation_or(e, part);
+						   : evaluation_or(e, part);
 			if (e.possible == (cond->kind == COND_AND ? COND_FALSE : COND_TRUE))
 				break;
 		}

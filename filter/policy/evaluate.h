@@ -26,7 +26,7 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 
 /* What a text needs: true if all its facts are known; adds those that are not to `open`. */
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
-    struct open_slots *open);
+				 struct open_slots *open);
 
 struct evaluation evaluation_and(struct evaluation a, struct evaluation b);
 
@@ -35,6 +35,6 @@ struct evaluation evaluation_and(struct evaluation a, struct evaluation b);
  * could not be made.
  */
 int compare_test(struct view *view, const struct cond *cond, const struct value *left,
-    const struct value *right);
+		 const struct value *right);
 
 #endif

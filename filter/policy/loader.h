@@ -31,9 +31,9 @@ struct loader {
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
-	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
+	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
-	bool silent; /* the last error was left out, and so are its notes */
+	bool silent;              /* the last error was left out, and so are its notes */
 	uint64_t id;
 };
 
@@ -59,7 +59,7 @@ void loader_unknown(struct loader *loader, struct span span, struct str name);
 void loader_unknown_text(struct loader *loader, struct span span, struct str name);
 /* ", is 'NAME' meant?" for the nearest of the names; empty where none is near. */
 struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
-    size_t count);
+			size_t count);
 /* The same for the nearest fact, table or define. */
 struct str loader_near(struct loader *loader, struct str name);
 /* "a number", "an IP address", "one of none pass fail". */
@@ -80,7 +80,7 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
 void table_define(struct loader *loader, const struct table_def *def);
 /* A table of the items in braces, for `in { ... }`; NULL: reported. */
 const struct table *table_inline(struct loader *loader, enum table_kind kind,
-    const struct operand *set);
+				 const struct operand *set);
 /* The text of a literal item; false: it is none (a text with facts, a nested set). */
 bool item_text(const struct operand *item, struct str *text_r);
 
@@ -114,6 +114,6 @@ void rule_add(struct loader *loader, const struct rule *rule, const struct surro
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
-    struct plan_action *action_r);
+		    struct plan_action *action_r);
 
 #endif

@@ -28,7 +28,7 @@ static void pattern_free(void *handle)
 }
 
 struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
-    const char **why_r, size_t *at_r)
+			    const char **why_r, size_t *at_r)
 {
 	struct pattern *pattern = arena_new_of(arena, struct pattern);
 	uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE;
@@ -78,8 +78,8 @@ int pattern_matches(const struct pattern *pattern, struct str text)
 	data = pcre2_match_data_create(1, NULL);
 	if (!data)
 		return -1;
-	result = pcre2_match(pattern->code, (PCRE2_SPTR)text.s, text.n, 0, 0, data,
-	    pattern->context);
+	result =
+	    pcre2_match(pattern->code, (PCRE2_SPTR)text.s, text.n, 0, 0, data, pattern->context);
 	pcre2_match_data_free(data);
 	if (result == PCRE2_ERROR_NOMATCH)
 		return 0;

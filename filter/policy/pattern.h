@@ -14,7 +14,7 @@ struct pattern;
  * *at_r is its offset in the pattern. Freed with the arena.
  */
 struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
-    const char **why_r, size_t *at_r);
+			    const char **why_r, size_t *at_r);
 
 /* 1, 0, or -1 where it took too long to tell: limits hold whatever pattern and text are. */
 int pattern_matches(const struct pattern *pattern, struct str text);

@@ -12,8 +12,8 @@
 
 const char *stage_name(enum stage stage)
 {
-	static const char *const names[STAGE_COUNT] = {"connect", "helo", "mail", "rcpt", "data",
-	    "headers", "message"};
+	static const char *const names[STAGE_COUNT] = {"connect", "helo",    "mail",   "rcpt",
+						       "data",    "headers", "message"};
 
 	return names[stage];
 }
@@ -21,7 +21,7 @@ const char *stage_name(enum stage stage)
 const char *scope_name(enum scope scope)
 {
 	static const char *const names[SCOPE_COUNT] = {"connection", "helo", "message",
-	    "recipient"};
+						       "recipient"};
 
 	return names[scope];
 }
@@ -122,11 +122,15 @@ static const char *check_inputs(struct arena *arena, const struct fact_def *d)
 		if (!in)
 			return str_printf(arena, "fact '%s': no fact '%s'", d->name, *input).s;
 		if (in->stage > d->stage)
-			return str_printf(arena, "fact '%s' is promised at %s, its input '%s' at %s",
-			    d->name, stage_name(d->stage), *input, stage_name(in->stage)).s;
+			return str_printf(
+				   arena, "fact '%s' is promised at %s, its input '%s' at %s",
+				   d->name, stage_name(d->stage), *input, stage_name(in->stage))
+			    .s;
 		if (in->scope > d->scope)
-			return str_printf(arena, "fact '%s' lives for a %s, its input '%s' for a %s",
-			    d->name, scope_name(d->scope), *input, scope_name(in->scope)).s;
+			return str_printf(
+				   arena, "fact '%s' lives for a %s, its input '%s' for a %s",
+				   d->name, scope_name(d->scope), *input, scope_name(in->scope))
+			    .s;
 	}
 	return NULL;
 }
@@ -150,15 +154,19 @@ const char *registry_check(struct arena *arena)
 			*vec_push(arena, &facts) = d->name;
 			fault = check_inputs(arena, d);
 			if (!fault && (d->provide == NULL) != (d->inputs == NULL))
-				fault = str_printf(arena, "fact '%s' has inputs or a provider, "
-				                          "not both", d->name).s;
+				fault = str_printf(arena,
+						   "fact '%s' has inputs or a provider, "
+						   "not both",
+						   d->name)
+					    .s;
 		}
 		for (const struct action_def *d = (*f)->actions; d && d->name && !fault; d++) {
 			*vec_push(arena, &actions) = d->name;
 			for (const char *const *in = d->inputs; in && *in && !fault; in++)
 				if (!registry_fact(str_of(*in)))
 					fault = str_printf(arena, "action '%s': no fact '%s'",
-					    d->name, *in).s;
+							   d->name, *in)
+						    .s;
 		}
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
 			*vec_push(arena, &settings) = d->name;

@@ -12,13 +12,14 @@ static void put_value(struct buf *out, const struct value *value)
 {
 	char network[IP_TEXT_MAX];
 
-	buf_printf(out, "=%d,%lld,%zu:", (int)value->state, (long long)value->number, value->text.n);
+	buf_printf(out, "=%d,%lld,%zu:", (int)value->state, (long long)value->number,
+		   value->text.n);
 	buf_add(out, value->text);
 	buf_puts(out, ip_network_text(&value->network, network));
 	buf_printf(out, ",%zu", value->count);
 	for (size_t i = 0; i < value->count; i++) {
 		buf_printf(out, ",%lld,%zu:", (long long)value->items[i].number,
-		    value->items[i].text.n);
+			   value->items[i].text.n);
 		buf_add(out, value->items[i].text);
 	}
 }

@@ -111,7 +111,7 @@ static void fill_from_file(struct loader *loader, struct table *table, const str
 		   ? str_dup(loader->arena, text).s
 		   : str_printf(loader->arena, "%s/" STR_FMT, loader->directory, STR_ARG(text)).s;
 	loader_id(loader,
-	    table_read_file(table, loader->arena, path, def->location.span, loader->diag));
+		  table_read_file(table, loader->arena, path, def->location.span, loader->diag));
 }
 
 static void options(struct loader *loader, const struct table_def *def)

@@ -10,8 +10,9 @@
 
 struct str type_text(struct arena *arena, const struct type *type)
 {
-	static const char *const names[] = {"boolean", "number", "duration", "size", "text",
-	    "address", "domain", "IP address", "network", "pattern", "value", "internal"};
+	static const char *const names[] = {"boolean", "number",  "duration", "size",
+					    "text",    "address", "domain",   "IP address",
+					    "network", "pattern", "value",    "internal"};
 	struct buf out = {.arena = arena};
 
 	if (type->list)
@@ -67,7 +68,7 @@ struct value value_failed(const char *why)
 }
 
 static bool parse_address(struct arena *arena, struct str text, struct value *value_r,
-    const char **why_r)
+			  const char **why_r)
 {
 	struct path path;
 
@@ -89,7 +90,7 @@ static bool parse_enum(const struct enum_def *enumeration, struct str text, stru
 }
 
 bool value_parse(struct arena *arena, const struct type *type, struct str text,
-    struct value *value_r, const char **why_r)
+		 struct value *value_r, const char **why_r)
 {
 	struct str domain;
 
@@ -171,7 +172,8 @@ static void print_number(struct buf *out, int64_t thousandths)
 
 	buf_printf(out, "%s%llu", thousandths < 0 ? "-" : "", (unsigned long long)(whole / 1000));
 	if (rest % 100 != 0)
-		buf_printf(out, rest % 10 != 0 ? ".%03u" : ".%02u", rest % 10 != 0 ? rest : rest / 10);
+		buf_printf(out, rest % 10 != 0 ? ".%03u" : ".%02u",
+			   rest % 10 != 0 ? rest : rest / 10);
 	else if (rest != 0)
 		buf_printf(out, ".%u", rest / 100);
 }

@@ -26,13 +26,13 @@ static bool looked_up(const struct slot *slot)
 
 /* All inputs known: true. Else the state that they give the slot is left in *state_r. */
 static bool gather(struct view *view, const struct slot *slot, const struct value **inputs,
-    const struct value **arguments, struct value *value_r)
+		   const struct value **arguments, struct value *value_r)
 {
 	for (size_t i = 0; i < slot->argument_count; i++) {
 		const struct slot_argument *argument = &slot->arguments[i];
 
-		arguments[i] = argument->is_slot ? view_value(view, argument->slot)
-		                                 : &argument->value;
+		arguments[i] =
+		    argument->is_slot ? view_value(view, argument->slot) : &argument->value;
 		if (arguments[i]->state == FACT_PRESENT)
 			continue;
 		/* A fact of an absent argument is absent; of a failed one, failed. */
@@ -145,9 +145,9 @@ struct str engine_text(struct view *view, struct arena *arena, const struct temp
 		if (!piece->is_slot)
 			buf_add(&out, piece->literal);
 		else
-			buf_add(&out, value_print(arena,
-			                  &view->policy->slots[piece->slot].def->type,
-			                  view_value(view, piece->slot)));
+			buf_add(&out,
+				value_print(arena, &view->policy->slots[piece->slot].def->type,
+					    view_value(view, piece->slot)));
 	}
 	return buf_str(&out);
 }

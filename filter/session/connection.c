@@ -57,9 +57,9 @@ struct reply event_connect(struct session *s, const struct event *event)
 	s->view.stage = STAGE_CONNECT;
 	set_fact(s, "client.ip", event->ip ? value_ip(event->ip) : value_absent());
 	set_fact(s, "client.reported-name",
-	    value_text(str_dup(s->arena, str_sub(event->text, 0, LIMIT_PATH))));
-	set_fact(s, "client.port", event->port != 0 ? value_number((int64_t)event->port * 1000)
-	                                            : value_absent());
+		 value_text(str_dup(s->arena, str_sub(event->text, 0, LIMIT_PATH))));
+	set_fact(s, "client.port",
+		 event->port != 0 ? value_number((int64_t)event->port * 1000) : value_absent());
 	/* Postfix shows local submission as a client on loopback that has no port. */
 	s->local_submission = event->port == 0 && (!event->ip || ip_is_loopback(event->ip));
 	if (event->ip && submitters(s->policy))
@@ -81,7 +81,7 @@ struct reply event_helo(struct session *s, const struct event *event)
 	scope_renew(s, SCOPE_HELO, &s->helo_arena);
 	s->view.stage = STAGE_HELO;
 	set_fact(s, "helo.name",
-	    value_text(str_lower(s->helo_arena, str_sub(event->text, 0, LIMIT_PATH))));
+		 value_text(str_lower(s->helo_arena, str_sub(event->text, 0, LIMIT_PATH))));
 	set_macros(s, STAGE_HELO);
 	settle_start(s);
 	return tell_plain(REPLY_CONTINUE);
@@ -105,15 +105,19 @@ static void set_sender(struct session *s, struct str argument)
 	seen_ok = raw_ok;
 	if (macro)
 		seen_ok = path_parse(s->message_arena, *macro ? str_of(macro) : STR("<>"), false,
-		    &seen, &why);
+				     &seen, &why);
 	s->sender = seen_ok ? seen : (struct path){0};
-	s->sender_text = str_clean(s->message_arena,
-	    seen_ok ? str_printf(s->message_arena, "<" STR_FMT ">", STR_ARG(seen.text)) : argument, 300);
+	s->sender_text = str_clean(
+	    s->message_arena,
+	    seen_ok ? str_printf(s->message_arena, "<" STR_FMT ">", STR_ARG(seen.text)) : argument,
+	    300);
 	set_fact(s, "sender", seen_ok ? value_text(seen.text) : value_absent());
-	set_fact(s, "sender.local", seen_ok && !seen.null ? value_text(seen.local) : value_absent());
-	set_fact(s, "sender.domain", seen_ok && !seen.null ? value_text(seen.domain) : value_absent());
+	set_fact(s, "sender.local",
+		 seen_ok && !seen.null ? value_text(seen.local) : value_absent());
+	set_fact(s, "sender.domain",
+		 seen_ok && !seen.null ? value_text(seen.domain) : value_absent());
 	set_fact(s, "sender.ambiguous",
-	    value_boolean(!raw_ok || !seen_ok || !str_caseeq(raw.text, seen.text)));
+		 value_boolean(!raw_ok || !seen_ok || !str_caseeq(raw.text, seen.text)));
 }
 
 static const char **copy_parameters(struct arena *arena, const char *const *parameters)
@@ -172,4 +176,3 @@ struct reply event_mail(struct session *s, const struct event *event)
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
 	return tell_plain(REPLY_CONTINUE);
 }
-

@@ -47,7 +47,8 @@ void edit_remove(struct edit_list *edits, const struct field *field)
 	edits->removed[i] = true;
 }
 
-/* No byte that could end a line early reaches the MTA: folds are LF and a blank, all else is cut. */
+/* No byte that could end a line early reaches the MTA: folds are LF and a blank, all else is cut.
+ */
 static struct str safe_value(struct arena *arena, struct str value)
 {
 	struct buf out = {.arena = arena};
@@ -57,7 +58,8 @@ static struct str safe_value(struct arena *arena, struct str value)
 
 		if (c == '\0' || c == '\r')
 			continue;
-		if (c == '\n' && (i + 1 == value.n || (value.s[i + 1] != ' ' && value.s[i + 1] != '\t')))
+		if (c == '\n' &&
+		    (i + 1 == value.n || (value.s[i + 1] != ' ' && value.s[i + 1] != '\t')))
 			c = ' ';
 		buf_putc(&out, c);
 	}
@@ -137,28 +139,33 @@ struct edits edits_finish(struct edit_list *edits, struct arena *arena)
 
 	for (size_t i = 0; i < edits->fields->count; i++)
 		if (edits->replaced[i].s && !edits->removed[i])
-			*vec_push(arena, &out) = (struct edit){EDIT_REPLACE_HEADER,
-			    str_dup(arena, fields[i].name).s, edits->replaced[i].s, fields[i].index};
+			*vec_push(arena, &out) =
+			    (struct edit){EDIT_REPLACE_HEADER, str_dup(arena, fields[i].name).s,
+					  edits->replaced[i].s, fields[i].index};
 	for (size_t i = edits->fields->count; i-- > 0;)
 		if (edits->removed[i])
-			*vec_push(arena, &out) = (struct edit){EDIT_REMOVE_HEADER,
-			    str_dup(arena, fields[i].name).s, NULL, fields[i].index};
+			*vec_push(arena, &out) =
+			    (struct edit){EDIT_REMOVE_HEADER, str_dup(arena, fields[i].name).s,
+					  NULL, fields[i].index};
 	for (size_t i = 0; i < edits->adds.count; i++)
-		*vec_push(arena, &out) = (struct edit){EDIT_ADD_HEADER,
-		    str_dup(arena, edits->adds.items[i].name).s, edits->adds.items[i].value.s, 0};
+		*vec_push(arena, &out) =
+		    (struct edit){EDIT_ADD_HEADER, str_dup(arena, edits->adds.items[i].name).s,
+				  edits->adds.items[i].value.s, 0};
 	for (int ours = 0; ours < 2; ours++) {
 		for (size_t i = 0; i < edits->inserts.count; i++) {
 			const struct extra *extra = &edits->inserts.items[i];
 
 			if (str_caseeq(extra->name, STR("Authentication-Results")) == (ours == 1))
-				*vec_push(arena, &out) = (struct edit){EDIT_INSERT_HEADER,
-				    str_dup(arena, extra->name).s, extra->value.s, 0};
+				*vec_push(arena, &out) =
+				    (struct edit){EDIT_INSERT_HEADER, str_dup(arena, extra->name).s,
+						  extra->value.s, 0};
 		}
 	}
 	for (size_t i = 0; i < edits->recipients.count; i++)
-		*vec_push(arena, &out) = (struct edit){EDIT_REMOVE_RECIPIENT, NULL,
-		    edits->recipients.items[i].s, 0};
+		*vec_push(arena, &out) =
+		    (struct edit){EDIT_REMOVE_RECIPIENT, NULL, edits->recipients.items[i].s, 0};
 	if (edits->hold.s)
-		*vec_push(arena, &out) = (struct edit){EDIT_HOLD, NULL, str_dup(arena, edits->hold).s, 0};
+		*vec_push(arena, &out) =
+		    (struct edit){EDIT_HOLD, NULL, str_dup(arena, edits->hold).s, 0};
 	return (struct edits){out.items, out.count};
 }

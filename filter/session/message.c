@@ -11,7 +11,8 @@ void message_reset(struct session *s)
 {
 	struct cell *lasting[] = {s->cells[SCOPE_CONNECTION], s->cells[SCOPE_HELO]};
 
-	/* A lookup that was on its way belonged to the last message; what failed is tried afresh. */
+	/* A lookup that was on its way belonged to the last message; what failed is tried afresh.
+	 */
 	for (size_t i = 0; i < 2; i++) {
 		for (unsigned j = 0; j < s->policy->cells[i]; j++) {
 			struct cell *cell = &lasting[i][j];
@@ -24,9 +25,8 @@ void message_reset(struct session *s)
 	}
 	scope_renew(s, SCOPE_MESSAGE, &s->message_arena);
 	settle_recipient(s, NULL);
-	s->view.lookups = s->env.resolver
-	                      ? lookups_new(s->message_arena, s->env.resolver, s->env.clock)
-	                      : NULL;
+	s->view.lookups =
+	    s->env.resolver ? lookups_new(s->message_arena, s->env.resolver, s->env.clock) : NULL;
 	s->in_message = s->over = s->has_latch = s->split = s->uncommitted = false;
 	s->sender = (struct path){0};
 	s->rcpt_commands = 0;
@@ -44,7 +44,8 @@ void message_reset(struct session *s)
 	s->report = (struct report){.refused = -1};
 	s->trace_last = NULL;
 	if (s->env.trace) {
-		s->trace_last = arena_array(s->message_arena, s->policy->rule_count + 1, sizeof(int));
+		s->trace_last =
+		    arena_array(s->message_arena, s->policy->rule_count + 1, sizeof(int));
 		for (size_t i = 0; i < s->policy->rule_count; i++)
 			s->trace_last[i] = -1;
 	}
@@ -53,11 +54,8 @@ void message_reset(struct session *s)
 static int strictness(enum verdict verdict)
 {
 	static const int order[] = {
-	    [VERDICT_DISCARD] = 0,
-	    [VERDICT_ACCEPT] = 1,
-	    [VERDICT_HOLD] = 2,
-	    [VERDICT_DEFER] = 3,
-	    [VERDICT_REJECT] = 4,
+	    [VERDICT_DISCARD] = 0, [VERDICT_ACCEPT] = 1, [VERDICT_HOLD] = 2,
+	    [VERDICT_DEFER] = 3,   [VERDICT_REJECT] = 4,
 	};
 
 	return order[verdict];
@@ -112,7 +110,7 @@ static size_t discards(const struct session *s)
 }
 
 static struct reply tell_refused_message(struct session *s, const struct decision *d,
-    struct reply reply)
+					 struct reply reply)
 {
 	const struct recipient *first = recipient_first(s);
 
@@ -142,7 +140,7 @@ static struct reply tell_early(struct session *s, bool heard)
 
 	if (s->has_latch)
 		return heard ? tell_refused_message(s, &s->latch_decision, s->latch)
-		             : tell_plain(REPLY_CONTINUE);
+			     : tell_plain(REPLY_CONTINUE);
 	if (s->recipients.count == discards(s)) {
 		if (heard && s->recipients.count > 0 && discarded(s, &d))
 			return tell_message(s, &d, tell_plain(REPLY_DISCARD));
@@ -227,7 +225,8 @@ static void keep_field(struct session *s, struct str name, struct str value)
 		}
 	}
 	field = vec_push(s->message_arena, &s->fields);
-	*field = (struct field){str_dup(s->message_arena, name), str_dup(s->message_arena, value), index};
+	*field = (struct field){str_dup(s->message_arena, name), str_dup(s->message_arena, value),
+				index};
 }
 
 struct reply event_header(struct session *s, const struct event *event)
@@ -239,7 +238,8 @@ struct reply event_header(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE); /* after the header's end it is no field */
 	keep_field(s, event->name, event->text);
 	for (size_t i = 0; i < s->streams.count; i++)
-		s->streams.items[i].def->header(s->streams.items[i].stream, event->name, event->text);
+		s->streams.items[i].def->header(s->streams.items[i].stream, event->name,
+						event->text);
 	return tell_plain(REPLY_CONTINUE);
 }
 
@@ -347,16 +347,20 @@ static void make_edits(struct session *s, const struct decision *d)
 		if (state == COND_TRUE)
 			commit(s, rule);
 		else if (state & COND_FAILED)
-			s->report.problem = str_printf(s->message_arena,
-			    "edit '" STR_FMT "' skipped: its condition could not be found out",
-			    STR_ARG(rule->name)).s;
+			s->report.problem =
+			    str_printf(s->message_arena,
+				       "edit '" STR_FMT
+				       "' skipped: its condition could not be found out",
+				       STR_ARG(rule->name))
+				.s;
 	}
 	for (size_t i = 0; i < s->recipients.count; i++)
 		if (s->recipients.items[i].discard)
 			edits_remove_recipient(s->edits, s->recipients.items[i].original);
 	if (d->verdict == VERDICT_HOLD)
-		edits_hold(s->edits, engine_text(&s->view, s->message_arena,
-		                         &d->rule->actions[d->rule->action_count - 1].text));
+		edits_hold(s->edits,
+			   engine_text(&s->view, s->message_arena,
+				       &d->rule->actions[d->rule->action_count - 1].text));
 }
 
 static struct reply deliver(struct session *s, const struct decision *d, struct edits *edits_r)
@@ -366,7 +370,8 @@ static struct reply deliver(struct session *s, const struct decision *d, struct 
 	if (edits_too_many(s->edits)) {
 		struct decision reject = {.certain = true, .verdict = VERDICT_REJECT};
 
-		return tell_message(s, &reject,
+		return tell_message(
+		    s, &reject,
 		    tell_refuse(s, 552, "5.3.4", "Too many forged Authentication-Results fields"));
 	}
 	*edits_r = edits_finish(s->edits, s->message_arena);
@@ -424,7 +429,8 @@ struct reply event_edit_failed(struct session *s, const struct event *event)
 			s->report_recipients.items[s->recipients.items[i].report].outcome.settled =
 			    false;
 	s->report.problem = event->edit->kind == EDIT_HOLD ? "the MTA refused to hold the message"
-	                                                   : "the MTA refused an edit";
+							   : "the MTA refused an edit";
 	return tell_message(s, &d,
-	    tell_refuse(s, 451, "4.3.0", "The message could not be marked, please try again later"));
+			    tell_refuse(s, 451, "4.3.0",
+					"The message could not be marked, please try again later"));
 }

@@ -121,7 +121,8 @@ static bool decided_at(const struct policy *policy, enum stage stage)
 static bool message_known_at_rcpt(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->slot_count; i++)
-		if (policy->slots[i].stage == STAGE_RCPT && policy->slots[i].scope < SCOPE_RECIPIENT)
+		if (policy->slots[i].stage == STAGE_RCPT &&
+		    policy->slots[i].scope < SCOPE_RECIPIENT)
 			return true;
 	return false;
 }
@@ -129,9 +130,9 @@ static bool message_known_at_rcpt(const struct policy *policy)
 void needs_replies(const struct policy *policy, bool *connect_r, bool *data_r, bool *eoh_r)
 {
 	*connect_r = accept_by(policy, STAGE_CONNECT) ||
-	             policy_setting_named(policy, "early")->state == FACT_PRESENT;
+		     policy_setting_named(policy, "early")->state == FACT_PRESENT;
 	*data_r = accept_by(policy, STAGE_DATA) || decided_at(policy, STAGE_DATA) ||
-	          message_known_at_rcpt(policy);
+		  message_known_at_rcpt(policy);
 	*eoh_r = accept_by(policy, STAGE_HEADERS) || decided_at(policy, STAGE_HEADERS);
 }
 
@@ -145,8 +146,8 @@ static const char *macros_at(const struct policy *policy, enum stage stage, cons
 
 		if (def->macro && def->stage == stage)
 			buf_printf(&out, "%s%s%s%s", out.n > 0 ? " " : "",
-			    strlen(def->macro) > 1 ? "{" : "", def->macro,
-			    strlen(def->macro) > 1 ? "}" : "");
+				   strlen(def->macro) > 1 ? "{" : "", def->macro,
+				   strlen(def->macro) > 1 ? "}" : "");
 	}
 	return buf_str(&out).s;
 }

@@ -22,13 +22,14 @@ struct event {
 struct recipient {
 	struct arena *arena;
 	struct cell *cells;
-	struct str address;   /* canonical */
-	struct str original;  /* as the MTA wrote it, for removing it again */
-	uint64_t kind;        /* when it was answered, for turns.c */
-	bool discard;         /* certain at RCPT: deleted at the end, or the message discarded */
+	struct str address;  /* canonical */
+	struct str original; /* as the MTA wrote it, for removing it again */
+	bool bare;           /* postmaster without a domain */
+	uint64_t kind;       /* when it was answered, for turns.c */
+	bool discard;        /* certain at RCPT: deleted at the end, or the message discarded */
 	const struct plan_rule *discard_rule;
 	size_t discard_end;
-	size_t report;        /* its row in the report */
+	size_t report; /* its row in the report */
 };
 
 enum mixed { MIXED_DEFER, MIXED_FIRST, MIXED_MESSAGE };
@@ -41,34 +42,34 @@ struct open_stream {
 };
 
 struct session {
-	struct arena *arena;    /* of the connection */
+	struct arena *arena; /* of the connection */
 	struct arena *helo_arena, *message_arena;
 	const struct policy *policy;
 	struct session_env env;
 	struct view view;
 	struct cell *cells[SCOPE_COUNT];
 
-	bool broken;            /* memory ended: everything is answered 451 */
+	bool broken; /* memory ended: everything is answered 451 */
 	bool connected, in_message, over, data_seen, eoh_seen;
-	bool local_submission;  /* not SMTP: no recipient may be refused */
+	bool local_submission; /* not SMTP: no recipient may be refused */
 	bool early_connect;
 	bool hears_connect, hears_data, hears_eoh; /* the MTA waits for the reply */
-	bool has_latch;         /* a refusal of the message, told to every further command */
+	bool has_latch; /* a refusal of the message, told to every further command */
 	struct reply latch;
 	struct decision latch_decision;
 	enum mixed mixed_setting;
-	enum mixed mixed;       /* of this message */
-	bool submitter;         /* the client is in the table of `set submitters` */
+	enum mixed mixed; /* of this message */
+	bool submitter;   /* the client is in the table of `set submitters` */
 
 	struct path sender;
 	struct str sender_text;
-	VEC(struct recipient) recipients; /* answered 250 */
+	VEC(struct recipient) recipients;                /* answered 250 */
 	VEC(struct value) attempted, addresses, domains; /* of all named, of those taken */
 	size_t rcpt_commands;
-	uint64_t turn;          /* key of this transaction in turns.c */
-	uint64_t waiting_kind;  /* that lets others go first; 0: none */
-	bool uncommitted;       /* delivered, but for the edits that the MTA is being asked for */
-	bool split;             /* some recipient was answered 452 for its kind */
+	uint64_t turn;         /* key of this transaction in turns.c */
+	uint64_t waiting_kind; /* that lets others go first; 0: none */
+	bool uncommitted;      /* delivered, but for the edits that the MTA is being asked for */
+	bool split;            /* some recipient was answered 452 for its kind */
 
 	VEC(struct field) fields;
 	size_t field_bytes, results_kept;
@@ -80,7 +81,7 @@ struct session {
 	VEC(struct report_recipient) report_recipients;
 	VEC(struct report_trace) trace;
 	VEC(const char *) logs;
-	int *trace_last;        /* last state told of each rule, -1: none */
+	int *trace_last; /* last state told of each rule, -1: none */
 };
 
 /* ---- session.c ---- */

@@ -46,9 +46,10 @@ void recipients_final(struct session *s)
  * The recipient is what the MTA makes of the argument ({rcpt_addr}); our own grammar must take it
  * too. A bare local part that the MTA completed is completed; bare postmaster is ours.
  */
-static bool recipient_path(struct session *s, struct arena *arena, struct str argument,
-    struct path *path_r, const char **why_r)
+static bool recipient_path(struct session *s, struct recipient *recipient, struct str argument,
+			   struct path *path_r, const char **why_r)
 {
+	struct arena *arena = recipient->arena;
 	const char *macro = s->env.macro(s->env.ctx, "rcpt_addr");
 	struct path seen, bare;
 	struct str completed;
@@ -57,7 +58,7 @@ static bool recipient_path(struct session *s, struct arena *arena, struct str ar
 		completed = str_printf(arena, STR_FMT "@invalid", STR_ARG(str_trim(argument)));
 		if (argument.n > 1 && argument.s[0] == '<')
 			completed = str_printf(arena, STR_FMT "@invalid>",
-			    STR_ARG(str_sub(argument, 0, argument.n - 1)));
+					       STR_ARG(str_sub(argument, 0, argument.n - 1)));
 		if (!macro || !path_parse(arena, completed, true, &bare, why_r) || bare.routed ||
 		    !path_parse(arena, str_of(macro), true, path_r, why_r))
 			return false;
@@ -72,30 +73,34 @@ static bool recipient_path(struct session *s, struct arena *arena, struct str ar
 		seen.routed |= path_r->routed;
 		*path_r = seen;
 	}
-	if (path_r->domain.n == 0) {
+	recipient->bare = path_r->domain.n == 0;
+	if (recipient->bare) {
 		const struct value *authserv = policy_setting_named(s->policy, "authserv");
 
-		path_r->domain = authserv->state == FACT_PRESENT ? authserv->text : STR("localhost");
+		path_r->domain =
+		    authserv->state == FACT_PRESENT ? authserv->text : STR("localhost");
 		path_r->text = str_printf(arena, STR_FMT "@" STR_FMT, STR_ARG(path_r->local),
-		    STR_ARG(path_r->domain));
+					  STR_ARG(path_r->domain));
 	}
 	return true;
 }
 
 static void set_recipient(struct session *s, struct recipient *recipient, const struct path *path,
-    const char *const *parameters)
+			  const char *const *parameters)
 {
 	VEC(const char *) copy = {0};
-	struct value list = {.state = FACT_PRESENT};
+	struct value list = {.state = FACT_PRESENT}, domain = value_text(path->domain);
 
 	settle_recipient(s, recipient);
 	set_fact(s, "recipient", value_text(path->text));
 	set_fact(s, "recipient.local", value_text(path->local));
-	set_fact(s, "recipient.domain", value_text(path->domain));
+	domain.ours = recipient->bare;
+	set_fact(s, "recipient.domain", domain);
 	set_fact(s, "recipient.tag", path->tag.n > 0 ? value_text(path->tag) : value_absent());
 	set_fact(s, "recipient.routed", value_boolean(path->routed));
 	for (; parameters && *parameters; parameters++)
-		*vec_push(recipient->arena, &copy) = str_dup(recipient->arena, str_of(*parameters)).s;
+		*vec_push(recipient->arena, &copy) =
+		    str_dup(recipient->arena, str_of(*parameters)).s;
 	*vec_push(recipient->arena, &copy) = NULL;
 	list.opaque = copy.items;
 	set_fact(s, "recipient.parameters", list);
@@ -156,8 +161,8 @@ static bool latches(struct session *s, const struct decision *own)
 static struct reply refuse_other_kind(struct session *s, size_t row)
 {
 	struct decision d = {.certain = true, .verdict = VERDICT_DEFER};
-	struct reply reply = tell_refuse(s, 452, "4.5.3",
-	    "This recipient is handled differently, please send it separately");
+	struct reply reply = tell_refuse(
+	    s, 452, "4.5.3", "This recipient is handled differently, please send it separately");
 
 	s->split = true;
 	tell_recipient(s, row, &d, reply);
@@ -165,7 +170,7 @@ static struct reply refuse_other_kind(struct session *s, size_t row)
 }
 
 static struct reply take(struct session *s, struct recipient *recipient, const struct decision *d,
-    size_t row)
+			 size_t row)
 {
 	recipient->discard = d->certain && d->verdict == VERDICT_DISCARD;
 	if (recipient->discard) {
@@ -204,13 +209,14 @@ static size_t report_row(struct session *s, struct str address)
 }
 
 /*
- * A refusal before any rule. Local submission has no way to hear of a recipient's: there the message
- * is refused as a whole when its content comes.
+ * A refusal before any rule. Local submission has no way to hear of a recipient's: there the
+ * message is refused as a whole when its content comes.
  */
 static struct reply refuse_plainly(struct session *s, struct str argument, struct reply reply)
 {
 	struct decision d = {.certain = true,
-	    .verdict = reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER};
+			     .verdict =
+				 reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER};
 
 	if (s->local_submission) {
 		report_row(s, str_clean(s->message_arena, argument, 300));
@@ -225,9 +231,10 @@ static struct reply refuse_plainly(struct session *s, struct str argument, struc
 
 static struct reply refuse_syntax(struct session *s, struct str argument, const char *why)
 {
-	return refuse_plainly(s, argument,
+	return refuse_plainly(
+	    s, argument,
 	    tell_refuse(s, 553, "5.1.3",
-		str_printf(s->message_arena, "Bad recipient address: %s", why).s));
+			str_printf(s->message_arena, "Bad recipient address: %s", why).s));
 }
 
 /* Shown to us although the MTA has refused it: it counts as attempted, nothing else. */
@@ -240,16 +247,15 @@ static bool refused_by_mta(struct session *s)
 
 /* Reads the address and opens the recipient's memory. False: *reply_r says why it is refused. */
 static bool begin_recipient(struct session *s, struct str argument, struct recipient *recipient_r,
-    struct path *path_r, struct reply *reply_r)
+			    struct path *path_r, struct reply *reply_r)
 {
 	const char *why = "not an address";
 	bool ok;
 
 	recipient_r->arena = arena_new(s->message_arena);
-	ok = argument.n <= LIMIT_PATH &&
-	     recipient_path(s, recipient_r->arena, argument, path_r, &why);
-	recipient_r->address = str_dup(s->message_arena,
-	    ok ? path_r->text : str_sub(argument, 0, LIMIT_PATH));
+	ok = argument.n <= LIMIT_PATH && recipient_path(s, recipient_r, argument, path_r, &why);
+	recipient_r->address =
+	    str_dup(s->message_arena, ok ? path_r->text : str_sub(argument, 0, LIMIT_PATH));
 	*vec_push(s->message_arena, &s->attempted) = value_text(recipient_r->address);
 	if (!ok) {
 		*reply_r = refuse_syntax(s, recipient_r->address, why);
@@ -275,7 +281,7 @@ struct reply event_rcpt(struct session *s, const struct event *event)
 		return tell_refuse(s, 503, "5.5.1", "No RCPT after DATA");
 	if (++s->rcpt_commands > LIMIT_RECIPIENTS)
 		return refuse_plainly(s, event->text,
-		    tell_refuse(s, 452, "4.5.3", "Too many recipients"));
+				      tell_refuse(s, 452, "4.5.3", "Too many recipients"));
 	s->view.stage = STAGE_RCPT;
 	if (!begin_recipient(s, event->text, &recipient, &path, &reply))
 		return reply;

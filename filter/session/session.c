@@ -22,7 +22,7 @@ static enum mixed mixed_of(const struct policy *policy)
 		return MIXED_DEFER;
 	return str_eq(mixed->text, STR("first"))     ? MIXED_FIRST
 	       : str_eq(mixed->text, STR("message")) ? MIXED_MESSAGE
-	                                             : MIXED_DEFER;
+						     : MIXED_DEFER;
 }
 
 struct cell *cells_new(struct session *s, struct arena *arena, enum scope scope)
@@ -114,7 +114,8 @@ static struct reply out_of_memory(struct session *s)
 
 /* Runs an event with the arena's way out set. */
 static struct reply guarded(struct session *s,
-    struct reply (*handle)(struct session *s, const struct event *event), const struct event *event)
+			    struct reply (*handle)(struct session *s, const struct event *event),
+			    const struct event *event)
 {
 	jmp_buf out;
 	struct reply reply;

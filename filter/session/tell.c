@@ -42,7 +42,7 @@ struct reply tell_refusal(struct session *s, const struct decision *d)
 }
 
 static void note(struct session *s, struct report_outcome *outcome, const struct decision *d,
-    struct reply reply)
+		 struct reply reply)
 {
 	*outcome = (struct report_outcome){
 	    .settled = true,

@@ -61,6 +61,7 @@ struct value {
 	const void *opaque;
 	const struct value *items; /* of a list */
 	size_t count;
+	bool ours;       /* DOMAIN: of a bare postmaster, which is ours whatever our names are */
 	bool incomplete; /* a list: a lookup failed, more may belong to it */
 };
 

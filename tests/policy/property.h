@@ -57,15 +57,26 @@ enum kind { BOOL, ENUM, NUM, TEXT, LIST, ADDRESS, DOMAIN, ADDRESSES, DOMAINS, AD
 
 #define FACT_ID(id, ...) F_##id,
 enum {
-	MADE_UP(FACT_ID)
-	MADE_UP_COUNT,
+	MADE_UP(FACT_ID) MADE_UP_COUNT,
 	/* computed from others */
 	F_PAIR = MADE_UP_COUNT, /* are mail.text and helo.number present? */
 	F_LATE,                 /* are user.flag and headers.flag the same? */
-	F_ECHO_MAIL, F_ECHO_USER, F_ECHO_DATA, /* a text through a fact with an argument */
+	F_ECHO_MAIL,
+	F_ECHO_USER,
+	F_ECHO_DATA, /* a text through a fact with an argument */
 	/* of the real families */
-	F_CLIENT_IP, F_HELO_NAME, F_SENDER_DOMAIN, F_RECIPIENT, F_RECIPIENT_DOMAIN, F_RECIPIENTS,
-	F_DOMAINS, F_COUNT, F_ATTEMPTED, F_HEADER, F_HEADER_COUNT, F_SUBJECT,
+	F_CLIENT_IP,
+	F_HELO_NAME,
+	F_SENDER_DOMAIN,
+	F_RECIPIENT,
+	F_RECIPIENT_DOMAIN,
+	F_RECIPIENTS,
+	F_DOMAINS,
+	F_COUNT,
+	F_ATTEMPTED,
+	F_HEADER,
+	F_HEADER_COUNT,
+	F_SUBJECT,
 	FACTS
 };
 
@@ -114,10 +125,10 @@ struct test {
 	enum compare_op op; /* never a negated one */
 	bool negated;
 	enum right right;
-	int fact;               /* on the right; of a text: in it */
-	const char *suffix;     /* of a text */
-	long numbers[3];        /* values of ENUM, NUM, BOOL */
-	const char *texts[3];   /* of the others */
+	int fact;             /* on the right; of a text: in it */
+	const char *suffix;   /* of a text */
+	long numbers[3];      /* values of ENUM, NUM, BOOL */
+	const char *texts[3]; /* of the others */
 	int count;
 };
 
@@ -133,14 +144,25 @@ struct clause {
 	int when, unless[2];
 };
 
-enum act { ACT_ACCEPT, ACT_REJECT, ACT_DEFER, ACT_DISCARD, ACT_HOLD, ACT_ADD, ACT_INSERT,
-	ACT_REPLACE, ACT_REMOVE, ACT_PREFIX, ACT_LOG };
+enum act {
+	ACT_ACCEPT,
+	ACT_REJECT,
+	ACT_DEFER,
+	ACT_DISCARD,
+	ACT_HOLD,
+	ACT_ADD,
+	ACT_INSERT,
+	ACT_REPLACE,
+	ACT_REMOVE,
+	ACT_PREFIX,
+	ACT_LOG
+};
 struct act_row {
 	enum act act;
 	int code;         /* 0: the default */
 	const char *name; /* of a field */
 	const char *text;
-	int facts[2];     /* interpolated behind the text; -1: none */
+	int facts[2]; /* interpolated behind the text; -1: none */
 };
 struct gen_rule {
 	bool off, labelled;
@@ -155,7 +177,10 @@ struct gen_policy {
 	int expr_count;
 	struct gen_rule rules[RULES_MOST];
 	int rule_count;
-	struct { int parent; struct clause clause; } groups[GROUPS_MOST];
+	struct {
+		int parent;
+		struct clause clause;
+	} groups[GROUPS_MOST];
 	int group_count;
 	int defines[DEFINES_MOST], define_count;
 	bool early;
@@ -165,11 +190,11 @@ struct gen_policy {
 /* ---- the dialogue ---- */
 
 struct gen_mail {
-	bool helo;            /* said before it */
+	bool helo; /* said before it */
 	bool helo_again;
 	int rcpts[RCPTS_MOST], rcpt_count;
-	int abort_after;      /* events of its first try after which the client gives up; 0: never */
-	bool one_by_one;      /* the queue brings those put off one in a transaction, not together */
+	int abort_after;      /* events after which its first try is given up; 0: never */
+	bool one_by_one;      /* those put off are brought one in a transaction */
 	bool brings_deferred; /* and those deferred along with them */
 	bool hides_data;      /* an MTA that shows no DATA */
 	const char *domain;   /* of the sender; NULL: the null sender */
@@ -182,9 +207,9 @@ struct gen_mail {
 struct gen_case {
 	uint64_t seed;
 	struct gen_policy policy;
-	int delays[MADE_UP_COUNT]; /* how many answers, 5 s each, its lookup waits for */
+	int delays[MADE_UP_COUNT]; /* how many slow answers its lookup waits for */
 	struct worth connection[MADE_UP_COUNT];
-	struct worth again[MADE_UP_COUNT]; /* what failed, in transactions after the first */
+	struct worth again[MADE_UP_COUNT]; /* what failed, after the first transaction */
 	struct worth helo[HELOS][MADE_UP_COUNT];
 	struct worth user[ADDRESSES_MOST][MADE_UP_COUNT];
 	struct gen_mail mails[MAILS_MOST];
@@ -195,8 +220,8 @@ struct gen_case {
 struct place {
 	const struct gen_case *c;
 	int mail, transaction;
-	int helo;    /* of how many was said so far, the last; -1: none */
-	int rcpt;    /* address, or -1 */
+	int helo; /* of how many was said so far, the last; -1: none */
+	int rcpt; /* address, or -1 */
 };
 /* The final value of a made-up fact. */
 const struct worth *place_value(const struct place *place, int fact);

@@ -6,11 +6,29 @@
 
 #include "postern/tree.h"
 
-static const char *const test_actions[] = {"accept", "reject", "defer", "discard", "hold",
-    "greylist", "add header", "insert header", "replace header", "remove header",
-    "prefix subject", "add authentication-results", "remove authentication-results",
-    "add recipient", "remove recipient", "redirect", "score", "remember", "forget", "log", "sign",
-    "seal", NULL};
+static const char *const test_actions[] = {"accept",
+					   "reject",
+					   "defer",
+					   "discard",
+					   "hold",
+					   "greylist",
+					   "add header",
+					   "insert header",
+					   "replace header",
+					   "remove header",
+					   "prefix subject",
+					   "add authentication-results",
+					   "remove authentication-results",
+					   "add recipient",
+					   "remove recipient",
+					   "redirect",
+					   "score",
+					   "remember",
+					   "forget",
+					   "log",
+					   "sign",
+					   "seal",
+					   NULL};
 
 static const struct tree_words test_words = {test_actions};
 
