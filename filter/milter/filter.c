@@ -59,7 +59,9 @@ static bool start_libmilter(const char *name, int listening)
 	snprintf(conn, sizeof(conn), "fd:%d", listening);
 	(void)smfi_settimeout(MTA_TIMEOUT);
 	(void)smfi_setmaxdatasize(PACKET_MAX);
-	if (smfi_setconn(conn) != MI_SUCCESS || smfi_register(callbacks_desc(name)) != MI_SUCCESS) {
+	/* Opened here, so that a stop which comes at once finds it open. */
+	if (smfi_setconn(conn) != MI_SUCCESS || smfi_register(callbacks_desc(name)) != MI_SUCCESS ||
+	    smfi_opensocket(false) != MI_SUCCESS) {
 		log_line(LOG_LEVEL_ERROR, "libmilter refuses to serve '%s'", conn);
 		return false;
 	}

@@ -161,10 +161,8 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	d->pending = d->pending && delivered;
 	d->settled = w->edits_settled;
 	if (d->certain && rule && d->verdict == VERDICT_DEFER &&
-	    (rule->verdict != VERDICT_DEFER || !(e.possible & COND_TRUE))) {
+	    (rule->verdict != VERDICT_DEFER || !(e.possible & COND_TRUE)))
 		d->failure = true;
-		d->why = "a fact could not be found out";
-	}
 	if (d->certain && rule && d->verdict != VERDICT_ACCEPT && !d->failure) {
 		struct open_slots text = {.arena = arena};
 

@@ -31,16 +31,19 @@ void set_macros(struct session *s, enum stage stage)
 {
 	for (size_t i = 0; i < s->policy->slot_count; i++) {
 		const struct slot *slot = &s->policy->slots[i];
+		struct value value;
 		struct cell *cell;
 
 		if (!slot->def->macro || slot->def->stage > stage || !s->view.cells[slot->scope])
 			continue;
 		cell = &s->view.cells[slot->scope][slot->index];
-		if (cell->value.state != FACT_UNKNOWN || macro_value(s, slot, &cell->value))
+		if (cell->value.state != FACT_UNKNOWN)
 			continue;
 		/* STARTTLS and AUTH may still come: their absence is settled at MAIL. */
-		if (stage >= STAGE_MAIL || slot->scope == SCOPE_CONNECTION)
-			cell->value.state = FACT_ABSENT;
+		if (macro_value(s, slot, &value))
+			cell->value = value;
+		else if (stage >= STAGE_MAIL || slot->scope == SCOPE_CONNECTION)
+			cell->value = value_absent();
 	}
 }
 

@@ -69,7 +69,6 @@ struct decision {
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
-	const char *why;              /* of a failure */
 	size_t end;             /* rules below this one do not apply; rule_count for the default */
 	bool pending;           /* above an accept or hold stands an edit or log that may happen */
 	bool settled;           /* and all of those conditions are settled */
