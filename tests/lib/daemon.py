@@ -127,6 +127,8 @@ class Postern:
                 pass
             self.process.wait()
             self.process = None
+            # The filter process is nobody's child now; its socket tells when it has gone too.
+            wait_until(lambda: not self.answers(), 10)
 
     def log(self):
         return read_text(self.log_path)
