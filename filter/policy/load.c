@@ -9,8 +9,6 @@
 
 #include "filter/policy/loader.h"
 
-#define POLICY_FILE_MOST (16u << 20)
-
 static const char *const later_facts[] = {"spf.helo",
 					  "dmarc",
 					  "dmarc.policy",
@@ -25,18 +23,11 @@ static const char *const later_facts[] = {"spf.helo",
 					  "attachment.name",
 					  "attachment.extension",
 					  "attachment.type",
-					  "dnsbl",
-					  "rhsbl",
-					  "resolves",
-					  "nullmx",
-					  "fqdn",
 					  "over",
 					  "greylisted",
 					  "remembered",
 					  "country",
 					  "asn",
-					  "time.hour",
-					  "time.weekday",
 					  "score",
 					  NULL};
 
@@ -195,10 +186,8 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_GROUP:
 		group_add(loader, &item->group, &nothing);
 		break;
-	case ITEM_TABLE:
-		break;
-	case ITEM_INCLUDE:
-		loader_later(loader, item->span, "include");
+	case ITEM_TABLE:   /* all of them are filled before */
+	case ITEM_INCLUDE: /* and these have been expanded */
 		break;
 	case ITEM_ASSERT:
 		loader_later(loader, item->span, "assert");
@@ -238,27 +227,35 @@ static void further_slots(struct loader *loader)
 	}
 }
 
-static void parse_into(struct loader *loader, const struct source *source,
-		       const struct policy_override *overrides)
+/* Words of later versions are parsed too, so that they are told apart from mistakes. */
+static const char *const *action_words(struct loader *loader)
 {
-	VEC(const char *) words = {0};
-	size_t count;
-	const char *const *actions = registry_action_names(loader->arena, &count);
-	struct tree_words tree_words;
-	const struct tree *tree;
-
-	/* Words of later versions are parsed too, so that they are told apart from mistakes. */
-	for (size_t i = 0; i < count; i++)
-		*vec_push(loader->arena, &words) = actions[i];
 	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
 					   "redirect", "score",         "remember",
 					   "forget",   "sign",          "seal"};
+	VEC(const char *) words = {0};
+	size_t count;
+	const char *const *actions = registry_action_names(loader->arena, &count);
+
+	for (size_t i = 0; i < count; i++)
+		*vec_push(loader->arena, &words) = actions[i];
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		if (!registry_action(str_of(more[i])))
 			*vec_push(loader->arena, &words) = more[i];
 	*vec_push(loader->arena, &words) = NULL;
-	tree_words.actions = words.items;
-	tree = tree_parse(loader->arena, source, &tree_words, loader->diag);
+	return words.items;
+}
+
+static void parse_into(struct loader *loader, const struct source *source,
+		       const struct policy_override *overrides)
+{
+	struct tree_words words = {action_words(loader)};
+	struct tree *tree;
+
+	loader->source = source;
+	loader->words = &words;
+	tree = tree_parse(loader->arena, source, &words, loader->diag);
+	includes_expand(loader, tree);
 	settings_begin(loader);
 	names(loader, tree);
 	for (size_t i = 0; i < tree->items.count; i++)

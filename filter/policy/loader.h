@@ -27,7 +27,9 @@ struct loader {
 	struct arena *arena;
 	struct diag *diag;
 	struct policy *policy;
-	const char *directory;
+	const char *directory;       /* where files are looked for that `source` names */
+	const struct source *source; /* of the policy; others are included */
+	const struct tree_words *words;
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
@@ -64,6 +66,15 @@ struct str loader_meant(struct loader *loader, struct str name, const char *cons
 struct str loader_near(struct loader *loader, struct str name);
 /* "a number", "an IP address", "one of none pass fail". */
 struct str type_phrase(struct loader *loader, const struct type *type);
+
+/* ---- include.c ---- */
+
+#define POLICY_FILE_MOST (16u << 20)
+
+/* Puts the items of included files where the includes stand, in groups too. */
+void includes_expand(struct loader *loader, struct tree *tree);
+/* The path of a file that `source` names: relative to that source. `name` is not empty. */
+const char *loader_path(struct loader *loader, const struct source *source, struct str name);
 
 /* ---- slots.c ---- */
 

@@ -245,6 +245,8 @@ void group_add(struct loader *loader, const struct group *group, const struct su
 		else if (item->kind == ITEM_GROUP)
 			group_add(loader, &item->group, &inside);
 		else
-			loader_later(loader, item->span, "include");
+			loader_error(loader, item->span,
+				     "only rules and groups of rules stand in a group, also in a "
+				     "file that is included there");
 	}
 }

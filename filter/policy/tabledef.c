@@ -107,9 +107,7 @@ static void fill_from_file(struct loader *loader, struct table *table, const str
 		loader_error(loader, def->location.span, "the name of a file is wanted here");
 		return;
 	}
-	path = text.s[0] == '/' || strcmp(loader->directory, ".") == 0
-		   ? str_dup(loader->arena, text).s
-		   : str_printf(loader->arena, "%s/" STR_FMT, loader->directory, STR_ARG(text)).s;
+	path = loader_path(loader, def->span.source, text);
 	loader_id(loader,
 		  table_read_file(table, loader->arena, path, def->location.span, loader->diag));
 }

@@ -55,6 +55,19 @@ def usage(words, part):
     contains(ran.err, part, "error")
 
 
+@tests.test
+def includes_have_an_end():
+    with Folder() as folder:
+        for n in range(20):
+            folder.file("deep%d.policy" % n, 'include "deep%d.policy"\n' % (n + 1))
+        last = folder.file("deep20.policy", "accept\n")
+        equal(postern("check", last).status, 0, "a file of the chain")
+        equal(postern("check", os.path.join(folder.path, "deep5.policy")).status, 0, "15 deep")
+        ran = postern("check", os.path.join(folder.path, "deep0.policy"))
+        equal(ran.status, 2, "20 deep")
+        contains(ran.err, "includes nest at most 16 deep", "error")
+
+
 # ---- statuses and usage ----
 
 
