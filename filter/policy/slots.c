@@ -82,6 +82,12 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 	return intern(loader, &slot);
 }
 
+/* A domain is a text, and a text may be a domain: which, is found out when its value is there. */
+static bool is_name(enum type_base base)
+{
+	return base == TYPE_DOMAIN || base == TYPE_TEXT;
+}
+
 /* A constant or a fact of the parameter's type. */
 static bool argument(struct loader *loader, const struct operand *operand, const struct type *type,
 		     struct slot_argument *argument_r)
@@ -101,7 +107,8 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 		if (slot < 0)
 			return false;
 		is = &loader->slots.items[slot].def->type;
-		if (is->list || is->base != type->base) {
+		if (is->list ||
+		    (is->base != type->base && !(is_name(is->base) && is_name(type->base)))) {
 			loader_error(loader, operand->span,
 				     "'%s' is " STR_FMT ", " STR_FMT " is wanted here",
 				     loader->slots.items[slot].def->name,

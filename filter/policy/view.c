@@ -7,6 +7,7 @@
 #include "postern/engine.h"
 
 #include "postern/arena.h"
+#include "postern/mail.h"
 
 #define INPUTS_MOST 16
 
@@ -24,15 +25,33 @@ static bool looked_up(const struct slot *slot)
 	return slot->def->cost >= COST_DNS;
 }
 
+/* A text, as a HELO name, where a domain is wanted: in normal form, or absent where it is none. */
+static const struct value *as_domain(struct view *view, const struct slot *slot,
+				     const struct value *value, struct value *converted)
+{
+	struct str domain;
+
+	if (value->state != FACT_PRESENT || (value->text.n > 0 && value->text.s[0] == '['))
+		return value;
+	*converted = *value;
+	if (domain_normal(view->arenas[slot->scope], value->text, &domain))
+		converted->text = domain;
+	else
+		converted->state = FACT_ABSENT;
+	return converted;
+}
+
 /* All inputs known: true. Else the state that they give the slot is left in *state_r. */
 static bool gather(struct view *view, const struct slot *slot, const struct value **inputs,
-		   const struct value **arguments, struct value *value_r)
+		   struct value *converted, const struct value **arguments, struct value *value_r)
 {
 	for (size_t i = 0; i < slot->argument_count; i++) {
 		const struct slot_argument *argument = &slot->arguments[i];
 
 		arguments[i] =
 		    argument->is_slot ? view_value(view, argument->slot) : &argument->value;
+		if (argument->is_slot && slot->def->parameters[i].base == TYPE_DOMAIN)
+			arguments[i] = as_domain(view, slot, arguments[i], &converted[i]);
 		if (arguments[i]->state == FACT_PRESENT)
 			continue;
 		/* A fact of an absent argument is absent; of a failed one, failed. */
@@ -66,9 +85,9 @@ static void compute(struct view *view, const struct slot *slot, struct cell *cel
 	    .policy = view->policy,
 	    .task = &cell->task,
 	};
-	struct value value = {0};
+	struct value value = {0}, converted[INPUTS_MOST];
 
-	if (gather(view, slot, inputs, arguments, &value))
+	if (gather(view, slot, inputs, converted, arguments, &value))
 		value.state = slot->def->provide(&call, &value);
 	cell->value = value;
 }
