@@ -5,6 +5,7 @@
 #include "filter/command/json.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
+#include "postern/mime.h"
 #include "postern/spf.h"
 
 #define DEFAULT_POLICY "/etc/postern/postern.policy"
@@ -153,6 +154,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (status == 0) {
 		spf_init();
+		mime_init();
 		status = EXIT_BROKEN;
 		policy = policy_load(d.policy, d.settings.items, diag);
 		diag_print(diag, stderr);

@@ -17,6 +17,7 @@
 #include "postern/milter.h"
 #include "postern/observe.h"
 #include "postern/policy.h"
+#include "postern/mime.h"
 #include "postern/spf.h"
 
 #define DEFAULT_POLICY "/etc/postern/postern.policy"
@@ -65,6 +66,7 @@ static int start(void *ctx, struct milter_service *service_r)
 	int status;
 
 	spf_init();
+	mime_init();
 	if (dkim_verifier_init(&why) < 0) {
 		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
 		return MILTER_BROKEN;

@@ -9,8 +9,7 @@
 
 #include "filter/policy/loader.h"
 
-static const char *const later_facts[] = {"spf.helo",
-					  "dmarc",
+static const char *const later_facts[] = {"dmarc",
 					  "dmarc.policy",
 					  "dmarc.disposition",
 					  "dmarc.domain",
@@ -18,11 +17,6 @@ static const char *const later_facts[] = {"spf.helo",
 					  "arc",
 					  "arc.sealer",
 					  "arc.oldest-pass",
-					  "size",
-					  "line.longest",
-					  "attachment.name",
-					  "attachment.extension",
-					  "attachment.type",
 					  "over",
 					  "greylisted",
 					  "remembered",
@@ -228,28 +222,28 @@ static void further_slots(struct loader *loader)
 }
 
 /* Words of later versions are parsed too, so that they are told apart from mistakes. */
-static const char *const *action_words(struct loader *loader)
+const char *const *loader_actions(struct arena *arena)
 {
 	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
 					   "redirect", "score",         "remember",
 					   "forget",   "sign",          "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
-	const char *const *actions = registry_action_names(loader->arena, &count);
+	const char *const *actions = registry_action_names(arena, &count);
 
 	for (size_t i = 0; i < count; i++)
-		*vec_push(loader->arena, &words) = actions[i];
+		*vec_push(arena, &words) = actions[i];
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		if (!registry_action(str_of(more[i])))
-			*vec_push(loader->arena, &words) = more[i];
-	*vec_push(loader->arena, &words) = NULL;
+			*vec_push(arena, &words) = more[i];
+	*vec_push(arena, &words) = NULL;
 	return words.items;
 }
 
 static void parse_into(struct loader *loader, const struct source *source,
 		       const struct policy_override *overrides)
 {
-	struct tree_words words = {action_words(loader)};
+	struct tree_words words = {loader_actions(loader->arena)};
 	struct tree *tree;
 
 	loader->source = source;

@@ -76,6 +76,9 @@ void includes_expand(struct loader *loader, struct tree *tree);
 /* The path of a file that `source` names: relative to that source. `name` is not empty. */
 const char *loader_path(struct loader *loader, const struct source *source, struct str name);
 
+/* The actions that the parser knows: of this version, and of later ones. NULL-terminated. */
+const char *const *loader_actions(struct arena *arena);
+
 /* ---- slots.c ---- */
 
 /*

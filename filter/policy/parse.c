@@ -118,6 +118,8 @@ static struct item *parse_assert(struct parser *p)
 	parse_clauses(p, &clauses);
 	if (!clauses.when)
 		cursor_missing(p, "'when'");
+	item->assertion.when = clauses.when;
+	vec_move(&item->assertion.unless, &clauses.unless);
 	return item;
 }
 

@@ -151,7 +151,13 @@ struct include {
 	struct text path;
 };
 
-/* assert and test blocks: kept as text, for the versions that understand them. */
+/* The outcome and the stage are kept as text, for the versions that understand them. */
+struct assertion {
+	struct expr *when;
+	VEC(struct expr *) unless;
+};
+
+/* test blocks: kept as text, for the versions that understand them. */
 enum item_kind {
 	ITEM_SET,
 	ITEM_TABLE,
@@ -173,6 +179,7 @@ struct item {
 		struct include include;
 		struct rule rule;
 		struct group group;
+		struct assertion assertion;
 	};
 };
 

@@ -10,6 +10,7 @@
 #include "postern/arena.h"
 #include "postern/dkim.h"
 #include "postern/dns.h"
+#include "postern/mime.h"
 #include "postern/policy.h"
 #include "postern/session.h"
 #include "postern/spf.h"
@@ -50,6 +51,7 @@ static void start(void)
 	const char *why = NULL;
 
 	spf_init();
+	mime_init();
 	policy = policy_compile(&source, ".", NULL, diag);
 	if (!policy || dkim_verifier_init(&why) < 0 ||
 	    resolver_from_source(&zone, &now, diag, &resolver) < 0) {

@@ -19,8 +19,8 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 # Whose contract a header of include/postern is.
 CONTRACTS = {
     "base": "arena clock diag ip limits log str",
-    "mail": "author mail",
-    "policy": "policy engine",
+    "mail": "author mail mime",
+    "policy": "policy engine format",
     "dns": "dns",
     "auth": "authres dkim spf dmarc arc",
     "session": "session",
@@ -40,6 +40,7 @@ VENDORS = [
     (r"unbound|event2/", "filter/dns/"),
     (r"idn2\.h", "filter/mail/domain.c"),
     (r"pcre2", "filter/policy/"),
+    (r"gmime|glib", "filter/mail/mimefield.c"),
     (r"openssl/", "filter/auth/"),
     (r"jansson\.h", ("filter/command/", "filter/observe/")),
 ]

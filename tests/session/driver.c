@@ -10,6 +10,7 @@
 #include "filter/session/private.h"
 #include "postern/dkim.h"
 #include "postern/dns.h"
+#include "postern/mime.h"
 #include "postern/policy.h"
 #include "postern/spf.h"
 #include "tests/session/script.h"
@@ -396,6 +397,7 @@ int main(int argc, char **argv)
 	int passed = 0, failed = 0;
 
 	spf_init();
+	mime_init();
 	if (dkim_verifier_init(&why) < 0) {
 		printf("libopendkim does not start: %s\n", why);
 		return 1;
