@@ -289,4 +289,9 @@ def no_rule_discards_or_accepts_unseen():
     true(commented > 10, "the policy has rules")
 
 
+@tests.test
+def it_is_laid_out_as_fmt_does():
+    equal(postern("fmt", "--check", POLICY).status, 0, "status")
+
+
 tests.finish()
