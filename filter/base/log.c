@@ -14,17 +14,11 @@
 #define LINE_MAX_BYTES 4000
 
 static bool to_syslog;
-static enum log_level most = LOG_LEVEL_INFO;
 
 void log_to_syslog(const char *program)
 {
 	openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
 	to_syslog = true;
-}
-
-void log_set_level(enum log_level level)
-{
-	most = level;
 }
 
 static size_t escape(const char *raw, char *line, size_t room)
@@ -49,14 +43,12 @@ static size_t escape(const char *raw, char *line, size_t room)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
-	static const char *const names[] = {"error: ", "warning: ", "", "debug: "};
+	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO};
+	static const char *const names[] = {"error: ", "warning: ", ""};
 	char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 64];
 	va_list args;
 	size_t n;
 
-	if (level > most)
-		return;
 	va_start(args, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, args);
 	va_end(args);

@@ -26,7 +26,7 @@ static bool check(const char *path)
 	else
 		fprintf(stderr, "%s: %zu error%s\n", path, diag_errors(diag),
 			diag_errors(diag) == 1 ? "" : "s");
-	policy_put(&policy);
+	policy_free(&policy);
 	arena_free(&arena);
 	return ok;
 }

@@ -163,7 +163,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else if (policy)
 			status = explain(&d, policy);
 	}
-	policy_put(&policy);
+	policy_free(&policy);
 	arena_free(&arena);
 	return status;
 }

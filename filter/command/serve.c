@@ -15,9 +15,9 @@
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/milter.h"
+#include "postern/mime.h"
 #include "postern/observe.h"
 #include "postern/policy.h"
-#include "postern/mime.h"
 #include "postern/spf.h"
 
 #define DEFAULT_POLICY "/etc/postern/postern.policy"
@@ -181,7 +181,7 @@ static int run(const struct command *self, int argc, char **argv)
 		status = detach();
 	if (status == 0)
 		status = serve(&server);
-	policy_put(&server.policy);
+	policy_free(&server.policy);
 	arena_free(&server.arena);
 	return status;
 }

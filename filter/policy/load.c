@@ -274,7 +274,6 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	size_t before = diag_errors(diag);
 
 	policy->arena = arena;
-	policy->references = 1;
 	policy->path = str_dup(arena, str_of(source->name)).s;
 	loader_id(&loader, source->text);
 	parse_into(&loader, source, overrides);
@@ -319,21 +318,15 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 	return compile(arena, source, directory, overrides, diag);
 }
 
-struct policy *policy_get(struct policy *policy)
-{
-	__atomic_add_fetch(&policy->references, 1, __ATOMIC_RELAXED);
-	return policy;
-}
-
-void policy_put(struct policy **policy)
+void policy_free(struct policy **policy)
 {
 	struct arena *arena;
 
-	if (*policy && __atomic_sub_fetch(&(*policy)->references, 1, __ATOMIC_ACQ_REL) == 0) {
-		arena = (*policy)->arena;
-		arena_free(&arena);
-	}
+	if (!*policy)
+		return;
+	arena = (*policy)->arena;
 	*policy = NULL;
+	arena_free(&arena);
 }
 
 int policy_slot(const struct policy *policy, const char *fact)

@@ -11,8 +11,7 @@ void message_reset(struct session *s)
 {
 	struct cell *lasting[] = {s->cells[SCOPE_CONNECTION], s->cells[SCOPE_HELO]};
 
-	/* A lookup that was on its way belonged to the last message; what failed is tried afresh.
-	 */
+	/* A lookup on its way belonged to the last message; what failed is tried afresh. */
 	for (size_t i = 0; i < 2; i++) {
 		for (unsigned j = 0; j < s->policy->cells[i]; j++) {
 			struct cell *cell = &lasting[i][j];
@@ -372,7 +371,7 @@ static struct reply deliver(struct session *s, const struct decision *d, struct 
 
 		return tell_message(
 		    s, &reject,
-		    tell_refuse(s, 552, "5.3.4", "Too many forged Authentication-Results fields"));
+		    tell_refuse(552, "5.3.4", "Too many forged Authentication-Results fields"));
 	}
 	*edits_r = edits_finish(s->edits, s->message_arena);
 	s->report.edits = *edits_r;
@@ -401,7 +400,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 	struct decision d;
 
 	if (!s->in_message)
-		return tell_refuse(s, 451, "4.3.0", "No message was begun");
+		return tell_refuse(451, "4.3.0", "No message was begun");
 	if (s->over)
 		return s->has_latch ? s->latch : tell_plain(REPLY_CONTINUE);
 	whole_message(s);
@@ -430,7 +429,7 @@ struct reply event_edit_failed(struct session *s, const struct event *event)
 			    false;
 	s->report.problem = event->edit->kind == EDIT_HOLD ? "the MTA refused to hold the message"
 							   : "the MTA refused an edit";
-	return tell_message(s, &d,
-			    tell_refuse(s, 451, "4.3.0",
-					"The message could not be marked, please try again later"));
+	return tell_message(
+	    s, &d,
+	    tell_refuse(451, "4.3.0", "The message could not be marked, please try again later"));
 }

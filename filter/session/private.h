@@ -127,7 +127,7 @@ void settle_recipient(struct session *s, struct recipient *recipient);
 /* The reply that tells a refusal. */
 struct reply tell_refusal(struct session *s, const struct decision *d);
 struct reply tell_plain(enum reply_kind kind);
-struct reply tell_refuse(struct session *s, int code, const char *enhanced, const char *text);
+struct reply tell_refuse(int code, const char *enhanced, const char *text);
 /* Notes the outcome of the message; tell_message() also tells whoever watches. */
 void tell_note(struct session *s, const struct decision *d, struct reply reply);
 struct reply tell_message(struct session *s, const struct decision *d, struct reply reply);

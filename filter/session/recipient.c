@@ -153,6 +153,8 @@ static bool latches(struct session *s, const struct decision *own)
 		s->latch = tell_refusal(s, &d);
 		s->has_latch = true;
 		s->latch_decision = d;
+		s->latch_decision.needed = s->latch_decision.open = NULL; /* of the scratch */
+		s->latch_decision.needed_count = s->latch_decision.open_count = 0;
 	}
 	arena_free(&scratch);
 	return same;
@@ -162,7 +164,7 @@ static struct reply refuse_other_kind(struct session *s, size_t row)
 {
 	struct decision d = {.certain = true, .verdict = VERDICT_DEFER};
 	struct reply reply = tell_refuse(
-	    s, 452, "4.5.3", "This recipient is handled differently, please send it separately");
+	    452, "4.5.3", "This recipient is handled differently, please send it separately");
 
 	s->split = true;
 	tell_recipient(s, row, &d, reply);
@@ -233,7 +235,7 @@ static struct reply refuse_syntax(struct session *s, struct str argument, const 
 {
 	return refuse_plainly(
 	    s, argument,
-	    tell_refuse(s, 553, "5.1.3",
+	    tell_refuse(553, "5.1.3",
 			str_printf(s->message_arena, "Bad recipient address: %s", why).s));
 }
 
@@ -274,14 +276,14 @@ struct reply event_rcpt(struct session *s, const struct event *event)
 	size_t row, taken = s->recipients.count;
 
 	if (!s->in_message)
-		return tell_refuse(s, 503, "5.5.1", "Need MAIL before RCPT");
+		return tell_refuse(503, "5.5.1", "Need MAIL before RCPT");
 	if (s->over)
 		return tell_plain(REPLY_CONTINUE);
 	if (s->view.stage >= STAGE_DATA)
-		return tell_refuse(s, 503, "5.5.1", "No RCPT after DATA");
+		return tell_refuse(503, "5.5.1", "No RCPT after DATA");
 	if (++s->rcpt_commands > LIMIT_RECIPIENTS)
 		return refuse_plainly(s, event->text,
-				      tell_refuse(s, 452, "4.5.3", "Too many recipients"));
+				      tell_refuse(452, "4.5.3", "Too many recipients"));
 	s->view.stage = STAGE_RCPT;
 	if (!begin_recipient(s, event->text, &recipient, &path, &reply))
 		return reply;

@@ -38,21 +38,18 @@ void scope_renew(struct session *s, enum scope scope, struct arena **arena)
 	s->view.cells[scope] = s->cells[scope] = cells_new(s, *arena, scope);
 }
 
-struct session *session_new(const struct policy *policy, const struct session_env *env)
+static struct session *session_make(struct arena *arena, const struct policy *policy,
+				    const struct session_env *env)
 {
-	struct arena *volatile arena = NULL;
-	struct session *s;
-	const struct value *early;
+	struct session *s = arena_new_of(arena, struct session);
+	const struct value *early = policy_setting_named(policy, "early");
 
-	arena = arena_new(NULL);
-	s = arena_new_of(arena, struct session);
 	s->arena = arena;
 	s->policy = policy;
 	s->env = *env;
 	if (!s->env.macro)
 		s->env.macro = no_macro;
 	s->mixed_setting = mixed_of(policy);
-	early = policy_setting_named(policy, "early");
 	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
 	needs_replies(policy, &s->hears_connect, &s->hears_data, &s->hears_eoh);
 	s->view.policy = policy;
@@ -62,6 +59,24 @@ struct session *session_new(const struct policy *policy, const struct session_en
 	    cells_new(s, arena, SCOPE_CONNECTION);
 	scope_renew(s, SCOPE_HELO, &s->helo_arena);
 	message_reset(s);
+	return s;
+}
+
+struct session *session_new(const struct policy *policy, const struct session_env *env)
+{
+	struct arena *volatile arena = arena_new(NULL);
+	struct arena *rest;
+	struct session *s;
+	jmp_buf out;
+
+	if (setjmp(out) != 0) {
+		rest = arena;
+		arena_free(&rest);
+		return NULL;
+	}
+	arena_guard(arena, &out);
+	s = session_make(arena, policy, env);
+	arena_guard(arena, NULL);
 	return s;
 }
 
@@ -79,11 +94,6 @@ void session_free(struct session **session)
 const struct report *session_report(const struct session *s)
 {
 	return &s->report;
-}
-
-const struct policy *session_policy(const struct session *s)
-{
-	return s->policy;
 }
 
 const struct value *session_value(const struct session *session, const char *name)
@@ -109,7 +119,7 @@ struct str session_fact(const struct session *s, struct arena *arena, const char
 static struct reply out_of_memory(struct session *s)
 {
 	s->broken = true;
-	return tell_refuse(s, 451, "4.3.0", "Out of memory, please try again later");
+	return tell_refuse(451, "4.3.0", "Out of memory, please try again later");
 }
 
 /* Runs an event with the arena's way out set. */

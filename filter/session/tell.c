@@ -17,9 +17,8 @@ struct reply tell_plain(enum reply_kind kind)
 	return (struct reply){.kind = kind};
 }
 
-struct reply tell_refuse(struct session *s, int code, const char *enhanced, const char *text)
+struct reply tell_refuse(int code, const char *enhanced, const char *text)
 {
-	(void)s;
 	return (struct reply){
 	    .kind = code >= 500 ? REPLY_REJECT : REPLY_TEMPFAIL,
 	    .code = code,
@@ -34,11 +33,11 @@ struct reply tell_refusal(struct session *s, const struct decision *d)
 	struct str text;
 
 	if (d->failure)
-		return tell_refuse(s, 451, "4.4.3", "A lookup failed, please try again later");
+		return tell_refuse(451, "4.4.3", "A lookup failed, please try again later");
 	action = &d->rule->actions[d->rule->action_count - 1];
 	text = engine_text(&s->view, s->message_arena, &action->text);
 	text = str_dup(s->message_arena, str_sub(text, 0, REPLY_MOST));
-	return tell_refuse(s, action->code, action->enhanced.s, text.s);
+	return tell_refuse(action->code, action->enhanced.s, text.s);
 }
 
 static void note(struct session *s, struct report_outcome *outcome, const struct decision *d,

@@ -10,12 +10,10 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 
 /* Where lines go: syslog, or stderr (the default). Call before threads start. */
 void log_to_syslog(const char *program);
-/* Lines of a higher level are dropped; the default is LOG_LEVEL_INFO. */
-void log_set_level(enum log_level level);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

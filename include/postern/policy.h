@@ -6,8 +6,8 @@
  * A policy, loaded: names have become slots, tables are filled, every text is checked. It is built
  * aside, never changed afterwards, and shared by all sessions that began with it.
  *
- *   policy_load(path, diag, &policy)    lex, parse, resolve, check; every mistake reported
- *   policy_get(p) / policy_put(&p)      references; the last one frees
+ *   p = policy_load(path, overrides, diag)    lex, parse, resolve, check; every mistake reported
+ *   policy_free(&p)                           after the last session that began with it
  */
 
 #include <stdbool.h>
@@ -119,7 +119,6 @@ struct plan_rule {
 
 struct policy {
 	struct arena *arena;
-	int references;
 	const char *path;
 	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
@@ -145,8 +144,7 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 /* The same from a text; `directory` is where relative files are looked for. */
 struct policy *policy_compile(const struct source *source, const char *directory,
 			      const struct policy_override *overrides, struct diag *diag);
-struct policy *policy_get(struct policy *policy);
-void policy_put(struct policy **policy);
+void policy_free(struct policy **policy);
 
 /* The value of a setting; ABSENT if it is not set and has no fallback. */
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);

@@ -104,7 +104,7 @@ struct session_needs {
 
 void session_needs(const struct policy *policy, struct session_needs *needs_r);
 
-/* The policy is borrowed (callers hold a reference until session_free()). NULL: memory ended. */
+/* The policy is borrowed and must outlive the session. NULL: memory ended. */
 struct session *session_new(const struct policy *policy, const struct session_env *env);
 void session_free(struct session **session);
 
@@ -180,7 +180,5 @@ struct str session_fact(const struct session *session, struct arena *arena, cons
 /* The same as a value: for those who know what an internal fact points to. NULL: no rule uses it.
  */
 const struct value *session_value(const struct session *session, const char *name);
-/* The policy that this session began with. */
-const struct policy *session_policy(const struct session *session);
 
 #endif

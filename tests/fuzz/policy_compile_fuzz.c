@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		diag_print(diag, nowhere);
 		fclose(nowhere);
 	}
-	policy_put(&policy);
+	policy_free(&policy);
 	arena_free(&arena);
 	return 0;
 }

@@ -445,7 +445,9 @@ def garbage():
                  b"\0\0\0\x05O\0\0\0\0", b"\0\0\0\x0dO" + b"\xff" * 12, big + b"B" + b"x" * 70000):
         for greet in (False, True):
             with session(greet=greet) as m:
-                m.raw(junk)
+                # It may hang up while more is sent.
+                with contextlib.suppress(mp.Closed):
+                    m.raw(junk)
     # Not among them: a macro without a value, for which libmilter itself reads past its list.
     for junk in ((b"C", b"no end"), (b"C", b"a\0"), (b"C", b"a\x004\0"),
                  (b"C", b"a\x006\0\x19zz\0"),

@@ -826,7 +826,7 @@ const char *case_run(const struct gen_case *c, bool verbose)
 	r.lenient = slow_facts(c) > 1;
 	r.policy = compile(c, verbose);
 	if (!r.policy || resolver_from_source(&names, &r.clock, diag_new(arena), &r.resolver) < 0) {
-		policy_put(&r.policy);
+		policy_free(&r.policy);
 		arena_free(&arena);
 		return why;
 	}
@@ -840,7 +840,7 @@ const char *case_run(const struct gen_case *c, bool verbose)
 		}
 	session_free(&r.session);
 	resolver_free(&r.resolver);
-	policy_put(&r.policy);
+	policy_free(&r.policy);
 	arena_free(&arena);
 	return failed ? why : NULL;
 }

@@ -386,7 +386,7 @@ static bool run(const char *path)
 	}
 	session_free(&p.session);
 	resolver_free(&p.resolver);
-	policy_put(&policy);
+	policy_free(&policy);
 	arena_free(&arena);
 	return ok;
 }

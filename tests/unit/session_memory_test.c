@@ -80,7 +80,7 @@ static void test_recipients(void)
 
 	CHECK(whole < 3 * half);
 	CHECK(whole < 1000 * 4096);
-	policy_put(&policy);
+	policy_free(&policy);
 }
 
 static size_t size_with_fields(const struct policy *policy, int count)
@@ -107,7 +107,7 @@ static void test_fields(void)
 
 	CHECK(most < 2 * LIMIT_FIELD_BYTES + (1 << 20));
 	CHECK(size_with_fields(policy, 100 * LIMIT_FIELDS) < most + 65536);
-	policy_put(&policy);
+	policy_free(&policy);
 }
 
 static void deliver(struct session *s)
@@ -139,7 +139,7 @@ static void test_messages(void)
 		deliver(s);
 	CHECK_INT(arena_size(s->arena), before);
 	session_free(&s);
-	policy_put(&policy);
+	policy_free(&policy);
 }
 
 static void check_refused(struct reply reply)
@@ -173,7 +173,7 @@ static void test_memory_ends(void)
 	session_free(&s);
 	CHECK(s == NULL);
 	session_free(&s);
-	policy_put(&policy);
+	policy_free(&policy);
 }
 
 /* Does a call survive the end of memory? In a process of its own, for the answer may be no. */
@@ -212,7 +212,7 @@ static void test_memory_ends_behind_the_edits(void)
 	CHECK(survives(s, &edits, true));
 	CHECK(survives(s, &edits, false));
 	session_free(&s);
-	policy_put(&policy);
+	policy_free(&policy);
 }
 
 int main(void)
