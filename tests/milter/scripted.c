@@ -300,7 +300,7 @@ static int start(void *ctx, struct milter_service *service_r)
 {
 	struct options *options = ctx;
 
-	service_r->policy = &options->policy;
+	service_r->served.policy = &options->policy;
 	service_r->clock = &clock_system;
 	service_r->settled = settled;
 	service_r->finish = finish;
