@@ -187,8 +187,7 @@ static bool load(struct server *server)
 	fputs(text, stderr);
 	free(text);
 	if (!server->policy) {
-		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n",
-			server->path);
+		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", server->path);
 		return false;
 	}
 	if (server->dns &&

@@ -49,7 +49,7 @@ struct reloads {
 	int64_t last;       /* wall clock; 0: none */
 	bool last_good;
 	char *last_text; /* what was said of the last one; "" if nothing */
-	char policy[17];       /* id of the policy in force */
+	char policy[17]; /* id of the policy in force */
 };
 
 /* Before threads: what is served at first. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* postern status, postern reload: what the running daemon says of itself, and a new policy for it. */
+/* postern status, postern reload: what the running daemon says of itself, and a new policy for it.
+ */
 
 #include <stdio.h>
 #include <string.h>

@@ -62,7 +62,8 @@ static bool talk_path(const struct command *self, const struct talk *talk,
 	memset(address_r, 0, sizeof(*address_r));
 	address_r->sun_family = AF_UNIX;
 	if (!where)
-		fprintf(stderr, "postern %s: the policy '%s' names no control socket, say --control PATH\n",
+		fprintf(stderr,
+			"postern %s: the policy '%s' names no control socket, say --control PATH\n",
 			self->name, talk->policy);
 	else if (strlen(where) >= sizeof(address_r->sun_path))
 		fprintf(stderr, "postern %s: the path of the control socket is too long\n",

@@ -160,7 +160,8 @@ _Noreturn void filter_process(const struct milter_config *config,
 	status = start(ctx, &service);
 	if (status != MILTER_OK)
 		_exit(status == MILTER_BROKEN ? MILTER_BROKEN : MILTER_FAILED);
-	if (!generation_begin(&service, parent) || !drain_init(&drain) || !nudge_start(&nudge, ends->listening))
+	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
+	    !nudge_start(&nudge, ends->listening))
 		_exit(MILTER_FAILED);
 	callbacks_set(&service, &drain, &nudge);
 	if (!start_libmilter(config->name, ends->listening))

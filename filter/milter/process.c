@@ -222,8 +222,7 @@ static bool process_prepare(struct parent *p, struct arena *arena)
 int milter_run(const struct milter_config *config,
 	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx)
 {
-	static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW,
-					 SIGCHLD};
+	static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW, SIGCHLD};
 	struct parent p = {.config = config,
 			   .start = start,
 			   .ctx = ctx,

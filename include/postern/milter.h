@@ -47,8 +47,8 @@ struct milter_config {
 	const char *group;  /* of a unix socket, a name; NULL: not changed */
 	unsigned mode;      /* of a unix socket: 0660 */
 	const char *user;   /* to become when started as root; NULL: stays root, with a warning */
-	/* A second socket, for whoever commands the daemon; as `listen`, NULL: none. Where it cannot
-	 * be had that is logged, and the rest goes on. */
+	/* A second socket, for whoever commands the daemon; as `listen`, NULL: none. Where it
+	 * cannot be had that is logged, and the rest goes on. */
 	const char *control;
 	/*
 	 * In the parent, after the filter process has replaced its policy, or on SIGHUP while there
@@ -99,8 +99,8 @@ bool milter_replace(const struct milter_policy *policy);
 /*
  * Serves until told to stop and returns the status for exit(). `start` is called in the filter
  * process, after privileges were dropped and before the first connection is taken; again in each
- * process that replaces a crashed one, with what `renew` last made of `ctx`. Call while the program has one thread. What goes wrong is
- * logged here.
+ * process that replaces a crashed one, with what `renew` last made of `ctx`. Call while the program
+ * has one thread. What goes wrong is logged here.
  */
 int milter_run(const struct milter_config *config,
 	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx);

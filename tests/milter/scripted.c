@@ -291,6 +291,11 @@ static void finish(void *ctx)
 	log_line(LOG_LEVEL_INFO, "event finish [%s]", (const char *)ctx);
 }
 
+static void reload(void *ctx)
+{
+	log_line(LOG_LEVEL_INFO, "event reload [%s]", (const char *)ctx);
+}
+
 struct options {
 	struct policy policy;
 	int status;
@@ -304,6 +309,7 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->clock = &clock_system;
 	service_r->settled = settled;
 	service_r->finish = finish;
+	service_r->reload = reload;
 	service_r->ctx = (void *)"service";
 	return options->status;
 }
