@@ -80,6 +80,8 @@ void logline_write(void *ctx, const struct session *session)
 	buf_puts(&line, report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-");
 	buf_putc(&line, ':');
 	put_outcome(&line, outcome);
+	if (report->reference)
+		put(&line, "ref", str_of(report->reference));
 	put_fact(&line, session, "client", "client.ip");
 	put_fact(&line, session, "helo", "helo.name");
 	put_fact(&line, session, "user", "auth.user");

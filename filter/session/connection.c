@@ -151,6 +151,7 @@ struct reply event_mail(struct session *s, const struct event *event)
 
 	message_reset(s);
 	s->in_message = true;
+	s->began = clock_now(s->env.clock);
 	s->view.stage = STAGE_MAIL;
 	parameters.opaque = copy_parameters(s->message_arena, event->parameters);
 	set_sender(s, event->text);

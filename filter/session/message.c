@@ -41,6 +41,8 @@ void message_reset(struct session *s)
 	memset(&s->logs, 0, sizeof(s->logs));
 	s->message_fields = (struct fields){0};
 	s->report = (struct report){.refused = -1};
+	s->reference = NULL;
+	s->began = 0;
 	s->trace_last = NULL;
 	if (s->env.trace) {
 		s->trace_last =
