@@ -47,7 +47,7 @@ class Sealer:
         return base64.b64encode(self._key.sign(digest).signature).decode()
 
     def seal(self, message, results="spf=pass", names=("from", "to", "subject", "message-id"),
-             cv=None):
+             cv=None, message_selector=None):
         fields, body = split(message)
         sets = {}
         for name, value in fields:
@@ -57,10 +57,10 @@ class Sealer:
         number = len(sets) + 1
         hashed = base64.b64encode(
             hashlib.sha256(canon_body(body).encode("latin-1")).digest()).decode()
-        common = "a=ed25519-sha256; d=%s; s=%s" % (self.domain, self.selector)
+        common = "a=ed25519-sha256; d=%s; s=" % self.domain
         aar = ("ARC-Authentication-Results", " i=%d; %s; %s" % (number, self.domain, results))
         ams = ("ARC-Message-Signature", " i=%d; %s; c=relaxed/relaxed; h=%s; bh=%s; b=" % (
-            number, common, ":".join(names), hashed))
+            number, common + (message_selector or self.selector), ":".join(names), hashed))
         left, lines = list(fields), []
         for wanted in names:
             for at in range(len(left) - 1, -1, -1):
@@ -69,7 +69,7 @@ class Sealer:
                     break
         ams = (ams[0], ams[1] + self._sign(lines + [canon_field(*ams)]))
         seal = ("ARC-Seal", " i=%d; %s; cv=%s; b=" % (
-            number, common, cv or ("none" if number == 1 else "pass")))
+            number, common + self.selector, cv or ("none" if number == 1 else "pass")))
         lines = [canon_field(*sets[i][kind]) for i in sorted(sets) for kind in (
             "arc-authentication-results", "arc-message-signature", "arc-seal")]
         lines += [canon_field(*field) for field in (aar, ams, seal)]
