@@ -59,17 +59,34 @@ static void print_rules(struct arena *arena, const struct why *why, const struct
 static void print_facts(struct arena *arena, const struct record *r)
 {
 	bool first = true;
+	int shown = -1;
 
 	for (size_t i = 0; i < r->fact_count; i++) {
 		const struct record_fact *fact = &r->facts[i];
 
-		if (r->refused < 0 && fact->recipient > 0)
-			continue; /* the first recipient's stand for all of its kind */
+		/* Those of the first recipient stand for all of its kind. */
+		if (shown < 0)
+			shown = fact->recipient;
+		if (fact->recipient >= 0 && fact->recipient != shown)
+			continue;
 		printf("%-10s %-20s " STR_FMT "\n", first ? "facts" : "",
 		       str_clean(arena, fact->name, VALUE_MOST).s,
 		       STR_ARG(record_print(arena, fact)));
 		first = false;
 	}
+}
+
+/* On one line: folds are a blank. */
+static struct str unfolded(struct arena *arena, struct str text)
+{
+	struct buf out = {.arena = arena};
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.s[i] == '\n')
+			continue;
+		buf_putc(&out, text.s[i] == '\t' ? ' ' : text.s[i]);
+	}
+	return str_clean(arena, buf_str(&out), VALUE_MOST);
 }
 
 static void print_edits(struct arena *arena, const struct record *r)
@@ -78,7 +95,7 @@ static void print_edits(struct arena *arena, const struct record *r)
 		printf("%-10s " STR_FMT " " STR_FMT ": " STR_FMT "\n", i == 0 ? "edits" : "",
 		       STR_ARG(str_clean(arena, r->edits[i].edit, 30)),
 		       STR_ARG(str_clean(arena, r->edits[i].name, VALUE_MOST)),
-		       STR_ARG(str_clean(arena, r->edits[i].value, VALUE_MOST)));
+		       STR_ARG(unfolded(arena, r->edits[i].value)));
 }
 
 static void print_story(struct arena *arena, const struct why *why, const struct record *r)

@@ -40,15 +40,18 @@ bool journal_open_to_read(struct arena *arena, const char *path, struct journal 
 }
 
 /* Decodes a record and shows it. False: no more is wanted. */
-static bool show(const MDB_val *bytes, journal_visit *visit, void *ctx)
+static bool show(const MDB_val *key, const MDB_val *bytes, journal_visit *visit, void *ctx)
 {
 	struct arena *arena = arena_new(NULL);
 	struct record record;
 	bool more = true;
 
 	/* One of another version is passed over. */
-	if (record_decode(arena, (struct str){bytes->mv_data, bytes->mv_size}, &record))
+	if (record_decode(arena, (struct str){bytes->mv_data, bytes->mv_size}, &record)) {
+		/* Of two of one microsecond, the second stands under the next. */
+		record.time = journal_key_time(key);
 		more = visit(ctx, &record);
+	}
 	arena_free(&arena);
 	return more;
 }
@@ -74,7 +77,7 @@ static int each(struct journal *journal, MDB_txn *txn, int64_t since, journal_vi
 	if (error != 0)
 		return error;
 	error = mdb_cursor_get(cursor, &key, &bytes, MDB_SET_RANGE);
-	while (error == 0 && show(&bytes, visit, ctx))
+	while (error == 0 && show(&key, &bytes, visit, ctx))
 		error = mdb_cursor_get(cursor, &key, &bytes, MDB_NEXT);
 	mdb_cursor_close(cursor);
 	return error;
@@ -108,7 +111,7 @@ static int find_name(struct journal *journal, MDB_txn *txn, const struct journal
 	error = mdb_cursor_get(cursor, &key, &at, MDB_SET_KEY);
 	while (error == 0 && *more_r) {
 		if (mdb_get(txn, journal->records, &at, &bytes) == 0)
-			*more_r = show(&bytes, visit, ctx);
+			*more_r = show(&at, &bytes, visit, ctx);
 		error = mdb_cursor_get(cursor, &key, &at, MDB_NEXT_DUP);
 	}
 	mdb_cursor_close(cursor);
@@ -125,7 +128,7 @@ bool journal_find(struct journal *journal, struct str id, journal_visit *visit, 
 	int error = begin(journal, &txn);
 
 	if (id.n > 2 && id.s[0] == '<' && id.s[id.n - 1] == '>')
-		id = str_sub(id, 1, id.n - 1);
+		id = str_sub(id, 1, id.n - 2);
 	for (size_t i = 0; error == 0 && more && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct journal_name name = journal_name_of(kinds[i], id);
 
