@@ -256,6 +256,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 		item_add(loader, tree->items.items[i]);
 	settings_finish(loader, overrides);
 	further_slots(loader);
+	slots_finish(loader);
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */

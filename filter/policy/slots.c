@@ -75,6 +75,66 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 	return (unsigned)(loader->slots.count - 1);
 }
 
+static bool setting_given(const struct loader *loader, const char *name)
+{
+	return policy_setting_named(loader->policy, name)->state == FACT_PRESENT;
+}
+
+/* Late inputs follow the others; their slots may stand after the one that wants them. */
+static void add_late(struct loader *loader, size_t n)
+{
+	const struct slot *slot = &loader->slots.items[n];
+	const struct fact_def *def = slot->def;
+	size_t before = slot->input_count, count = 0;
+	unsigned *inputs;
+
+	if (!def->late || (def->late_if && !setting_given(loader, def->late_if)))
+		return;
+	while (def->late[count])
+		count++;
+	inputs = arena_array(loader->arena, before + count, sizeof(*inputs));
+	for (size_t i = 0; i < before; i++)
+		inputs[i] = slot->inputs[i];
+	for (size_t i = 0; i < count; i++)
+		inputs[before + i] = slot_of_fact(loader, registry_fact(str_of(def->late[i])));
+	loader->slots.items[n].inputs = inputs;
+	loader->slots.items[n].late_count = count;
+}
+
+/* What a late input brings to a slot and to all that is computed from it. True: something new. */
+static bool inherit_late(const struct loader *loader, struct slot *slot)
+{
+	const struct slot old = *slot;
+	unsigned later = ~0u << slot->stage;
+
+	slot->stages |= 1u << slot->stage;
+	for (size_t i = 0; i < slot->argument_count; i++)
+		if (slot->arguments[i].is_slot)
+			slot->stages |= loader->slots.items[slot->arguments[i].slot].stages & later;
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++) {
+		const struct slot *from = &loader->slots.items[slot->inputs[i]];
+
+		slot->stages |= from->stages & later;
+		slot->may_defer |= from->may_defer;
+		slot->may_skip |= from->may_skip;
+	}
+	return slot->stages != old.stages || slot->may_defer != old.may_defer ||
+	       slot->may_skip != old.may_skip;
+}
+
+void slots_finish(struct loader *loader)
+{
+	bool more = true;
+
+	for (size_t i = 0; i < loader->slots.count; i++)
+		add_late(loader, i);
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < loader->slots.count; i++)
+			more |= inherit_late(loader, &loader->slots.items[i]);
+	}
+}
+
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 {
 	struct slot slot = {.def = def, .text = str_of(def->name)};
