@@ -168,9 +168,6 @@ static void item_add(struct loader *loader, const struct item *item)
 	static const struct surroundings nothing;
 
 	switch (item->kind) {
-	case ITEM_SET:
-		setting_set(loader, &item->set);
-		break;
 	case ITEM_DEFINE:
 		define_check(loader, &item->define);
 		break;
@@ -180,7 +177,8 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_GROUP:
 		group_add(loader, &item->group, &nothing);
 		break;
-	case ITEM_TABLE:   /* all of them are filled before */
+	case ITEM_SET:     /* these are there before, */
+	case ITEM_TABLE:   /* all of them are filled, */
 	case ITEM_INCLUDE: /* and these have been expanded */
 		break;
 	case ITEM_ASSERT:
@@ -252,11 +250,14 @@ static void parse_into(struct loader *loader, const struct source *source,
 	includes_expand(loader, tree);
 	settings_begin(loader);
 	names(loader, tree);
+	/* Settings first, wherever they stand: some facts rest on more where one is set. */
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_SET)
+			setting_set(loader, &tree->items.items[i]->set);
+	settings_finish(loader, overrides);
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
-	settings_finish(loader, overrides);
 	further_slots(loader);
-	slots_finish(loader);
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */

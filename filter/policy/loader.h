@@ -88,8 +88,6 @@ const char *const *loader_actions(struct arena *arena);
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural);
 /* The slot of a registered fact without arguments. */
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
-/* Once all settings and slots are there: gives the late inputs theirs. */
-void slots_finish(struct loader *loader);
 
 /* ---- tabledef.c ---- */
 

@@ -147,7 +147,7 @@ static const char *check_inputs(struct arena *arena, const struct fact_def *d,
 				   arena, "fact '%s' is promised at %s, its input '%s' at %s",
 				   d->name, stage_name(d->stage), *input, stage_name(in->stage))
 			    .s;
-		if (in->scope > d->scope)
+		if (in->scope > d->scope && !(inputs == d->late && d->late_if))
 			return str_printf(
 				   arena, "fact '%s' lives for a %s, its input '%s' for a %s",
 				   d->name, scope_name(d->scope), *input, scope_name(in->scope))

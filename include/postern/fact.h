@@ -119,7 +119,8 @@ struct fact_def {
 	enum cost cost;
 	const char *const *inputs; /* NULL-terminated names; NULL for base facts */
 	const char *const *late;   /* further inputs that may be known later than `stage` says */
-	const char *late_if; /* they exist only if this setting is set, else they are ABSENT */
+	/* They exist, and bring their scope, only if this setting is set; else they are ABSENT. */
+	const char *late_if;
 	/*
 	 * PRESENT with *value_r set, ABSENT, FAILED (value_r->text may say why), or UNKNOWN while
 	 * lookups are pending: it is called again when an answer came.

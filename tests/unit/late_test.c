@@ -68,6 +68,20 @@ static const struct fact_def facts[] = {
      .stage = STAGE_RCPT,
      .inputs = NAMES("either.set"),
      .provide = same_provide},
+    {.name = "lasting",
+     .type = TYPE_OF(TYPE_BOOLEAN),
+     .scope = SCOPE_CONNECTION,
+     .stage = STAGE_CONNECT,
+     .help = "Made up."},
+    {.name = "shorter",
+     .type = TYPE_OF(TYPE_BOOLEAN),
+     .scope = SCOPE_CONNECTION,
+     .stage = STAGE_CONNECT,
+     .inputs = NAMES("lasting"),
+     .late = NAMES("slow"),
+     .late_if = "slowly",
+     .provide = either_provide,
+     .help = "Made up."},
     {.name = NULL},
 };
 static const struct setting_def settings[] = {
@@ -137,6 +151,12 @@ static void test_stages(void)
 	CHECK_INT(policy->slots[slot("follows")].stages, bits(STAGE_RCPT, STAGE_MESSAGE));
 	/* And so may a failure of the late input reach what is computed from it. */
 	CHECK(policy->slots[slot("follows")].may_defer);
+	end();
+	begin("reject \"x\" when shorter");
+	CHECK_INT(policy->slots[slot("shorter")].scope, SCOPE_CONNECTION);
+	end();
+	begin("reject \"x\" when shorter  set slowly \"yes\"");
+	CHECK_INT(policy->slots[slot("shorter")].scope, SCOPE_MESSAGE);
 	end();
 	CHECK_INT(registry_stages(&facts[5]), bits(STAGE_MAIL, STAGE_MESSAGE));
 	CHECK_INT(registry_stages(&facts[0]), 1u << STAGE_MAIL);

@@ -44,8 +44,10 @@ static const struct fact_def good[] = {
 /* What the check says of these facts beside the good ones. */
 static struct str fault(const struct fact_def *facts)
 {
+	static const struct setting_def settings[] = {{.name = "s"}, END};
+
 	one = (struct family){.name = "one", .facts = good};
-	two = (struct family){.name = "two", .facts = facts};
+	two = (struct family){.name = "two", .facts = facts, .settings = settings};
 	return str_of(registry_check(arena));
 }
 
@@ -97,6 +99,8 @@ static void test_late_inputs(void)
 	CHECK_STR(FAULT(LATE(SCOPE_MESSAGE, "missing", NULL)), "fact 'd': no fact 'missing'");
 	CHECK_STR(FAULT(LATE(SCOPE_HELO, "a", NULL)),
 		  "fact 'd' lives for a helo, its input 'a' for a message");
+	/* Where it exists only with a setting, the fact lives as long as it then can. */
+	CHECK_STR(FAULT(LATE(SCOPE_HELO, "a", "s")), "");
 	CHECK_STR(FAULT(LATE(SCOPE_MESSAGE, "a", "missing")), "fact 'd': no setting 'missing'");
 	/* What is computed from it is promised at its earliest. */
 	CHECK_STR(
