@@ -123,7 +123,7 @@ static void add_commit(const struct action_call *call)
 }
 
 static const char *const inputs[] = {
-    "mta.name", "spf.outcome", "dkim.outcome", "sender", "helo.name", "auth.user", NULL};
+    "mta.name", "spf.outcome", "dkim.outcome", "sender", "origin.helo", "auth.user", NULL};
 
 static const struct action_def actions[] = {
     {.name = "add authentication-results",

@@ -24,6 +24,16 @@ static enum fact_state fixed(const struct fact_call *call, enum spf_result resul
 	return FACT_PRESENT;
 }
 
+/* Not SMTP over IP, or relays whose fields do not tell: nobody to judge. */
+static enum fact_state no_client(const struct fact_call *call, const struct value *problem,
+				 struct value *value_r)
+{
+	return fixed(call, SPF_NONE_, STR(""),
+		     problem->state == FACT_PRESENT ? problem->text.s
+						    : "the client has no IP address",
+		     value_r);
+}
+
 static struct str receiver(const struct policy *policy)
 {
 	const struct value *authserv = policy_setting_named(policy, "authserv");
@@ -63,7 +73,7 @@ static enum fact_state mfrom_provide(const struct fact_call *call, struct value 
 	struct spf_request request = {.ip = ip->network.ip, .helo = helo->text};
 
 	if (ip->state != FACT_PRESENT)
-		return fixed(call, SPF_NONE_, STR(""), "the client has no IP address", value_r);
+		return no_client(call, call->inputs[6], value_r);
 	if (sender->state != FACT_PRESENT || call->inputs[3]->number)
 		return fixed(call, SPF_PERMERROR_, STR(""), "the envelope sender is ambiguous",
 			     value_r);
@@ -78,7 +88,7 @@ static enum fact_state mfrom_provide(const struct fact_call *call, struct value 
 static enum fact_state helo_provide(const struct fact_call *call, struct value *value_r)
 {
 	if (call->inputs[0]->state != FACT_PRESENT)
-		return fixed(call, SPF_NONE_, STR(""), "the client has no IP address", value_r);
+		return no_client(call, call->inputs[2], value_r);
 	return helo_check(call, call->inputs[0], call->inputs[1], value_r);
 }
 
@@ -118,7 +128,7 @@ static const struct fact_def facts[] = {
      SPF,
      .cost = COST_DNS,
      .inputs = NAMES("origin.ip", "origin.helo", "sender", "sender.ambiguous", "sender.local",
-		     "sender.domain"),
+		     "sender.domain", "origin.problem"),
      .provide = mfrom_provide,
      .internal = true,
      .help = "The check of the envelope sender."},
@@ -126,7 +136,7 @@ static const struct fact_def facts[] = {
      .type = {TYPE_OPAQUE, false, NULL},
      SPF,
      .cost = COST_DNS,
-     .inputs = NAMES("origin.ip", "origin.helo"),
+     .inputs = NAMES("origin.ip", "origin.helo", "origin.problem"),
      .provide = helo_provide,
      .internal = true,
      .help = "The check of the HELO name."},
