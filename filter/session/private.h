@@ -53,6 +53,7 @@ struct session {
 	bool connected, in_message, over, data_seen, eoh_seen;
 	bool local_submission; /* not SMTP: no recipient may be refused */
 	bool early_connect;
+	bool keeps_asking; /* `set journal all`: an accept waits for the end of the message */
 	bool hears_connect, hears_data, hears_eoh; /* the MTA waits for the reply */
 	bool has_latch; /* a refusal of the message, told to every further command */
 	const char *reference; /* of the last refusal */
