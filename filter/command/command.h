@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt;
+    command_facts, command_fmt, command_test;
 
 void command_help(const struct command *command, FILE *out);
 /* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */

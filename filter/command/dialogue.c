@@ -251,21 +251,22 @@ static void play(struct dialogue *d, struct session *s, const struct eml *eml)
 }
 
 /* The facts of --given; false: one is wrong, and it was said. */
-static bool given_facts(struct dialogue *d, const struct policy *policy, struct session_env *env)
+static bool given_facts(struct dialogue *d, const struct policy *policy, struct given *given,
+			size_t *count_r)
 {
-	struct given *given = arena_array(d->arena, d->given.count, sizeof(*given));
 	struct diag *diag = diag_new(d->arena);
 
-	env->given = given;
+	*count_r = 0;
 	for (size_t i = 0; i < d->given.count; i++)
-		env->given_count += policy_given(policy, d->arena, d->given.items[i], diag,
-						 &given[env->given_count]) > 0;
+		*count_r +=
+		    policy_given(policy, d->arena, d->given.items[i], diag, &given[*count_r]) > 0;
 	diag_print(diag, stderr);
 	return diag_errors(diag) == 0;
 }
 
-struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
-			      struct resolver *resolver)
+struct session *dialogue_run(struct dialogue *d, const struct policy *policy,
+			     struct resolver *resolver, const struct eml *eml,
+			     const struct given *given, size_t given_count)
 {
 	struct session_env env = {
 	    .resolver = resolver,
@@ -273,18 +274,29 @@ struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
 	    .macro = macro,
 	    .ctx = d,
 	    .trace = true,
+	    .given = given,
+	    .given_count = given_count,
 	};
+	struct session *s = session_new(policy, &env);
+
+	if (s)
+		play(d, s, eml);
+	return s;
+}
+
+struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
+			      struct resolver *resolver)
+{
+	struct given *given = arena_array(d->arena, d->given.count, sizeof(*given));
 	struct eml eml = {0};
-	struct session *s;
 	const char *why = NULL;
+	size_t count;
 
 	if (d->message && !eml_read(d->arena, d->message, &eml, &why)) {
 		fprintf(stderr, "postern: %s: %s\n", d->message, why);
 		return NULL;
 	}
-	if (!given_facts(d, policy, &env))
+	if (!given_facts(d, policy, given, &count))
 		return NULL;
-	s = session_new(policy, &env);
-	play(d, s, &eml);
-	return s;
+	return dialogue_run(d, policy, resolver, &eml, given, count);
 }

@@ -10,6 +10,7 @@
 #include "postern/arena.h"
 #include "postern/engine.h"
 #include "postern/policy.h"
+#include "postern/policytest.h"
 
 enum name_kind { NAME_TABLE, NAME_DEFINE };
 
@@ -33,6 +34,7 @@ struct loader {
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
+	VEC(struct policy_test) tests;
 	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
@@ -112,6 +114,22 @@ void setting_set(struct loader *loader, const struct set *set);
 void settings_begin(struct loader *loader);
 void settings_finish(struct loader *loader, const struct policy_override *overrides);
 
+/* Is it one that could be set? Reported if not; sets nothing. */
+bool setting_try(struct loader *loader, const struct set *set);
+
+/* ---- tests.c, expectations.c ---- */
+
+/* After all rules: makes a test of the policy. */
+void test_add(struct loader *loader, const struct test *tree);
+/* What a test expects; what is given in it is there. */
+void expectations_add(struct loader *loader, const struct test *tree, struct policy_test *test);
+/* The text of a literal; false: reported. */
+bool test_text(struct loader *loader, const struct operand *operand, const char **text_r);
+/* An address as SMTP has it, <a@b>. */
+const char *test_path(struct loader *loader, const struct operand *operand);
+/* The path of a file that is named; NULL: reported. */
+const char *test_file(struct loader *loader, const struct operand *operand);
+
 /* ---- expression.c, comparison.c ---- */
 
 /* A condition, or NULL where it was wrong (reported). */
@@ -134,6 +152,8 @@ struct surroundings {
 };
 void rule_add(struct loader *loader, const struct rule *rule, const struct surroundings *around);
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
+/* What stands in a place, on one line. */
+struct str written_text(struct loader *loader, struct span span);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
 		    struct plan_action *action_r);

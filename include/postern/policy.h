@@ -20,6 +20,7 @@
 #include "postern/value.h"
 
 struct policy;
+struct policy_test;
 struct pattern;
 
 /* ---- slots: a fact with its arguments, as some rule uses it ---- */
@@ -129,6 +130,8 @@ struct policy {
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
+	const struct policy_test *tests;     /* policytest.h */
+	size_t test_count;
 };
 
 struct policy_override {
