@@ -71,8 +71,10 @@ static bool at_rule(const struct parser *p)
 {
 	struct token t = cursor_peek(p, LEX_ITEM);
 
+	/* On the same line a rule may be called as what is given: that stands further up. */
 	return t.kind != TOKEN_END && t.kind != TOKEN_MARK && t.kind != TOKEN_ADDRESS &&
-	       !parse_at_statement(&t) && !token_is_word(&t, "at") && !token_is_word(&t, "for");
+	       !(t.first && parse_at_statement(&t)) && !token_is_word(&t, "expect") &&
+	       !token_is_word(&t, "at") && !token_is_word(&t, "for");
 }
 
 static bool parse_rule_name(struct parser *p, struct test_expect *expect)

@@ -13,7 +13,7 @@ from commandkit import Folder, answer, postern  # noqa: E402
 from mailkit import Key, dns_txt, message  # noqa: E402
 from report import Tests, contains, equal, lacks, true  # noqa: E402
 
-COMMANDS = ["serve", "check", "explain", "auth", "facts", "fmt"]
+COMMANDS = ["serve", "check", "explain", "auth", "facts", "fmt", "test"]
 KEY = Key("signed.example", "ed", "ed25519-sha256")
 RECORDS = "\n".join([
     dns_txt("fail.example", "v=spf1 ip4:192.0.2.25 exp=why.fail.example -all"),
