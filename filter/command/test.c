@@ -8,6 +8,38 @@
 #include "filter/command/testrun.h"
 #include "postern/diag.h"
 
+/* The language of tests, where who writes one finds it. */
+#define WORDS                                                                                      \
+	"\nA test stands in a policy: test \"NAME\" { what is given, then what is expected }\n"    \
+	"\n"                                                                                       \
+	"  client IP [NAME]           the SMTP client\n"                                           \
+	"  helo NAME                  what it says in HELO\n"                                      \
+	"  sender <a@b>               envelope sender; <> where there is none\n"                   \
+	"  recipient <a@b>            a recipient; may repeat\n"                                   \
+	"  auth USER                  logged in as USER\n"                                         \
+	"  macro NAME VALUE           a macro of the MTA\n"                                        \
+	"  header \"Name: value\"       a field of the header; may repeat\n"                       \
+	"  body \"TEXT\"                a line of the body; may repeat\n"                          \
+	"  message \"FILE\"             a message; 'header' adds fields on top of it\n"            \
+	"  dns \"RECORD\"               all that is in the DNS, as in --dns files; may repeat\n"   \
+	"  dns file \"FILE\"            the same from a file\n"                                    \
+	"  set NAME VALUE             a setting of the policy\n"                                   \
+	"  time SECONDS               the time to judge at, since 1970\n"                          \
+	"  given FACT VALUE           a fact taken for granted; { VALUE ... }, absent, failed\n"   \
+	"\n"                                                                                       \
+	"  expect VERDICT [RULE] [at STAGE] [for <a@b>]\n"                                         \
+	"                             accept reject defer discard hold; told at that stage;\n"     \
+	"                             of one of several recipients\n"                              \
+	"  expect rule RULE, no rule  which rule decided\n"                                        \
+	"  expect stage STAGE         connect helo mail rcpt data headers message\n"               \
+	"  expect code N [N.N.N]      of the reply, with its enhanced code\n"                      \
+	"  expect text [contains] \"TEXT\"\n"                                                      \
+	"  expect [no] edit add|insert|replace|remove header \"Name[: value]\" [contains "         \
+	"\"TEXT\"]\n"                                                                              \
+	"  expect [no] edit add|remove recipient <a@b>\n"                                          \
+	"  expect no edits\n"                                                                      \
+	"  expect same as \"POLICY\"    another policy replies and edits the same\n"
+
 static void print_failed(void *ctx, const struct test_result *result)
 {
 	(void)ctx;
@@ -113,6 +145,6 @@ const struct command command_test = {
     .help = "run the tests in policies, show each that failed with its trace",
     .options = "  --run NAME  only tests whose name has NAME in it, or matches it where it has "
 	       "* ? [\n"
-	       "  --json      print JSON\n",
+	       "  --json      print JSON\n" WORDS,
     .run = run,
 };

@@ -177,7 +177,8 @@ static void expect_value(struct loader *loader, const struct test_expect *tree,
 	}
 }
 
-void expectations_add(struct loader *loader, const struct test *tree, struct policy_test *test)
+void expectations_add(struct loader *loader, const struct test_block *tree,
+		      struct policy_test *test)
 {
 	size_t count = tree->expects.count, column;
 	struct expectation *all = arena_array(loader->arena, count, sizeof(*all));

@@ -241,7 +241,7 @@ static bool parse_limits(struct parser *p, struct test_expect *expect)
 	}
 }
 
-void parse_expect(struct parser *p, struct test *test, const struct token *keyword)
+void parse_expect(struct parser *p, struct test_block *test, const struct token *keyword)
 {
 	static const char *const words[] = {
 	    [ACCEPT] = "accept", [REJECT] = "reject", [DEFER] = "defer", [DISCARD] = "discard",

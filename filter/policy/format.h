@@ -57,6 +57,6 @@ void format_clauses(struct format *f, int indent, int further, const struct expr
 /* ---- formattest.c ---- */
 
 /* A test, which ends at the byte `end`. */
-void format_test(struct format *f, const struct test *test, size_t end);
+void format_test(struct format *f, const struct test_block *test, size_t end);
 
 #endif

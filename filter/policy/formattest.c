@@ -72,7 +72,7 @@ static void apart(struct format *f)
 
 typedef VEC(struct span) spans;
 
-static spans statements(struct format *f, const struct test *test)
+static spans statements(struct format *f, const struct test_block *test)
 {
 	spans all = {0};
 
@@ -112,7 +112,7 @@ static void lines(struct format *f, const spans *all, size_t end)
 	f->indent -= TEST_INDENT;
 }
 
-void format_test(struct format *f, const struct test *test, size_t end)
+void format_test(struct format *f, const struct test_block *test, size_t end)
 {
 	spans all = statements(f, test);
 	size_t name = test->name_span.to - test->name_span.from, open;

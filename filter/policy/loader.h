@@ -120,9 +120,10 @@ bool setting_try(struct loader *loader, const struct set *set);
 /* ---- tests.c, expectations.c ---- */
 
 /* After all rules: makes a test of the policy. */
-void test_add(struct loader *loader, const struct test *tree);
+void test_add(struct loader *loader, const struct test_block *tree);
 /* What a test expects; what is given in it is there. */
-void expectations_add(struct loader *loader, const struct test *tree, struct policy_test *test);
+void expectations_add(struct loader *loader, const struct test_block *tree,
+		      struct policy_test *test);
 /* The text of a literal; false: reported. */
 bool test_text(struct loader *loader, const struct operand *operand, const char **text_r);
 /* An address as SMTP has it, <a@b>. */

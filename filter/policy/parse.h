@@ -171,7 +171,7 @@ bool parse_value(struct parser *p, const char *what, struct operand *value_r);
 bool parse_address(struct parser *p, struct operand *value_r);
 bool parse_quoted(struct parser *p, const char *what, struct operand *value_r);
 /* What is expected, behind its keyword. */
-void parse_expect(struct parser *p, struct test *test, const struct token *keyword);
+void parse_expect(struct parser *p, struct test_block *test, const struct token *keyword);
 
 /* ---- ruleparse.c ---- */
 

@@ -181,7 +181,7 @@ void parse_skip_statement(struct parser *p)
 	}
 }
 
-static void parse_given(struct parser *p, struct test *test, const struct token *keyword)
+static void parse_given(struct parser *p, struct test_block *test, const struct token *keyword)
 {
 	struct test_given given = {.kind = GIVEN_CLIENT, .span = keyword->span};
 	const struct statement *statement;
@@ -242,7 +242,7 @@ static void unknown_word(struct parser *p)
 	parse_skip_statement(p);
 }
 
-static void parse_statements(struct parser *p, struct test *test)
+static void parse_statements(struct parser *p, struct test_block *test)
 {
 	for (;;) {
 		struct token t = cursor_peek(p, LEX_ITEM);
@@ -294,7 +294,7 @@ static bool find_end(struct parser *p, const struct token *keyword, size_t *end_
 struct item *parse_test(struct parser *p, const struct token *keyword)
 {
 	struct item *item = parse_new_item(p, ITEM_TEST);
-	struct test *test = &item->test;
+	struct test_block *test = &item->test;
 	size_t limit = p->lex.limit, end, errors;
 	struct span open;
 	bool closed;

@@ -223,7 +223,7 @@ static void add_given(struct loader *loader, struct draft *d, const struct test_
 	}
 }
 
-void test_add(struct loader *loader, const struct test *tree)
+void test_add(struct loader *loader, const struct test_block *tree)
 {
 	struct policy_test *test = vec_push(loader->arena, &loader->tests);
 	struct operand name = {.kind = OPERAND_STRING, .span = tree->name_span, .text = tree->name};

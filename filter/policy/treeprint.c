@@ -201,7 +201,7 @@ static void print_expect(int depth, const struct test_expect *expect, FILE *out)
 
 static void print_test(int depth, const struct item *item, FILE *out)
 {
-	const struct test *test = &item->test;
+	const struct test_block *test = &item->test;
 
 	print_node(depth, "test", NULL, item->span, out);
 	print_text(depth + 1, &test->name, out);

@@ -205,7 +205,7 @@ struct test_expect {
 	struct operand recipient;
 };
 
-struct test {
+struct test_block {
 	struct span name_span;
 	struct text name;
 	VEC(struct test_given) givens;
@@ -236,7 +236,7 @@ struct item {
 		struct rule rule;
 		struct group group;
 		struct assertion assertion;
-		struct test test;
+		struct test_block test;
 	};
 };
 
