@@ -166,9 +166,7 @@ static void expect_value(struct loader *loader, const struct test_expect *tree,
 		expect_edit(loader, tree, expectation);
 		break;
 	case EXPECT_SCORE:
-		if (!registry_fact(STR("score")))
-			loader_error(loader, tree->span,
-				     "'expect score' is not supported by this version");
+		loader_error(loader, tree->span, "'expect score' is not supported by this version");
 		expectation->number = tree->values.items[0].number;
 		break;
 	case EXPECT_SAME:

@@ -108,11 +108,17 @@ static bool parse_kind(struct parser *p, enum token_kind kind, const char *what,
 
 static bool parse_fact_name(struct parser *p, const char *what, struct operand *fact_r)
 {
-	struct token t = cursor_peek(p, LEX_ITEM);
+	struct token t = cursor_peek(p, LEX_PLAIN), next = cursor_after(p, &t, LEX_PLAIN);
 
 	if (t.first && parse_at_statement(&t)) {
 		cursor_missing(p, what);
 		return false;
+	}
+	/* Whatever else the word may be: a fact may have the name of an action. */
+	if (t.kind == TOKEN_WORD && !token_is_mark(&next, "(")) {
+		t = cursor_take(p, LEX_PLAIN);
+		parse_literal(p, &t, fact_r);
+		return true;
 	}
 	if (!parse_operand(p, fact_r, what))
 		return false;
