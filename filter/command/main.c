@@ -29,6 +29,8 @@ void command_help(const struct command *command, FILE *out)
 		command->help);
 	if (command->options)
 		fprintf(out, "\n%s", command->options);
+	if (command->further)
+		command->further(out);
 }
 
 int command_usage(const struct command *command, const char *fmt, ...)

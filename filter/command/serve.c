@@ -4,10 +4,10 @@
 #include "filter/command/command.h"
 
 #include <getopt.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/command/account.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/diag.h"
@@ -33,11 +33,17 @@ struct server {
 	struct clock clock;
 };
 
+/* A setting as C string; NULL: it is not set. */
+static const char *value_of(struct arena *arena, const struct policy *policy, const char *name)
+{
+	const struct value *value = policy_setting_named(policy, name);
+
+	return value->state == FACT_PRESENT ? str_dup(arena, value->text).s : NULL;
+}
+
 static const char *setting(const struct server *server, const char *name)
 {
-	const struct value *value = policy_setting_named(server->policy, name);
-
-	return value->state == FACT_PRESENT ? str_dup(server->arena, value->text).s : NULL;
+	return value_of(server->arena, server->policy, name);
 }
 
 static int start_resolver(struct server *server, struct resolver **resolver_r)
@@ -95,13 +101,36 @@ static bool parse_mode(struct str text, unsigned *mode_r)
 	return text.n > 0;
 }
 
-const char *serve_fault(const struct policy *policy)
+/* Somebody may check a policy on another machine than the one that serves it. */
+static void check_account(struct arena *arena, const struct policy *policy, struct diag *diag,
+			  const char *setting_name)
 {
+	bool group = strcmp(setting_name, "socket.group") == 0;
+	const char *name = value_of(arena, policy, setting_name);
+
+	if (name && !(group ? account_group(name) : account_user(name)))
+		diag_warn(diag, "account", policy_setting_span(policy, setting_name),
+			  "this machine has no %s '%s', without which 'postern serve' does not "
+			  "start",
+			  group ? "group" : "user", name);
+}
+
+void serve_check(const struct policy *policy, struct diag *diag)
+{
+	struct arena *arena = arena_new(NULL);
+	const char *resolver = value_of(arena, policy, "resolver"), *why = NULL;
 	unsigned mode;
 
-	return parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode)
-		   ? NULL
-		   : "'socket.mode' is an octal mode such as 0660";
+	if (!parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode))
+		diag_error(diag, policy_setting_span(policy, "socket.mode"),
+			   "'socket.mode' is an octal mode such as 0660");
+	if (!milter_listen_ok(value_of(arena, policy, "listen"), &why))
+		diag_error(diag, policy_setting_span(policy, "listen"), "'listen': %s", why);
+	if (resolver && !resolver_address_ok(resolver, &why))
+		diag_error(diag, policy_setting_span(policy, "resolver"), "'resolver': %s", why);
+	check_account(arena, policy, diag, "user");
+	check_account(arena, policy, diag, "socket.group");
+	arena_free(&arena);
 }
 
 static int serve(struct server *server)
@@ -112,7 +141,7 @@ static int serve(struct server *server)
 	config.group = setting(server, "socket.group");
 	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
 	config.user = setting(server, "user");
-	if (!config.user && getpwnam(DEFAULT_USER))
+	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
 	if (server->background || strcmp(setting(server, "log"), "syslog") == 0)
 		log_to_syslog("postern");
@@ -134,8 +163,10 @@ static bool load(struct server *server, const char *path)
 	const char *why = NULL;
 
 	server->policy = policy_load(path, NULL, diag);
+	if (server->policy)
+		serve_check(server->policy, diag);
 	diag_print(diag, stderr);
-	if (!server->policy) {
+	if (diag_errors(diag) > 0) {
 		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", path);
 		return false;
 	}
@@ -144,10 +175,7 @@ static bool load(struct server *server, const char *path)
 		fprintf(stderr, "postern serve: %s: %s\n", server->dns, why);
 		return false;
 	}
-	why = serve_fault(server->policy);
-	if (why)
-		fprintf(stderr, "postern serve: %s: %s\n", path, why);
-	return why == NULL;
+	return true;
 }
 
 static int run(const struct command *self, int argc, char **argv)

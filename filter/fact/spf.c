@@ -110,6 +110,9 @@ static enum fact_state explanation_provide(const struct fact_call *call, struct 
 	return FACT_PRESENT;
 }
 
+/* RFC 7208 4.6.4: the record, and ten terms with ten hosts each. */
+#define SPF_LOOKUPS (1 + 10 + 10 * 10)
+
 #define SPF .stage = STAGE_MAIL, .scope = SCOPE_MESSAGE
 
 static const struct fact_def facts[] = {
@@ -121,6 +124,7 @@ static const struct fact_def facts[] = {
 		     "sender.domain"),
      .provide = mfrom_provide,
      .internal = true,
+     .lookups_spf = SPF_LOOKUPS,
      .help = "The check of the envelope sender."},
     {.name = "spf.helo-outcome",
      .type = {TYPE_OPAQUE, false, NULL},
@@ -129,6 +133,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("origin.ip", "origin.helo"),
      .provide = helo_provide,
      .internal = true,
+     .lookups_spf = SPF_LOOKUPS,
      .help = "The check of the HELO name."},
     {.name = "spf",
      .type = {TYPE_ENUM, false, &spf_enum},
@@ -148,12 +153,16 @@ static const struct fact_def facts[] = {
      SPF,
      .inputs = NAMES("spf.outcome"),
      .provide = domain_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf"),
      .help = "Domain that SPF was checked for."},
     {.name = "spf.explanation",
      .type = {TYPE_TEXT, false, NULL},
      SPF,
      .inputs = NAMES("spf.outcome"),
      .provide = explanation_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf"),
      .help = "What the domain itself says about a fail."},
     {.name = NULL},
 };

@@ -33,6 +33,13 @@ const char *cost_name(enum cost cost)
 	return names[cost];
 }
 
+const char *trust_name(enum trust trust)
+{
+	static const char *const names[] = {"none", "forgeable", "proved"};
+
+	return names[trust];
+}
+
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {"accept", "reject", "defer", "discard", "quarantine"};
@@ -135,6 +142,14 @@ static const char *check_inputs(struct arena *arena, const struct fact_def *d)
 	return NULL;
 }
 
+/* Only what can be forged wants somebody to vouch for it. */
+static const char *check_trust(struct arena *arena, const struct fact_def *d)
+{
+	if (!d->vouched || d->trust == TRUST_FORGEABLE)
+		return NULL;
+	return str_printf(arena, "fact '%s' is vouched for, but not forgeable", d->name).s;
+}
+
 static const char *check_unique(struct arena *arena, names_vec *names)
 {
 	sorted(arena, names, NULL);
@@ -153,6 +168,8 @@ const char *registry_check(struct arena *arena)
 		for (const struct fact_def *d = (*f)->facts; d && d->name && !fault; d++) {
 			*vec_push(arena, &facts) = d->name;
 			fault = check_inputs(arena, d);
+			if (!fault)
+				fault = check_trust(arena, d);
 			if (!fault && (d->provide == NULL) != (d->inputs == NULL))
 				fault = str_printf(arena,
 						   "fact '%s' has inputs or a provider, "

@@ -74,6 +74,8 @@ struct resolver_config {
 	size_t cache_bytes;  /* of the answer cache; 0: 16 MB */
 };
 
+/* May this be the address of a resolver_config? If not, *why_r says why. */
+bool resolver_address_ok(const char *address, const char **why_r);
 /* Starts the resolver's thread. On failure returns -1 and *why_r says why. */
 int resolver_new(const struct resolver_config *config, struct resolver **resolver_r,
 		 const char **why_r);
