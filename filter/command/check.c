@@ -53,17 +53,21 @@ static bool dump(const struct options *options, struct subject *subject)
 static void print_cost(const struct subject *subject)
 {
 	struct check_cost cost = check_lookups(subject->policy);
+	unsigned shared = cost.shared + cost.signature * cost.signatures;
 
-	if (cost.shared == 0 && cost.signature == 0 && cost.spf == 0)
+	if (shared == 0 && cost.spf == 0)
 		return;
-	printf("%s: a message costs at most %u DNS lookups", subject->path, cost.shared);
-	if (cost.recipients)
-		printf(" with one recipient");
+	printf("%s: a message can cost", subject->path);
+	if (shared > 0)
+		printf(" %u DNS lookups%s", shared, cost.recipients ? " with one recipient" : "");
 	if (cost.signature > 0)
-		printf(", %u for each DKIM signature (up to %u)", cost.signature, cost.signatures);
+		printf(", %u for each of %u DKIM signatures", cost.signature, cost.signatures);
+	if (shared > DNS_BUDGET_OTHER)
+		printf(", of which %d are made", DNS_BUDGET_OTHER);
 	if (cost.spf > 0)
-		printf(", %u for SPF", cost.spf);
-	printf("; %d are made beside SPF\n", DNS_BUDGET_OTHER);
+		printf("%s %u%s for SPF", shared > 0 ? ", and" : "", cost.spf,
+		       shared > 0 ? "" : " DNS lookups");
+	putchar('\n');
 }
 
 static void print_table(const struct subject *subject)

@@ -91,7 +91,8 @@ void warn_results(struct checker *checker)
 			break;
 	}
 	if (first) {
-		warn_above(checker, i, first);
+		warn_above(checker, i,
+			   i < policy->rule_count ? results_action(&policy->rules[i]) : first);
 		if (i == policy->rule_count)
 			warn_at(checker, "forged-results", first->span,
 				"mail to which this rule does not apply keeps forged "
