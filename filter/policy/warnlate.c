@@ -19,11 +19,28 @@ static void find_failure(void *ctx, unsigned number)
 	search->found |= search->policy->slots[number].may_defer;
 }
 
+static void find_recipient(void *ctx, unsigned number)
+{
+	struct search *search = ctx;
+
+	search->found |= search->policy->slots[number].scope == SCOPE_RECIPIENT;
+}
+
+/* Does it depend on the recipient? */
+static bool for_recipient(const struct policy *policy, const struct plan_rule *rule)
+{
+	struct search search = {.policy = policy};
+
+	warn_slots(rule->cond, find_recipient, &search);
+	return search.found;
+}
+
 /* What a rule above means for those below. */
 struct obstacle {
 	const struct plan_rule *rule;
 	enum stage gone; /* the earliest at which it may turn out not to apply */
 	bool fails;      /* it may defer, because something could not be found out */
+	bool recipient;  /* it may turn out otherwise for another recipient */
 };
 
 static struct obstacle obstacle_of(const struct policy *policy, const struct plan_rule *rule)
@@ -32,21 +49,13 @@ static struct obstacle obstacle_of(const struct policy *policy, const struct pla
 
 	warn_slots(rule->cond, find_failure, &search);
 	return (struct obstacle){rule, cond_stage(policy, policy->slots, rule->cond, false),
-				 search.found};
+				 search.found, for_recipient(policy, rule)};
 }
 
 /* While it is not settled, may it bring about something else than this verdict? */
 static bool says_otherwise(const struct obstacle *above, enum verdict verdict)
 {
 	return above->rule->verdict != verdict || (above->fails && verdict != VERDICT_DEFER);
-}
-
-/* Is it told for a recipient, not for the message? */
-static void find_recipient(void *ctx, unsigned number)
-{
-	struct search *search = ctx;
-
-	search->found |= search->policy->slots[number].scope == SCOPE_RECIPIENT;
 }
 
 static bool edits_pending(const struct policy *policy, size_t end, enum stage stage)
@@ -62,14 +71,15 @@ static bool edits_pending(const struct policy *policy, size_t end, enum stage st
 	return false;
 }
 
-/* When a verdict that is certain at a stage is told: the table of the protocol's means. */
-static enum stage told(const struct policy *policy, size_t i, enum stage stage)
+/*
+ * When a verdict that is certain at a stage, for one recipient or for the message, is told: the
+ * table of the protocol's means.
+ */
+static enum stage told(const struct policy *policy, size_t i, enum stage stage, bool recipient)
 {
 	const struct plan_rule *rule = &policy->rules[i];
-	struct search search = {.policy = policy};
 	bool early = policy_setting_named(policy, "early")->state == FACT_PRESENT;
 
-	warn_slots(rule->cond, find_recipient, &search);
 	switch (rule->verdict) {
 	case VERDICT_REJECT:
 	case VERDICT_DEFER:
@@ -84,7 +94,7 @@ static enum stage told(const struct policy *policy, size_t i, enum stage stage)
 		return stage == STAGE_RCPT ? STAGE_DATA : stage;
 	case VERDICT_DISCARD:
 		if (stage == STAGE_RCPT)
-			return search.found ? STAGE_MESSAGE : STAGE_DATA;
+			return recipient ? STAGE_MESSAGE : STAGE_DATA;
 		return stage < STAGE_MAIL ? STAGE_MAIL : stage;
 	case VERDICT_HOLD:
 		break;
@@ -124,6 +134,7 @@ const struct check_row *check_table(const struct policy *policy, struct arena *a
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 		struct check_row row = {.rule = rule};
+		bool recipient = for_recipient(policy, rule), other = recipient;
 		enum stage alone, stage;
 
 		if (!rule->decisive)
@@ -138,9 +149,10 @@ const struct check_row *check_table(const struct policy *policy, struct arena *a
 				continue;
 			stage = above->gone;
 			row.held_by = above->rule;
+			other |= above->recipient;
 		}
-		row.could = told(policy, i, alone);
-		row.answers = told(policy, i, stage);
+		row.could = told(policy, i, alone, recipient);
+		row.answers = told(policy, i, stage, other);
 		if (row.answers <= row.could)
 			row.held_by = NULL;
 		*vec_push(arena, &rows) = row;
