@@ -9,7 +9,7 @@
 #include "postern/arena.h"
 #include "postern/check.h"
 #include "postern/diag.h"
-#include "postern/dns.h"
+#include "postern/limits.h"
 #include "postern/policy.h"
 
 struct options {
@@ -62,8 +62,8 @@ static void print_cost(const struct subject *subject)
 		printf(" %u DNS lookups%s", shared, cost.recipients ? " with one recipient" : "");
 	if (cost.signature > 0)
 		printf(", %u for each of %u DKIM signatures", cost.signature, cost.signatures);
-	if (shared > DNS_BUDGET_OTHER)
-		printf(", of which %d are made", DNS_BUDGET_OTHER);
+	if (shared > LIMIT_LOOKUPS)
+		printf(", of which %d are made", LIMIT_LOOKUPS);
 	if (cost.spf > 0)
 		printf("%s %u%s for SPF", shared > 0 ? ", and" : "", cost.spf,
 		       shared > 0 ? "" : " DNS lookups");
@@ -142,7 +142,7 @@ static json_t *cost_json(const struct policy *policy)
 	return json_pack("{s:i, s:i, s:i, s:i, s:b, s:i}", "shared", (int)cost.shared,
 			 "each_signature", (int)cost.signature, "signatures", (int)cost.signatures,
 			 "spf", (int)cost.spf, "each_recipient", (int)cost.recipients, "limit",
-			 DNS_BUDGET_OTHER);
+			 LIMIT_LOOKUPS);
 }
 
 static void add_json(const struct options *options, const struct subject *subject)

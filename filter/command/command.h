@@ -25,6 +25,8 @@ struct command {
 extern const struct command command_serve, command_check, command_explain, command_auth,
     command_facts, command_fmt;
 
+/* All commands, in the order of the program's own help. */
+const struct command *const *command_all(size_t *count_r);
 void command_help(const struct command *command, FILE *out);
 /* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */
 int command_usage(const struct command *command, const char *fmt, ...)

@@ -23,6 +23,12 @@ static void usage(FILE *out)
 	fputs("\n'postern COMMAND --help' tells more; 'postern --version' the version.\n", out);
 }
 
+const struct command *const *command_all(size_t *count_r)
+{
+	*count_r = COUNT;
+	return commands;
+}
+
 void command_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: postern %s %s\n\n%s.\n", command->name, command->synopsis,

@@ -5,7 +5,7 @@
  */
 
 #include "filter/policy/warn.h"
-#include "postern/dns.h"
+#include "postern/limits.h"
 
 struct needed {
 	const struct policy *policy;
@@ -70,9 +70,9 @@ void warn_cost(struct checker *checker)
 	struct span place = {checker->policy->tree->source, 0, 0};
 	unsigned sum = cost.shared + cost.signature;
 
-	if (sum > DNS_BUDGET_OTHER)
+	if (sum > LIMIT_LOOKUPS)
 		warn_at(checker, "lookups", place,
 			"a message with one signature may cost %u DNS lookups beside SPF, and %d "
 			"are made at most: what is asked last then fails",
-			sum, DNS_BUDGET_OTHER);
+			sum, LIMIT_LOOKUPS);
 }

@@ -201,7 +201,8 @@ void warn_late(struct checker *checker)
 			warn_unreachable(checker, row);
 			continue;
 		}
-		if (!row->held_by ||
+		/* One command more costs nothing; a message that is sent for nothing does. */
+		if (!row->held_by || row->answers <= STAGE_RCPT ||
 		    (row->rule->verdict != VERDICT_REJECT && row->rule->verdict != VERDICT_DEFER))
 			continue;
 		if (warn_at(checker, "late", warn_verdict_span(row->rule),

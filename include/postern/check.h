@@ -38,7 +38,7 @@ const struct check_row *check_table(const struct policy *policy, struct arena *a
 
 /* The most DNS questions that one message can cost. */
 struct check_cost {
-	unsigned shared; /* of those that all but SPF share; DNS_BUDGET_OTHER are asked at most */
+	unsigned shared;     /* of those that all but SPF share; LIMIT_LOOKUPS are asked at most */
 	unsigned signature;  /* besides, for each DKIM signature that is tried */
 	unsigned signatures; /* so many are */
 	unsigned spf;        /* of SPF's own */

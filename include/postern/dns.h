@@ -99,7 +99,7 @@ struct lookups;
 
 /* SPF has its RFC's own budget; all else shares `budget` questions. Counted are questions asked. */
 enum lookup_for { LOOKUP_SPF, LOOKUP_OTHER };
-#define DNS_BUDGET_OTHER 60
+#define DNS_BUDGET_OTHER LIMIT_LOOKUPS
 #define DNS_BUDGET_SPF                                                                             \
 	250 /* above what RFC 7208 allows one check: 1 + 10 terms with 10 MX hosts, twice */
 

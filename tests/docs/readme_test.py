@@ -57,6 +57,14 @@ for number, text in enumerate(blocks("postern"), 1):
     tests.test(test)
 
 
+@tests.test
+def the_first_policy_raises_no_doubt():
+    text = next(text for text in blocks("postern") if "spf-fail" in text)
+    with Folder() as folder:
+        ran = postern("check", "-Werror", folder.file("readme.policy", text))
+        equal((ran.status, ran.err), (0, ""), "outcome")
+
+
 def run_console(text, folder):
     for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
         command, expected = part.split("\n", 1)
