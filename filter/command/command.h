@@ -13,6 +13,9 @@
 #define EXIT_NO 1     /* the answer is no */
 #define EXIT_BROKEN 2 /* usage, or a policy with errors */
 
+/* The policy that commands mean where none is named. */
+#define DEFAULT_POLICY "/etc/postern/postern.policy"
+
 struct command {
 	const char *name;
 	const char *synopsis; /* of the arguments */
@@ -23,7 +26,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt;
+    command_facts, command_fmt, command_status, command_reload;
 
 /* All commands, in the order of the program's own help. */
 const struct command *const *command_all(size_t *count_r);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern serve: the milter daemon. */
 
+#include "filter/command/account.h"
 #include "filter/command/command.h"
+#include "filter/command/server.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "filter/command/account.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/diag.h"
@@ -20,35 +22,20 @@
 #include "postern/policy.h"
 #include "postern/spf.h"
 
-#define DEFAULT_POLICY "/etc/postern/postern.policy"
 #define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
 
-struct server {
-	struct arena *arena;
-	const char *dns;
-	bool background; /* nobody reads standard error */
-	struct source *records;
-	struct policy *policy;
-	struct clock clock;
-};
-
-/* A setting as C string; NULL: it is not set. */
-static const char *value_of(struct arena *arena, const struct policy *policy, const char *name)
+const char *server_setting(const struct policy *policy, const char *name)
 {
 	const struct value *value = policy_setting_named(policy, name);
 
-	return value->state == FACT_PRESENT ? str_dup(arena, value->text).s : NULL;
+	return value->state == FACT_PRESENT ? str_dup(policy->arena, value->text).s : NULL;
 }
 
-static const char *setting(const struct server *server, const char *name)
+int server_resolver(struct server *server, const struct policy *policy,
+		    struct resolver **resolver_r)
 {
-	return value_of(server->arena, server->policy, name);
-}
-
-static int start_resolver(struct server *server, struct resolver **resolver_r)
-{
-	struct resolver_config config = {.address = setting(server, "resolver")};
+	struct resolver_config config = {.address = server_setting(policy, "resolver")};
 	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
 
@@ -77,105 +64,113 @@ static int start(void *ctx, struct milter_service *service_r)
 		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
 		return MILTER_BROKEN;
 	}
-	status = start_resolver(server, &service_r->resolver);
+	status = server_resolver(server, server->policy, &service_r->served.resolver);
 	if (status != 0)
 		return status;
-	service_r->policy = server->policy;
+	service_r->served.policy = server->policy;
 	service_r->clock = &clock_system;
 	service_r->settled = logline_write;
+	service_r->reload = reload_asked;
+	service_r->retire = reload_retire;
+	reload_begin(server, &service_r->served);
+	if (service_r->control >= 0 && !control_start(server, service_r->control))
+		return MILTER_FAILED;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;
 }
 
-static bool parse_mode(struct str text, unsigned *mode_r)
+/* In the parent. What is wrong was said by the filter process, which keeps what it has. */
+static void renew(void *ctx)
 {
-	unsigned mode = 0;
+	struct server *server = ctx;
+	char *text;
+	struct policy *policy = server_load(server->path, &text);
 
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] < '0' || text.s[i] > '7' || mode > 0777 >> 3)
-			return false;
-		mode = mode << 3 | (unsigned)(text.s[i] - '0');
-	}
-	*mode_r = mode;
-	return text.n > 0;
+	free(text);
+	if (!policy)
+		return;
+	policy_free(&server->policy);
+	server->policy = policy;
 }
 
-/* Somebody may check a policy on another machine than the one that serves it. */
-static void check_account(struct arena *arena, const struct policy *policy, struct diag *diag,
-			  const char *setting_name)
-{
-	bool group = strcmp(setting_name, "socket.group") == 0;
-	const char *name = value_of(arena, policy, setting_name);
-
-	if (name && !(group ? account_group(name) : account_user(name)))
-		diag_warn(diag, "account", policy_setting_span(policy, setting_name),
-			  "this machine has no %s '%s', without which 'postern serve' does not "
-			  "start",
-			  group ? "group" : "user", name);
-}
-
-void serve_check(const struct policy *policy, struct diag *diag)
+struct policy *server_load(const char *path, char **text_r)
 {
 	struct arena *arena = arena_new(NULL);
-	const char *resolver = value_of(arena, policy, "resolver"), *why = NULL;
-	unsigned mode;
+	struct diag *diag = diag_new(arena);
+	struct policy *policy = policy_load(path, NULL, diag);
+	size_t size;
+	FILE *out = open_memstream(text_r, &size);
 
-	if (!parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode))
-		diag_error(diag, policy_setting_span(policy, "socket.mode"),
-			   "'socket.mode' is an octal mode such as 0660");
-	if (!milter_listen_ok(value_of(arena, policy, "listen"), &why))
-		diag_error(diag, policy_setting_span(policy, "listen"), "'listen': %s", why);
-	if (resolver && !resolver_address_ok(resolver, &why))
-		diag_error(diag, policy_setting_span(policy, "resolver"), "'resolver': %s", why);
-	check_account(arena, policy, diag, "user");
-	check_account(arena, policy, diag, "socket.group");
+	if (!out)
+		abort();
+	if (policy)
+		serve_check(policy, diag);
+	diag_print(diag, out);
+	fclose(out);
+	if (diag_errors(diag) > 0)
+		policy_free(&policy);
 	arena_free(&arena);
+	return policy;
+}
+
+/* Beyond the policy's own life, which a reload ends. */
+static const char *keep(const struct server *server, const char *setting)
+{
+	const char *text = server_setting(server->policy, setting);
+
+	return text ? str_dup(server->arena, str_of(text)).s : NULL;
 }
 
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern"};
+	struct milter_config config = {.name = "postern", .renew = renew};
 
-	config.listen = setting(server, "listen");
-	config.group = setting(server, "socket.group");
-	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
-	config.user = setting(server, "user");
+	config.listen = keep(server, "listen");
+	config.group = keep(server, "socket.group");
+	server_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
+	config.user = keep(server, "user");
 	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
-	if (server->background || strcmp(setting(server, "log"), "syslog") == 0)
+	config.control = keep(server, "control");
+	if (strcmp(config.control, "none") == 0)
+		config.control = NULL;
+	if (server->background || strcmp(server_setting(server->policy, "log"), "syslog") == 0)
 		log_to_syslog("postern");
 	return milter_run(&config, start, server);
 }
 
 /* Leaves the terminal: for systems whose service manager wants a daemon that does so itself. */
-static int detach(void)
+static int detach(struct server *server)
 {
+	char *path = realpath(server->path, NULL);
+
+	/* Reloads come when the folder is another one. */
+	if (path)
+		server->path = str_dup(server->arena, str_of(path)).s;
+	free(path);
 	if (daemon(0, 0) == 0)
 		return 0;
 	perror("postern serve: cannot go into the background");
 	return EXIT_NO;
 }
 
-static bool load(struct server *server, const char *path)
+static bool load(struct server *server)
 {
-	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
+	char *text;
 
-	server->policy = policy_load(path, NULL, diag);
-	if (server->policy)
-		serve_check(server->policy, diag);
-	diag_print(diag, stderr);
-	if (diag_errors(diag) > 0) {
-		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", path);
+	server->policy = server_load(server->path, &text);
+	fputs(text, stderr);
+	free(text);
+	if (!server->policy) {
+		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", server->path);
 		return false;
 	}
 	if (server->dns &&
-	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why)) {
+	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why))
 		fprintf(stderr, "postern serve: %s: %s\n", server->dns, why);
-		return false;
-	}
-	return true;
+	return why == NULL;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -184,14 +179,13 @@ static int run(const struct command *self, int argc, char **argv)
 						{"dns", required_argument, NULL, 'd'},
 						{"daemon", no_argument, NULL, 'b'},
 						{NULL, 0, NULL, 0}};
-	struct server server = {0};
-	const char *path = DEFAULT_POLICY;
+	struct server server = {.path = DEFAULT_POLICY};
 	int option, status;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
 		if (option == 'c')
-			path = optarg;
+			server.path = optarg;
 		else if (option == 'd')
 			server.dns = optarg;
 		else if (option == 'b')
@@ -204,9 +198,10 @@ static int run(const struct command *self, int argc, char **argv)
 	if (optind < argc)
 		return command_usage(self, "'%s' is one word too many", argv[optind]);
 	server.arena = arena_new(NULL);
-	status = load(&server, path) ? 0 : EXIT_BROKEN;
+	server.started = clock_time(&clock_system);
+	status = load(&server) ? 0 : EXIT_BROKEN;
 	if (status == 0 && server.background)
-		status = detach();
+		status = detach(&server);
 	if (status == 0)
 		status = serve(&server);
 	policy_free(&server.policy);

@@ -34,6 +34,7 @@
 #include <stdio.h>
 
 #include "postern/clock.h"
+#include "postern/limits.h"
 #include "postern/str.h"
 
 struct arena;

@@ -26,7 +26,7 @@ FOLDER = os.path.join(HERE, "compile")
 POSTERN = os.path.abspath(os.environ.get("POSTERN") or os.path.join(TOP, "postern"))
 PARSED = os.path.join(HERE, "parse")
 FOLDERS = [os.path.join("filter", room) for room in ("policy", "table")]
-FILES = [os.path.join("filter", "command", "serve.c")]
+FILES = [os.path.join("filter", "command", "servecheck.c")]
 LIMIT_SECONDS = 20
 # A file that cannot be read, and many that include each other: tested with the commands. Values
 # that no policy can ask for: tests/unit/value_test. What only a fault of ours would bring about.
