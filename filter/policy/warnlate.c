@@ -7,6 +7,9 @@
 
 #include "filter/policy/warn.h"
 
+/* Refusals that a warning names beside the first. */
+#define OTHERS_SHOWN 3
+
 struct search {
 	const struct policy *policy;
 	bool found;
@@ -189,30 +192,51 @@ static void warn_edits(struct checker *checker)
 	}
 }
 
+/* One command more costs nothing; a message that is sent for nothing does. */
+static bool is_late(const struct check_row *row)
+{
+	return row->held_by && !row->above && row->answers > STAGE_RCPT &&
+	       (row->rule->verdict == VERDICT_REJECT || row->rule->verdict == VERDICT_DEFER);
+}
+
+/* One warning for all that a rule holds back: the first, and some of the others. */
+static void warn_held(struct checker *checker, const struct check_row *rows, size_t count, size_t i)
+{
+	const struct check_row *row = &rows[i];
+	size_t others = 0;
+
+	for (size_t j = 0; j < i; j++)
+		if (is_late(&rows[j]) && rows[j].held_by == row->held_by)
+			return;
+	if (!warn_at(checker, "late", warn_verdict_span(row->rule),
+		     "'" STR_FMT "' could answer at %s, but answers at %s, because '" STR_FMT
+		     "' above it is undecided until then",
+		     STR_ARG(row->rule->name), stage_name(row->could), stage_name(row->answers),
+		     STR_ARG(row->held_by->name)))
+		return;
+	diag_note(checker->diag, row->held_by->span,
+		  "if the refusal is meant for such mail too, write it above this rule");
+	for (size_t j = i + 1; j < count; j++) {
+		if (!is_late(&rows[j]) || rows[j].held_by != row->held_by)
+			continue;
+		if (++others <= OTHERS_SHOWN)
+			diag_note(checker->diag, warn_verdict_span(rows[j].rule),
+				  "this could answer at %s", stage_name(rows[j].could));
+	}
+	if (others > OTHERS_SHOWN)
+		diag_note(checker->diag, (struct span){0}, "and %zu more", others - OTHERS_SHOWN);
+}
+
 void warn_late(struct checker *checker)
 {
 	size_t count;
 	const struct check_row *rows = check_table(checker->policy, checker->arena, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		const struct check_row *row = &rows[i];
-
-		if (row->above) {
-			warn_unreachable(checker, row);
-			continue;
-		}
-		/* One command more costs nothing; a message that is sent for nothing does. */
-		if (!row->held_by || row->answers <= STAGE_RCPT ||
-		    (row->rule->verdict != VERDICT_REJECT && row->rule->verdict != VERDICT_DEFER))
-			continue;
-		if (warn_at(checker, "late", warn_verdict_span(row->rule),
-			    "'" STR_FMT "' could answer at %s, but answers at %s, because '" STR_FMT
-			    "' above it is undecided until then",
-			    STR_ARG(row->rule->name), stage_name(row->could),
-			    stage_name(row->answers), STR_ARG(row->held_by->name)))
-			diag_note(checker->diag, row->held_by->span,
-				  "if the refusal is meant for such mail too, write it above this "
-				  "rule");
+		if (rows[i].above)
+			warn_unreachable(checker, &rows[i]);
+		else if (is_late(&rows[i]))
+			warn_held(checker, rows, count, i);
 	}
 	warn_edits(checker);
 }

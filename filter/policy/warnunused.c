@@ -13,7 +13,7 @@
 
 struct names {
 	struct arena *arena;
-	VEC(struct str) words;
+	VEC(struct str) words;  /* sorted when all are there */
 	VEC(struct span) texts; /* items kept as text: their words count too */
 };
 
@@ -132,6 +132,21 @@ static void warn_name(struct checker *checker, const struct names *names, const 
 			STR_ARG(name));
 }
 
+/* `score NAME N` where nothing asks for the sum, nor for this part of it. */
+static void warn_score(struct checker *checker, const struct names *names,
+		       const struct action *action)
+{
+	const struct operand *name =
+	    action->arguments.count > 1 ? &action->arguments.items[0] : NULL;
+
+	if (!str_eq(action->name, STR("score")) || !name || name->kind != OPERAND_WORD ||
+	    named(names, STR("score")) ||
+	    named(names, str_printf(checker->arena, "score." STR_FMT, STR_ARG(name->word))))
+		return;
+	warn_at(checker, "unused", name->span,
+		"nothing asks for 'score." STR_FMT "', nor for 'score'", STR_ARG(name->word));
+}
+
 /* After `is` a bare word is a value where the fact has it: never the table or define. */
 static void warn_shadow(struct checker *checker, const char *what, struct str name,
 			struct span span)
@@ -185,6 +200,12 @@ void warn_unused(struct checker *checker)
 				  item->define.name_span);
 			warn_shadow(checker, "define", item->define.name, item->define.name_span);
 		}
+	}
+	for (size_t i = 0; i < checker->policy->rule_count; i++) {
+		const struct rule *rule = checker->policy->rules[i].tree;
+
+		for (size_t j = 0; j < rule->actions.count; j++)
+			warn_score(checker, &names, &rule->actions.items[j]);
 	}
 	warn_empty(checker);
 }
