@@ -100,6 +100,11 @@ bool warn_names_value(const struct policy *policy, const struct cond *test, cons
 	return false;
 }
 
+bool warn_decides(const struct plan_rule *rule)
+{
+	return rule->decisive && !rule->tree->observe;
+}
+
 bool warn_stops(const struct plan_rule *rule)
 {
 	return rule->decisive && rule->verdict != VERDICT_ACCEPT;

@@ -32,6 +32,8 @@ void warn_tests(const struct cond *cond, bool holds,
 void warn_slots(const struct cond *cond, void (*fn)(void *ctx, unsigned slot), void *ctx);
 /* Is `value` what an enumeration is compared with, or among it? */
 bool warn_names_value(const struct policy *policy, const struct cond *test, const char *value);
+/* Has it a verdict that counts? Rules that are only observed have none. */
+bool warn_decides(const struct plan_rule *rule);
 /* A verdict that keeps a message from its recipient, or puts it aside. */
 bool warn_stops(const struct plan_rule *rule);
 

@@ -66,7 +66,7 @@ static bool edits_pending(const struct policy *policy, size_t end, enum stage st
 	for (size_t i = 0; i <= end; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
-		if ((rule->edits || !rule->decisive) &&
+		if (!rule->tree->observe && (rule->edits || !rule->decisive) &&
 		    (i == end || !rule->cond ||
 		     cond_stage(policy, policy->slots, rule->cond, false) > stage))
 			return true;
@@ -140,7 +140,7 @@ const struct check_row *check_table(const struct policy *policy, struct arena *a
 		bool recipient = for_recipient(policy, rule), other = recipient;
 		enum stage alone, stage;
 
-		if (!rule->decisive)
+		if (!warn_decides(rule))
 			continue;
 		alone = stage = certain(policy, rule);
 		for (size_t j = 0; j < obstacles.count; j++) {
@@ -184,7 +184,7 @@ static void warn_edits(struct checker *checker)
 		struct check_row row = {.rule = &policy->rules[i]};
 
 		for (size_t j = 0; j < i && !row.above && !row.rule->decisive; j++)
-			if (policy->rules[j].decisive &&
+			if (warn_decides(&policy->rules[j]) &&
 			    around(policy->rules[j].cond, row.rule->cond))
 				row.above = &policy->rules[j];
 		if (row.above)

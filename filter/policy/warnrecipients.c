@@ -39,7 +39,7 @@ static bool splits(struct checker *checker, const struct plan_rule *rule)
 		     j++)
 			if (rule->actions[i].text.pieces[j].is_slot)
 				find_scope(&search, rule->actions[i].text.pieces[j].slot);
-	if (!search.recipient)
+	if (!search.recipient || rule->tree->observe)
 		return false;
 	if (rule->decisive && (rule->verdict == VERDICT_REJECT || rule->verdict == VERDICT_DEFER))
 		return search.later;

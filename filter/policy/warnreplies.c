@@ -129,7 +129,7 @@ static void warn_relays(struct checker *checker)
 
 		bool always;
 
-		if (!rule->decisive)
+		if (!warn_decides(rule))
 			continue;
 		always = !rule->cond || surely(checker, rule->cond, relays, true);
 		if (rule->verdict != VERDICT_REJECT) {

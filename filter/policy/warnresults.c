@@ -22,13 +22,14 @@ static const struct action *results_action(const struct plan_rule *rule)
 /* From here on all mail of strangers is rid of them. */
 static bool covers(struct checker *checker, const struct plan_rule *rule)
 {
-	return results_action(rule) &&
+	return results_action(rule) && !rule->tree->observe &&
 	       (!rule->cond || warn_own_clients(checker, rule->cond, false));
 }
 
 static bool delivers(const struct plan_rule *rule)
 {
-	return rule->decisive && (rule->verdict == VERDICT_ACCEPT || rule->verdict == VERDICT_HOLD);
+	return warn_decides(rule) &&
+	       (rule->verdict == VERDICT_ACCEPT || rule->verdict == VERDICT_HOLD);
 }
 
 static void warn_above(struct checker *checker, size_t end, const struct action *results)

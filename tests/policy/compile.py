@@ -35,7 +35,7 @@ ELSEWHERE = {"%s: %s", "includes nest at most %d deep", "not 'true' or 'false'",
              "a pattern's flags are 'i' (no case) and 'x' (extended)",
              "this cannot be laid out without a change of what it means"}
 # Policies with a word that is not there in every version, and the word.
-WANTED = {"warn-relays": "relays", "warn-score": "score", "warn-score-part": "score"}
+WANTED = {"warn-observe": "mode", "warn-relays": "relays", "warn-score": "score", "warn-score-part": "score"}
 DUMPS = {".types": ["--dump", "types"], ".plan": ["--dump", "plan"], ".table": ["--table", "-W", "none"]}
 
 
