@@ -27,16 +27,17 @@ struct subject {
 	struct diag *diag;
 	struct policy *policy;
 	bool ok;
+	int status; /* EXIT_BROKEN unless it is fine */
 };
 
 /* ---- what a policy is made of ---- */
 
-static bool dump(const struct options *options, struct subject *subject)
+static void dump(const struct options *options, struct subject *subject)
 {
 	bool tree = strcmp(options->dump, "tree") == 0;
 
 	if (tree)
-		subject->ok = dump_tree(subject->path, subject->diag, stdout);
+		dump_tree(subject->path, subject->diag, stdout);
 	else
 		subject->policy = policy_load(subject->path, NULL, subject->diag);
 	if (!tree && subject->policy && strcmp(options->dump, "types") == 0)
@@ -45,7 +46,6 @@ static bool dump(const struct options *options, struct subject *subject)
 		dump_plan(subject->policy, stdout);
 	subject->ok = diag_errors(subject->diag) == 0;
 	diag_print(subject->diag, stderr);
-	return subject->ok;
 }
 
 /* ---- for people ---- */
@@ -177,10 +177,12 @@ static void look(const struct options *options, struct subject *subject)
 		print_text(options, subject);
 }
 
-static bool check(const struct options *options, const char *path)
+/* One policy; an exit status. */
+static int check(const struct options *options, const char *path)
 {
 	struct arena *arena = arena_new(NULL);
-	struct subject subject = {.path = path, .arena = arena, .diag = diag_new(arena)};
+	struct subject subject = {
+	    .path = path, .arena = arena, .diag = diag_new(arena), .status = EXIT_BROKEN};
 
 	if (options->strict)
 		diag_strict(subject.diag);
@@ -192,9 +194,11 @@ static bool check(const struct options *options, const char *path)
 		dump(options, &subject);
 	else
 		look(options, &subject);
+	if (subject.ok)
+		subject.status = EXIT_FINE;
 	policy_free(&subject.policy);
 	arena_free(&arena);
-	return subject.ok;
+	return subject.status;
 }
 
 /* "error", "none", "no-NAME". */
@@ -274,18 +278,19 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	struct arena *arena = arena_new(NULL);
 	struct options options = {0};
-	bool broken = false;
-	int first = 1, status = parse(self, arena, &options, argc, argv, &first);
+	int first = 1, usage = parse(self, arena, &options, argc, argv, &first), status = usage;
 
-	if (status == 0 && options.json)
+	if (usage == 0 && options.json)
 		options.policies = json_array();
-	for (int i = first; status == 0 && i < argc; i++)
-		if (!check(&options, argv[i]))
-			broken = true;
+	for (int i = first; usage == 0 && i < argc; i++) {
+		int one = check(&options, argv[i]);
+
+		status = one > status ? one : status;
+	}
 	if (options.json && options.policies)
 		json_print(json_pack("{s:o}", "policies", options.policies));
 	arena_free(&arena);
-	return broken ? EXIT_BROKEN : status;
+	return status;
 }
 
 static void further(FILE *out)
