@@ -26,7 +26,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt, command_status, command_reload;
+    command_facts, command_fmt, command_status, command_reload, command_why, command_log;
 
 /* All commands, in the order of the program's own help. */
 const struct command *const *command_all(size_t *count_r);

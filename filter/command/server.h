@@ -15,6 +15,7 @@
 #include "postern/milter.h"
 #include "postern/str.h"
 
+struct keeper;
 struct policy;
 struct resolver;
 struct source;
@@ -27,7 +28,8 @@ struct server {
 	struct source *records;
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
-	int64_t started; /* wall clock; of the daemon */
+	int64_t started;       /* wall clock; of the daemon */
+	struct keeper *keeper; /* of the journal; NULL: there is none */
 };
 
 /* ---- serve.c ---- */

@@ -13,7 +13,7 @@ static void print_inputs(const struct policy *policy, const struct slot *slot, F
 {
 	const char *before = "  <- ";
 
-	for (size_t i = 0; i < slot->input_count; i++, before = ", ")
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++, before = ", ")
 		fprintf(out, "%s" STR_FMT, before, STR_ARG(policy->slots[slot->inputs[i]].text));
 	for (size_t i = 0; i < slot->argument_count; i++) {
 		if (!slot->arguments[i].is_slot)

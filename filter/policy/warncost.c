@@ -21,7 +21,7 @@ static void need(void *ctx, unsigned number)
 		return;
 	needed->slots[number] = true;
 	/* What a slot rests on was there before it: this goes down, and ends. */
-	for (size_t i = 0; i < slot->input_count; i++)
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
 		need(ctx, slot->inputs[i]);
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot)

@@ -214,7 +214,7 @@ def folders_are_what_they_are_called():
 
 @tests.test
 def it_is_read_in_a_few_minutes():
-    true(len(README.splitlines()) <= 400, "README.md has at most 400 lines")
+    true(len(README.splitlines()) <= 320, "README.md has at most 320 lines")
 
 
 tests.finish()
