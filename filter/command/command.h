@@ -26,7 +26,8 @@ struct command {
 };
 
 extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt, command_status, command_reload, command_why, command_log;
+    command_facts, command_fmt, command_status, command_reload, command_why, command_log,
+    command_replay;
 
 /* All commands, in the order of the program's own help. */
 const struct command *const *command_all(size_t *count_r);
