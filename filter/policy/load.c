@@ -246,6 +246,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 	loader->words = &words;
 	tree = tree_parse(loader->arena, source, &words, loader->diag);
 	includes_expand(loader, tree);
+	loader->policy->tree = tree;
 	settings_begin(loader);
 	names(loader, tree);
 	/* Settings first, wherever they stand: some facts rest on more where one is set. */
@@ -259,6 +260,18 @@ static void parse_into(struct loader *loader, const struct source *source,
 	for (size_t i = 0; i < tree->items.count; i++)
 		if (tree->items.items[i]->kind == ITEM_TEST)
 			test_add(loader, &tree->items.items[i]->test);
+}
+
+static void keep_tables(struct loader *loader)
+{
+	VEC(struct policy_table) tables = {0};
+
+	for (size_t i = 0; i < loader->names.count; i++)
+		if (loader->names.items[i].table)
+			*vec_push(loader->arena, &tables) = (struct policy_table){
+			    loader->names.items[i].def, loader->names.items[i].table};
+	loader->policy->tables = tables.items;
+	loader->policy->table_count = tables.count;
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
@@ -280,6 +293,8 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->path = str_dup(arena, str_of(source->name)).s;
 	loader_id(&loader, source->text);
 	parse_into(&loader, source, overrides);
+	keep_tables(&loader);
+	policy->settings_at = loader.settings_at;
 	policy->rules = loader.rules.items;
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;

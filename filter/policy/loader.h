@@ -19,6 +19,7 @@ struct loader_name {
 	struct span span;
 	enum name_kind kind;
 	const struct table *table;
+	const struct table_def *def;
 	const struct define *define;
 	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
 	bool wrong; /* a define whose value was wrong, which was reported */

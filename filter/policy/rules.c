@@ -73,6 +73,10 @@ static struct cond *whole(struct loader *loader, struct cond *around, const stru
 	for (size_t i = 0; i < count; i++) {
 		parts[i + 2] = cond_negate(loader, expression(loader, unless[i]));
 		*ok &= parts[i + 2] != NULL;
+		if (parts[i + 2]) {
+			parts[i + 2]->exception = true;
+			parts[i + 2]->span = unless[i]->span;
+		}
 	}
 	return cond_join(loader, parts, count + 2);
 }
@@ -185,7 +189,7 @@ static void refuse_observe(struct loader *loader, const struct rule *tree)
 
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
-	struct plan_rule rule = {.span = tree->span};
+	struct plan_rule rule = {.span = tree->span, .tree = tree};
 	bool ok = true;
 	size_t column;
 

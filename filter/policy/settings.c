@@ -39,6 +39,11 @@ const struct table *policy_setting_table(const struct policy *policy, const char
 	return policy->setting_tables[row_of(registry_setting(str_of(name)))];
 }
 
+struct span policy_setting_span(const struct policy *policy, const char *name)
+{
+	return policy->settings_at[row_of(registry_setting(str_of(name)))];
+}
+
 void settings_begin(struct loader *loader)
 {
 	size_t count = row_of(NULL);

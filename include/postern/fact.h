@@ -86,6 +86,14 @@ enum on_failure {
 
 /* ---- facts ---- */
 
+/* What a fact says about who sends, for the checker: can an exception rest on it? */
+enum trust {
+	TRUST_NONE,      /* nothing: where mail goes, how large it is, what time it is */
+	TRUST_FORGEABLE, /* what the sender claims */
+	TRUST_PROVED,    /* what a sender cannot make up: the address, a login, a signer */
+};
+const char *trust_name(enum trust trust);
+
 struct fact_call {
 	/*
 	 * In the order of the row; never UNKNOWN, GROWING or FAILED. The late ones follow, in any
@@ -132,6 +140,11 @@ struct fact_def {
 	bool internal;                 /* an intermediate result: policies cannot name it */
 	bool reported;      /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
+	enum trust trust;
+	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
+	const char *const *vouched;
+	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
+	unsigned lookups, lookups_spf, lookups_signature;
 	const char *help;
 };
 

@@ -75,7 +75,10 @@ enum right_kind {
 
 struct cond {
 	enum cond_kind kind;
-	unsigned number; /* among the conditions of the policy; names it in a residue */
+	unsigned number;        /* among the conditions of the policy; names it in a residue */
+	struct span span;       /* where it is written; in a define, if it comes from one */
+	struct span right_span; /* of the right side of a test; no source: there is none */
+	bool exception;         /* the negation of what stands behind `unless` */
 	struct cond **parts;
 	size_t count;
 	/* COND_TEST */
@@ -108,6 +111,7 @@ struct plan_action {
 struct plan_rule {
 	struct str name; /* label, or FILE:LINE */
 	struct span span;
+	const struct rule *tree; /* as written */
 	size_t line;
 	struct str condition; /* as written, on one line; empty: always */
 	struct cond *cond;    /* NULL: always */
@@ -118,6 +122,11 @@ struct plan_rule {
 	bool edits;           /* has an action that changes header or envelope */
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
+};
+
+struct policy_table {
+	const struct table_def *def;
+	const struct table *table;
 };
 
 struct policy {
@@ -134,6 +143,10 @@ struct policy {
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 	const struct policy_test *tests;     /* policytest.h */
 	size_t test_count;
+	const struct span *settings_at;    /* where each is set; no source: it is not */
+	const struct tree *tree;           /* as written, with what it includes */
+	const struct policy_table *tables; /* those with a name */
+	size_t table_count;
 };
 
 struct policy_override {
@@ -163,6 +176,8 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 const char *policy_peek(struct arena *arena, const char *path, const char *setting);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
+/* Where a setting is set; no source: nowhere, or on the command line. */
+struct span policy_setting_span(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
 
