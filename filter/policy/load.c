@@ -182,14 +182,21 @@ static void item_add(struct loader *loader, const struct item *item)
 		break;
 	case ITEM_TABLE:   /* all of them are filled before */
 	case ITEM_INCLUDE: /* and these have been expanded */
-		break;
-	case ITEM_ASSERT:
-		loader_later(loader, item->span, "assert");
+	case ITEM_ASSERT:  /* they come last */
 		break;
 	case ITEM_TEST:
 		loader_later(loader, item->span, "test");
 		break;
 	}
+}
+
+/* Facts that only assertions name are asked of no message: their slots stand behind the others. */
+static void assertions(struct loader *loader, const struct tree *tree)
+{
+	loader->policy->slot_count = loader->slots.count;
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_ASSERT)
+			assertion_add(loader, &tree->items.items[i]->assertion);
 }
 
 static bool has_slot(const struct loader *loader, const char *fact)
@@ -256,6 +263,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 		item_add(loader, tree->items.items[i]);
 	settings_finish(loader, overrides);
 	further_slots(loader);
+	assertions(loader, tree);
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
@@ -280,7 +288,9 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rules = loader.rules.items;
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
-	policy->slot_count = loader.slots.count;
+	policy->all_slot_count = loader.slots.count;
+	policy->assertions = loader.assertions.items;
+	policy->assertion_count = loader.assertions.count;
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before)
 		return policy;

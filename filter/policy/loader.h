@@ -33,6 +33,7 @@ struct loader {
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
+	VEC(struct plan_assertion) assertions;
 	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
@@ -126,6 +127,7 @@ struct surroundings {
 };
 void rule_add(struct loader *loader, const struct rule *rule, const struct surroundings *around);
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
+void assertion_add(struct loader *loader, const struct assertion *assertion);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
 		    struct plan_action *action_r);

@@ -219,6 +219,26 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 	*vec_push(loader->arena, &loader->rules) = rule;
 }
 
+void assertion_add(struct loader *loader, const struct assertion *tree)
+{
+	struct plan_assertion assertion = {
+	    .span = tree->span,
+	    .negated = tree->negated,
+	    .outcome = tree->outcome,
+	    .by = tree->by,
+	};
+	bool ok = true;
+
+	assertion.cond = whole(loader, NULL, tree->when, tree->unless.items, tree->unless.count, &ok);
+	assertion.condition = condition_text(loader, (struct str){0}, tree->when,
+					     tree->unless.items, tree->unless.count);
+	for (int stage = 0; stage < STAGE_COUNT; stage++)
+		if (str_eq(tree->stage, str_of(stage_name((enum stage)stage))))
+			assertion.stage = (enum stage)stage;
+	if (ok)
+		*vec_push(loader->arena, &loader->assertions) = assertion;
+}
+
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around)
 {
 	struct surroundings inside = {0};

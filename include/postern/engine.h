@@ -46,6 +46,17 @@ struct cell {
 	bool started; /* a lookup of this message was begun */
 };
 
+/*
+ * Made-up states of tests, for proofs: evaluation takes them as they are, and looks at no fact.
+ * Tests and slots have variables, by number; several may share one.
+ */
+#define ASSUMED_NOT UINT32_MAX
+struct assumption {
+	const cond_set *states; /* of each variable: what it may be */
+	const uint32_t *tests;  /* by a condition's number; ASSUMED_NOT: it is computed */
+	const uint32_t *slots;  /* can a text have the fact? ASSUMED_NOT: yes */
+};
+
 struct view {
 	const struct policy *policy;
 	enum stage stage;
@@ -53,6 +64,7 @@ struct view {
 	struct arena *arenas[SCOPE_COUNT];
 	struct lookups *lookups; /* may be NULL: then nothing is looked up */
 	const struct clock *clock;
+	const struct assumption *assumed; /* NULL: facts are looked at */
 };
 
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
@@ -64,11 +76,15 @@ bool view_awaitable(struct view *view, unsigned slot);
 /* Sets a base fact. */
 void view_set(struct view *view, const char *fact, struct value value);
 
+/* Among the outcomes of a decision: a defer because something could not be found out. */
+#define OUTCOME_FAILURE (1u << 5)
+
 struct decision {
 	bool certain; /* the verdict can no longer change, and its text is known */
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
+	unsigned outcomes;            /* all that may still come out: 1 << verdict, or FAILURE */
 	size_t end;             /* rules below this one do not apply; rule_count for the default */
 	bool pending;           /* above an accept or hold stands an edit or log that may happen */
 	bool settled;           /* and all of those conditions are settled */

@@ -117,14 +117,29 @@ struct plan_rule {
 	size_t text_slot_count;
 };
 
+/* ---- assertions: what must hold for every message, see prove.h ---- */
+
+struct plan_assertion {
+	struct span span;
+	struct cond *cond;
+	struct str condition; /* as written, on one line */
+	bool negated;
+	enum outcome outcome;
+	bool by; /* the verdict is told at `stage` or earlier */
+	enum stage stage;
+};
+
 struct policy {
 	struct arena *arena;
 	const char *path;
 	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
+	struct plan_assertion *assertions;
+	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;
+	size_t slot_count;     /* those that rules rest on */
+	size_t all_slot_count; /* and behind them those that only assertions name */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */
