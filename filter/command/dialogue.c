@@ -19,6 +19,7 @@ enum {
 	OPT_RECIPIENT,
 	OPT_AUTH,
 	OPT_MACRO,
+	OPT_GIVEN,
 	OPT_SET,
 	OPT_TIME,
 	OPT_DNS,
@@ -32,6 +33,7 @@ static const struct option options[] = {
     {"recipient", required_argument, NULL, OPT_RECIPIENT},
     {"auth", required_argument, NULL, OPT_AUTH},
     {"macro", required_argument, NULL, OPT_MACRO},
+    {"given", required_argument, NULL, OPT_GIVEN},
     {"set", required_argument, NULL, OPT_SET},
     {"time", required_argument, NULL, OPT_TIME},
     {"dns", required_argument, NULL, OPT_DNS},
@@ -102,6 +104,9 @@ static int parse_option(const struct command *command, struct dialogue *d, int o
 		return 0;
 	case OPT_AUTH:
 		*vec_push(d->arena, &d->macros) = (struct policy_override){"auth_authen", optarg};
+		return 0;
+	case OPT_GIVEN:
+		*vec_push(d->arena, &d->given) = optarg;
 		return 0;
 	case OPT_MACRO:
 	case OPT_SET:
@@ -245,6 +250,20 @@ static void play(struct dialogue *d, struct session *s, const struct eml *eml)
 		play_content(s, eml);
 }
 
+/* The facts of --given; false: one is wrong, and it was said. */
+static bool given_facts(struct dialogue *d, const struct policy *policy, struct session_env *env)
+{
+	struct given *given = arena_array(d->arena, d->given.count, sizeof(*given));
+	struct diag *diag = diag_new(d->arena);
+
+	env->given = given;
+	for (size_t i = 0; i < d->given.count; i++)
+		env->given_count += policy_given(policy, d->arena, d->given.items[i], diag,
+						 &given[env->given_count]) > 0;
+	diag_print(diag, stderr);
+	return diag_errors(diag) == 0;
+}
+
 struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
 			      struct resolver *resolver)
 {
@@ -263,6 +282,8 @@ struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
 		fprintf(stderr, "postern: %s: %s\n", d->message, why);
 		return NULL;
 	}
+	if (!given_facts(d, policy, &env))
+		return NULL;
 	s = session_new(policy, &env);
 	play(d, s, &eml);
 	return s;

@@ -27,8 +27,9 @@ struct dialogue {
 	VEC(const char *) recipients;         /* the same */
 	VEC(struct policy_override) settings; /* ends with a NULL name once parsed */
 	VEC(struct policy_override) macros;
-	const char *dns;     /* file of records; NULL: the real DNS */
-	const char *message; /* file; NULL: none */
+	VEC(const char *) given; /* FACT=VALUE */
+	const char *dns;         /* file of records; NULL: the real DNS */
+	const char *message;     /* file; NULL: none */
 	struct clock clock;
 };
 

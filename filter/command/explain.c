@@ -172,6 +172,7 @@ const struct command command_explain = {
     .name = "explain",
     .synopsis = "[-c POLICY] [DIALOGUE] [MESSAGE.eml]",
     .help = "what would happen to this message, rule by rule, and why",
-    .options = "  -c POLICY            default " DEFAULT_POLICY "\n" DIALOGUE_OPTIONS,
+    .options = "  -c POLICY            default " DEFAULT_POLICY "\n" DIALOGUE_OPTIONS
+	       "  --given FACT=VALUE   a fact taken for granted, as spf=fail\n",
     .run = run,
 };

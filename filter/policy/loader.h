@@ -37,6 +37,8 @@ struct loader {
 	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
+	bool seek;                /* facts get no new slots; `unused` says that one has none */
+	bool unused;
 	uint64_t id;
 };
 
@@ -89,6 +91,12 @@ const char *const *loader_actions(struct arena *arena);
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural);
 /* The slot of a registered fact without arguments. */
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
+
+/* ---- given.c ---- */
+
+/* A fact that is given outright: as policy_given(). */
+int given_resolve(struct loader *loader, const struct operand *fact, const struct operand *value,
+		  struct given *given_r);
 
 /* ---- tabledef.c ---- */
 

@@ -46,7 +46,8 @@ static bool same_arguments(const struct slot *a, const struct slot *b)
 	return true;
 }
 
-static unsigned intern(struct loader *loader, struct slot *slot)
+/* -1: it is only sought, and there is none. */
+static int intern(struct loader *loader, struct slot *slot)
 {
 	const struct fact_def *def = slot->def;
 	size_t count = 0;
@@ -54,7 +55,11 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 	for (size_t i = 0; i < loader->slots.count; i++)
 		if (loader->slots.items[i].def == def &&
 		    same_arguments(&loader->slots.items[i], slot))
-			return (unsigned)i;
+			return (int)i;
+	if (loader->seek) {
+		loader->unused = true;
+		return -1;
+	}
 	slot->scope = def->scope;
 	slot->stage = def->stage;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
@@ -72,14 +77,14 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 	}
 	slot->index = loader->policy->cells[slot->scope]++;
 	*vec_push(loader->arena, &loader->slots) = *slot;
-	return (unsigned)(loader->slots.count - 1);
+	return (int)(loader->slots.count - 1);
 }
 
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 {
 	struct slot slot = {.def = def, .text = str_of(def->name)};
 
-	return intern(loader, &slot);
+	return (unsigned)intern(loader, &slot);
 }
 
 /* A domain is a text, and a text may be a domain: which, is found out when its value is there. */
@@ -192,5 +197,5 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 	slot.def = def;
 	if (!arguments(loader, operand, &slot))
 		return -1;
-	return (int)intern(loader, &slot);
+	return intern(loader, &slot);
 }

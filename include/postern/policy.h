@@ -170,4 +170,19 @@ const struct table *policy_setting_table(const struct policy *policy, const char
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
 
+/* ---- facts that are given outright, by a test or on the command line ---- */
+
+struct given {
+	unsigned slot;
+	struct value value; /* PRESENT, ABSENT or FAILED; known from the slot's stage on */
+};
+
+/*
+ * A fact as "FACT=VALUE" gives it: FACT as a rule would write it, VALUE a literal, several of them
+ * in braces, `absent` or `failed`; a text needs no quotes. 1: *given_r is set. 0: right, but no
+ * rule of the policy uses the fact. -1: wrong, reported to `diag`. All memory is of `arena`.
+ */
+int policy_given(const struct policy *policy, struct arena *arena, const char *text,
+		 struct diag *diag, struct given *given_r);
+
 #endif

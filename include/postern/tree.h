@@ -217,6 +217,12 @@ struct tree_words {
  */
 struct tree *tree_parse(struct arena *arena, const struct source *source,
 			const struct tree_words *words, struct diag *diag);
+/*
+ * A fact and its value from a text FACT=VALUE, for what stands on a command line: there a text
+ * needs no quotes. False: reported.
+ */
+bool tree_parse_given(struct arena *arena, const struct source *source, struct diag *diag,
+		      struct operand *fact_r, struct operand *value_r);
 /* Prints the tree, one node a line, indented: for tests and for people who look for a fault. */
 void tree_print(const struct tree *tree, FILE *out);
 
