@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/diag.h"
 #include "postern/policy.h"
@@ -17,6 +18,7 @@ static bool check(const char *path)
 	const char *fault = policy ? serve_fault(policy) : NULL;
 	bool ok = policy && !fault;
 
+	ok = ok && proofs_check(policy, arena, diag);
 	diag_print(diag, stderr);
 	if (fault)
 		fprintf(stderr, "%s: error: %s\n", path, fault);

@@ -17,6 +17,7 @@
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_context *context;
+	struct str text, flags;
 };
 
 static void pattern_free(void *handle)
@@ -36,6 +37,8 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	int error;
 
 	*at_r = 0;
+	pattern->text = text;
+	pattern->flags = flags;
 	for (size_t i = 0; i < flags.n; i++) {
 		if (flags.s[i] == 'i') {
 			options |= PCRE2_CASELESS;
@@ -84,4 +87,9 @@ int pattern_matches(const struct pattern *pattern, struct str text)
 	if (result == PCRE2_ERROR_NOMATCH)
 		return 0;
 	return result < 0 ? -1 : 1;
+}
+
+bool pattern_same(const struct pattern *a, const struct pattern *b)
+{
+	return str_eq(a->text, b->text) && str_eq(a->flags, b->flags);
 }

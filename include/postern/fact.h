@@ -92,6 +92,7 @@ struct fact_def {
 	const char *macro; /* base facts that are a macro of the MTA, without braces */
 	enum on_failure on_failure;
 	const struct type *parameters; /* of the arguments, in order; .base TYPE_OPAQUE ends them */
+	bool always;                   /* never absent, for proofs */
 	bool internal;                 /* an intermediate result: policies cannot name it */
 	bool reported;      /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */

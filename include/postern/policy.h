@@ -138,8 +138,8 @@ struct policy {
 	struct plan_assertion *assertions;
 	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;     /* those that rules rest on */
-	size_t all_slot_count; /* and behind them those that only assertions name */
+	size_t slot_count;           /* those that rules rest on */
+	size_t all_slot_count;       /* and behind them those that only assertions name */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */
