@@ -7,6 +7,9 @@
 
 #include "filter/command/dialogue.h"
 #include "filter/command/proofs.h"
+#include "postern/dkim.h"
+#include "postern/mime.h"
+#include "postern/spf.h"
 
 #define OUTSIDER "203.0.113.9"
 
@@ -357,6 +360,22 @@ static void compare(struct counter *c, const struct plan_assertion *assertion,
 		example->confirmed = true;
 }
 
+/* Sessions need the libraries; once a program. */
+static bool libraries(struct counterexample *example)
+{
+	static bool begun;
+	const char *why = NULL;
+
+	if (begun)
+		return true;
+	spf_init();
+	mime_init();
+	begun = dkim_verifier_init(&why) == 0;
+	if (!begun)
+		example->why = str_of(why);
+	return begun;
+}
+
 struct counterexample counter_play(struct arena *arena, const struct policy *policy,
 				   const struct plan_assertion *assertion,
 				   const struct proof_result *result)
@@ -381,11 +400,12 @@ struct counterexample counter_play(struct arena *arena, const struct policy *pol
 	example.why = c.why;
 	c.dialogue.clock.wall = clock_time(&clock_system);
 	c.dialogue.clock.manual = true;
-	if (c.why.n == 0 && resolver_from_source(&nothing, &c.dialogue.clock, diag, &resolver) == 0)
+	if (c.why.n == 0 && libraries(&example) &&
+	    resolver_from_source(&nothing, &c.dialogue.clock, diag, &resolver) == 0)
 		s = dialogue_play(&c.dialogue, policy, resolver);
 	if (s)
 		compare(&c, assertion, result, session_report(s), &example);
-	else if (c.why.n == 0)
+	else if (example.why.n == 0)
 		example.why = STR("it cannot be played");
 	session_free(&s);
 	resolver_free(&resolver);

@@ -125,6 +125,20 @@ static void add_value(const struct cond *test, const struct value *value,
 	}
 }
 
+static void add_matching(const struct cond *test, struct candidates *candidates)
+{
+	struct value value = value_text(pattern_example(candidates->arena, test->pattern));
+	struct str domain;
+
+	if (pattern_matches(test->pattern, value.text) != 1)
+		return;
+	if (test->base == TYPE_TEXT ||
+	    (test->base == TYPE_DOMAIN && domain_normal(candidates->arena, value.text, &domain) &&
+	     str_eq(domain, value.text)) ||
+	    (test->base == TYPE_ADDRESS && str_chr(value.text, '@') > 0))
+		candidate_add(candidates, value, false);
+}
+
 void candidates_of_test(const struct prover *p, const struct cond *test,
 			struct candidates *candidates)
 {
@@ -137,6 +151,8 @@ void candidates_of_test(const struct prover *p, const struct cond *test,
 			add_value(test, &test->set[i], candidates);
 	if (test->right_kind == RIGHT_TABLE)
 		add_table(p, test, candidates);
+	if (test->right_kind == RIGHT_PATTERN)
+		add_matching(test, candidates);
 }
 
 static void add_fresh_ip(struct candidates *candidates, const char *text)

@@ -256,14 +256,11 @@ static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
 	return goal->late ? LEAF_YES : LEAF_OPEN;
 }
 
-enum leaf fate_leaf(void *ctx, uint32_t *variable_r)
+static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 {
-	struct goal *goal = ctx;
 	struct prover *p = goal->p;
 	struct decision own, other;
 
-	if (goal->fate == FATE_OWN)
-		return own_leaf(goal, variable_r);
 	if (!str_eq(policy_setting_named(p->policy, "mixed")->text, STR("first")) &&
 	    !str_eq(policy_setting_named(p->policy, "mixed")->text, STR("message")) &&
 	    !fate_shared(p, false))
@@ -280,4 +277,30 @@ enum leaf fate_leaf(void *ctx, uint32_t *variable_r)
 		     goal->fate == FATE_FIRST ? other.outcomes
 					      : strictest(own.outcomes, other.outcomes),
 		     &other, variable_r);
+}
+
+/* Does the witness say all that is wanted of the facts that matter? */
+static bool is_concrete(const struct witness_fact *facts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (facts[i].matters && facts[i].vague)
+			return false;
+	return true;
+}
+
+enum leaf fate_leaf(void *ctx, uint32_t *variable_r)
+{
+	struct goal *goal = ctx;
+	enum leaf leaf =
+	    goal->fate == FATE_OWN ? own_leaf(goal, variable_r) : shared_leaf(goal, variable_r);
+	struct witness witness;
+
+	if (leaf != LEAF_YES || !goal->concrete)
+		return leaf;
+	witness = witness_of(goal->p, goal);
+	if (is_concrete(witness.facts, witness.count) &&
+	    is_concrete(witness.other, witness.other_count))
+		return LEAF_YES;
+	goal->refused = true;
+	return LEAF_NO;
 }

@@ -16,6 +16,8 @@ struct pattern;
 struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
 			    const char **why_r, size_t *at_r);
 
+/* A text that the pattern may well match: its letters, first alternatives, one of each set. */
+struct str pattern_example(struct arena *arena, const struct pattern *pattern);
 /* Of one text and the same flags. */
 bool pattern_same(const struct pattern *a, const struct pattern *b);
 

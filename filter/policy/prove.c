@@ -243,8 +243,18 @@ static void open_conditions(struct prover *p, struct proof_result *result)
 static bool try_fate(struct prover *p, struct goal *goal, const struct plan_assertion *assertion,
 		     unsigned side, struct proof_result *result)
 {
-	enum found found = begin(p, assertion) ? go_down(p, goal, side) : SEARCH_NOTHING;
+	size_t most = p->most;
+	enum found found;
 
+	/* By preference what can be played; a part of the steps is enough to look for that. */
+	goal->concrete = true;
+	goal->refused = false;
+	p->most = p->steps + (most - p->steps) / 2;
+	found = begin(p, assertion) ? go_down(p, goal, side) : SEARCH_NOTHING;
+	p->most = most;
+	goal->concrete = false;
+	if (found != SEARCH_FOUND && (goal->refused || found == SEARCH_OUT))
+		found = begin(p, assertion) ? go_down(p, goal, side) : SEARCH_NOTHING;
 	if (found == SEARCH_NOTHING)
 		return false;
 	result->proof = found == SEARCH_FOUND ? PROOF_REFUTED : PROOF_UNDECIDED;

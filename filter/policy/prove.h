@@ -182,6 +182,8 @@ struct goal {
 	enum fate fate;
 	bool by;
 	enum stage stage;
+	bool concrete; /* only what can be made so */
+	bool refused;  /* and something could not */
 	/* of the leaf that was found: */
 	unsigned outcomes;
 	const struct plan_rule *rule;
