@@ -104,7 +104,7 @@ static bool early_connect(const struct policy *policy)
 }
 
 /* Is this verdict told by the goal's stage? See the table of design.md, "Telling". */
-static bool told(struct goal *goal, enum verdict verdict, uint32_t *variable_r)
+static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_t *variable_r)
 {
 	struct moment at = {goal->stage, true, true};
 	struct decision d;
@@ -134,7 +134,7 @@ static bool told(struct goal *goal, enum verdict verdict, uint32_t *variable_r)
 	case VERDICT_HOLD:
 		return false;
 	}
-	d = decide_at(goal->p, 0, &at, variable_r);
+	d = decide_at(goal->p, side, &at, variable_r);
 	return d.certain && d.verdict == verdict && (verdict != VERDICT_ACCEPT || !d.pending);
 }
 
@@ -236,47 +236,59 @@ static enum leaf judge(struct goal *goal, unsigned outcomes, const struct decisi
 	return *variable_r == ASSUMED_NOT ? LEAF_YES : LEAF_OPEN;
 }
 
-static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
+/* What is allowed comes out: is it told by the goal's stage as well? */
+static enum leaf judge_stage(struct goal *goal, unsigned side, const struct decision *d,
+			     uint32_t *variable_r)
 {
-	struct decision d = decide(goal->p, 0);
-	enum leaf leaf = judge(goal, d.outcomes, &d, variable_r);
-
 	goal->late = false;
-	if (leaf != LEAF_NO || !goal->by || goal->stage == STAGE_MESSAGE ||
-	    d.outcomes == OUTCOME_FAILURE)
-		return leaf;
-	if ((d.outcomes & (d.outcomes - 1)) != 0) {
-		*variable_r = search_open_rules(goal->p, 0, d.end);
+	if (!goal->by || goal->stage == STAGE_MESSAGE || d->outcomes == OUTCOME_FAILURE)
+		return LEAF_NO;
+	if ((d->outcomes & (d->outcomes - 1)) != 0) {
+		*variable_r = search_open_rules(goal->p, side, d->end);
 		if (*variable_r != ASSUMED_NOT)
 			return LEAF_OPEN;
 	}
-	if (told(goal, d.verdict, variable_r))
+	if (told(goal, side, d->verdict, variable_r))
 		return LEAF_NO;
 	goal->late = *variable_r == ASSUMED_NOT;
 	return goal->late ? LEAF_YES : LEAF_OPEN;
 }
 
+static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
+{
+	struct decision d = decide(goal->p, 0);
+	enum leaf leaf = judge(goal, d.outcomes, &d, variable_r);
+
+	return leaf == LEAF_NO ? judge_stage(goal, 0, &d, variable_r) : leaf;
+}
+
+/* A fate that is shared is told when it is certain for both. */
 static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 {
 	struct prover *p = goal->p;
+	struct str mixed = policy_setting_named(p->policy, "mixed")->text;
 	struct decision own, other;
+	enum leaf leaf;
 
-	if (!str_eq(policy_setting_named(p->policy, "mixed")->text, STR("first")) &&
-	    !str_eq(policy_setting_named(p->policy, "mixed")->text, STR("message")) &&
+	if (!str_eq(mixed, STR("first")) && !str_eq(mixed, STR("message")) &&
 	    !fate_shared(p, false))
 		return LEAF_NO;
 	for (unsigned side = 0; side < SIDES; side++) {
-		enum leaf alone = apart(p, side, variable_r);
-
-		if (alone != LEAF_NO)
-			return alone == LEAF_OPEN ? LEAF_OPEN : LEAF_NO;
+		leaf = apart(p, side, variable_r);
+		if (leaf != LEAF_NO)
+			return leaf == LEAF_OPEN ? LEAF_OPEN : LEAF_NO;
 	}
 	own = decide(p, 0);
 	other = decide(p, 1);
-	return judge(goal,
+	leaf = judge(goal,
 		     goal->fate == FATE_FIRST ? other.outcomes
 					      : strictest(own.outcomes, other.outcomes),
 		     &other, variable_r);
+	if (leaf == LEAF_NO)
+		leaf = judge_stage(goal, 1, &other, variable_r);
+	if (leaf == LEAF_NO && goal->fate == FATE_STRICTEST)
+		leaf = judge_stage(goal, 0, &own, variable_r);
+	return leaf;
 }
 
 /* Does the witness say all that is wanted of the facts that matter? */

@@ -287,7 +287,6 @@ struct proof_result prove_assertion(struct prover *p, const struct plan_assertio
 	p->most = steps;
 	done = try_fate(p, &goal, assertion, 0, &result);
 	goal.fate = first ? FATE_FIRST : FATE_STRICTEST;
-	goal.by = false;
 	if (!done && recipients_differ(p))
 		done = try_fate(p, &goal, assertion, 1, &result);
 	if (!done && assertion->outcome == OUTCOME_ACCEPT && !assertion->negated && !first &&
