@@ -110,6 +110,7 @@ struct plan_rule {
 	struct cond *cond;    /* NULL: always */
 	struct plan_action *actions;
 	size_t action_count;
+	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
 	bool edits;           /* has an action that changes header or envelope */
