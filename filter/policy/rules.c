@@ -164,17 +164,6 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 	rule->text_slot_count = slots.count;
 }
 
-static void refuse_observe(struct loader *loader, const struct rule *tree)
-{
-	struct span span = tree->label.n > 0 ? tree->label_span : tree->span;
-	size_t from = tree->label.n > 0 ? span.to : span.from;
-
-	while (from < tree->span.to && span.source->text.s[from] != 'o')
-		from++;
-	span.from = from;
-	loader_later(loader, span, "observe");
-}
-
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
 	struct plan_rule rule = {.span = tree->span};
@@ -192,10 +181,7 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 					   : tree->span.source->name,
 				       rule.line);
 	}
-	if (tree->observe) {
-		refuse_observe(loader, tree);
-		ok = false;
-	}
+	rule.observe = tree->observe;
 	rule.cond =
 	    whole(loader, around->cond, tree->when, tree->unless.items, tree->unless.count, &ok);
 	rule.condition = condition_text(loader, around->text, tree->when, tree->unless.items,
@@ -206,16 +192,27 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 		ok &= action_resolve(loader, &tree->actions.items[i], &rule.actions[i]);
 		if (!rule.actions[i].def)
 			continue;
-		if (rule.actions[i].def->class == ACTION_DECISIVE && !rule.decisive) {
+		switch (rule.actions[i].def->class) {
+		case ACTION_DECISIVE:
+			if (!rule.decisive)
+				rule.verdict = rule.actions[i].def->verdict;
 			rule.decisive = true;
-			rule.verdict = rule.actions[i].def->verdict;
-		} else if (rule.actions[i].def->class != ACTION_LOG) {
+			break;
+		case ACTION_LOG:
+			rule.logs = true;
+			break;
+		case ACTION_SCORE:
+			break;
+		default:
 			rule.edits = true;
+			break;
 		}
 	}
 	check_mixture(loader, tree, &rule);
 	if (ok)
 		check_texts(loader, tree, &rule);
+	if (ok)
+		scores_add(loader, &rule);
 	*vec_push(loader->arena, &loader->rules) = rule;
 }
 
