@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "filter/policy/loader.h"
+#include "filter/policy/sums.h"
 
 static const char *const later_facts[] = {"dmarc",
 					  "dmarc.policy",
@@ -22,7 +23,6 @@ static const char *const later_facts[] = {"dmarc",
 					  "remembered",
 					  "country",
 					  "asn",
-					  "score",
 					  NULL};
 
 const char *later_fact(struct str name)
@@ -30,7 +30,7 @@ const char *later_fact(struct str name)
 	for (const char *const *word = later_facts; *word; word++)
 		if (str_eq(name, str_of(*word)) && !registry_fact(name))
 			return *word;
-	return str_starts(name, STR("score.")) ? "score" : NULL;
+	return NULL;
 }
 
 void loader_id(struct loader *loader, struct str bytes)
@@ -232,8 +232,8 @@ static void further_slots(struct loader *loader)
 const char *const *loader_actions(struct arena *arena)
 {
 	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "score",         "remember",
-					   "forget",   "sign",          "seal"};
+					   "redirect", "remember",      "forget",
+					   "sign",     "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);
@@ -258,6 +258,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 	tree = tree_parse(loader->arena, source, &words, loader->diag);
 	includes_expand(loader, tree);
 	settings_begin(loader);
+	scores_collect(loader, tree->items.items, tree->items.count);
 	names(loader, tree);
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
@@ -291,9 +292,12 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->all_slot_count = loader.slots.count;
 	policy->assertions = loader.assertions.items;
 	policy->assertion_count = loader.assertions.count;
+	scores_finish(&loader);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
-	if (diag_errors(diag) == before)
+	if (diag_errors(diag) == before) {
+		sums_check(policy);
 		return policy;
+	}
 	diag_keep(diag, arena);
 	return NULL;
 }

@@ -215,6 +215,8 @@ static bool narrow_cond(struct prover *p, unsigned side, const struct cond *cond
 cond_set narrow_state(struct prover *p, const struct constraint *constraint)
 {
 	p->steps++;
+	if (constraint->sums)
+		engine_place(&p->views[constraint->side], constraint->rule);
 	return constraint->rule ? engine_rule(&p->views[constraint->side], constraint->rule)
 				: possible(p, constraint->side, constraint->cond);
 }
@@ -230,12 +232,8 @@ static bool narrow_constraint(struct prover *p, const struct constraint *constra
 	/* Where the condition is true the rule's state is that of its texts. */
 	cond = possible(p, constraint->side, constraint->cond);
 	if (cond & COND_TRUE && constraint->rule) {
-		const struct plan_rule always = {.actions = constraint->rule->actions,
-						 .action_count = constraint->rule->action_count,
-						 .text_slot_count =
-						     constraint->rule->text_slot_count,
-						 .decisive = constraint->rule->decisive};
-		cond_set texts = engine_rule(&p->views[constraint->side], &always);
+		cond_set texts =
+		    evaluate_texts(&p->views[constraint->side], constraint->rule, NULL).possible;
 
 		wanted = (cond_set)((wanted & ~COND_TRUE) | (texts & wanted ? COND_TRUE : 0));
 	}

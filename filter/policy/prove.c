@@ -34,6 +34,25 @@ static void add_variables(struct prover *p, size_t constraint, const struct cond
 		add_variables(p, constraint, cond->parts[i], side);
 }
 
+static bool asks_sum(const struct prover *p, const struct cond *cond)
+{
+	for (size_t i = 0; i < cond->count; i++)
+		if (asks_sum(p, cond->parts[i]))
+			return true;
+	return cond->kind == COND_TEST && prover_asks_sum(p->policy, cond);
+}
+
+/* A rule that asks for a score rests on all that may add to it. */
+static void add_scoring(struct prover *p, size_t constraint, size_t rule, unsigned side)
+{
+	for (size_t i = 0; i < rule; i++) {
+		const struct plan_rule *above = &p->policy->rules[i];
+
+		if (above->score_count > 0 && above->cond)
+			add_variables(p, constraint, above->cond, side);
+	}
+}
+
 static void add_constraints(struct prover *p)
 {
 	size_t rules = p->policy->rule_count;
@@ -49,6 +68,9 @@ static void add_constraints(struct prover *p)
 			    (struct constraint){.cond = rule->cond, .rule = rule, .side = side};
 			if (rule->cond)
 				add_variables(p, n, rule->cond, side);
+			p->constraints[n].sums = rule->cond && asks_sum(p, rule->cond);
+			if (p->constraints[n].sums)
+				add_scoring(p, n, i, side);
 			for (size_t t = 0; t < rule->text_slot_count; t++)
 				add_variable(p, n, p->texts[side][rule->text_slots[t]]);
 		}
@@ -188,7 +210,7 @@ static enum found go_down(struct prover *p, struct goal *goal, unsigned side)
 		struct constraint *constraint = prover_rule(p, side, i);
 		cond_set wanted;
 
-		if (!rule->decisive)
+		if (!prover_decides(rule))
 			continue;
 		wanted = bringing(goal, rule);
 		if (wanted != 0) {

@@ -22,6 +22,13 @@
 
 #define SIDES 2
 
+/* A score is no fact of its own: the engine adds up what the rules above add. */
+static inline bool prover_asks_sum(const struct policy *policy, const struct cond *test)
+{
+	return policy->slots[test->left].sum > 0 ||
+	       (test->right_kind == RIGHT_SLOT && policy->slots[test->right].sum > 0);
+}
+
 /* Beyond these a table is not gone through: what is in it stays free. */
 #define PROVE_ITEMS 4000
 /* Cases of a subject; beyond, its conditions stay free. */
@@ -65,8 +72,8 @@ struct constraint {
 	const struct plan_rule *rule; /* with its texts; NULL: a condition alone */
 	unsigned side;
 	cond_set wanted; /* 0: not at all */
+	bool sums;       /* it asks for a score */
 	bool dirty;
-	VEC(uint32_t) variables;
 };
 
 struct prover {
@@ -90,6 +97,11 @@ struct prover {
 };
 
 /* The constraint of a rule; that of the assertion is number 0. */
+static inline bool prover_decides(const struct plan_rule *rule)
+{
+	return rule->decisive && !rule->observe;
+}
+
 static inline struct constraint *prover_rule(const struct prover *p, unsigned side, size_t rule)
 {
 	return &p->constraints[1 + side * p->policy->rule_count + rule];

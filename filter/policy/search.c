@@ -33,12 +33,30 @@ static void consider(struct prover *p, uint32_t variable, struct choice *choice)
 	}
 }
 
+static void consider_cond(struct prover *p, unsigned side, const struct cond *cond,
+			  struct choice *choice);
+
+/* On which a score rests: the conditions of all rules that add to one, and ask for none. */
+static void consider_scores(struct prover *p, unsigned side, struct choice *choice)
+{
+	for (size_t i = 0; i < p->policy->rule_count; i++) {
+		const struct constraint *constraint = prover_rule(p, side, i);
+
+		if (constraint->rule->score_count > 0 && constraint->cond && !constraint->sums)
+			consider_cond(p, side, constraint->cond, choice);
+	}
+}
+
 /* The open tests of a condition that still matter to it. */
 static void consider_cond(struct prover *p, unsigned side, const struct cond *cond,
 			  struct choice *choice)
 {
-	if (cond->kind == COND_TEST) {
+	if (cond->kind == COND_TEST && p->tests[side][cond->number] != ASSUMED_NOT) {
 		consider(p, p->tests[side][cond->number], choice);
+		return;
+	}
+	if (cond->kind == COND_TEST) {
+		consider_scores(p, side, choice);
 		return;
 	}
 	if (cond_settled(evaluate(&p->views[side], cond, NULL).possible))
@@ -95,10 +113,10 @@ uint32_t search_open_rules(struct prover *p, unsigned side, size_t end)
 {
 	for (size_t i = 0; i < p->policy->rule_count && i <= end; i++) {
 		const struct plan_rule *rule = &p->policy->rules[i];
-		struct constraint constraint = {.cond = rule->cond, .rule = rule, .side = side};
+		struct constraint constraint = *prover_rule(p, side, i);
 		struct choice choice;
 
-		if (!rule->decisive || cond_settled(narrow_state(p, &constraint)))
+		if (!prover_decides(rule) || cond_settled(narrow_state(p, &constraint)))
 			continue;
 		choice = choice_in(p, &constraint);
 		if (choice.variable != ASSUMED_NOT)

@@ -128,7 +128,7 @@ static void add_tests(struct prover *p, const struct cond *cond)
 {
 	for (size_t i = 0; i < cond->count; i++)
 		add_tests(p, cond->parts[i]);
-	if (cond->kind != COND_TEST)
+	if (cond->kind != COND_TEST || prover_asks_sum(p->policy, cond))
 		return;
 	for (unsigned side = 0; side < SIDES; side++)
 		p->tests[side][cond->number] = elementary_add(

@@ -57,6 +57,8 @@ struct assumption {
 	const uint32_t *slots;  /* can a text have the fact? ASSUMED_NOT: yes */
 };
 
+struct sums; /* of the score actions above the rule that is looked at */
+
 struct view {
 	const struct policy *policy;
 	enum stage stage;
@@ -67,6 +69,7 @@ struct view {
 				      whatever the cells say. NULL: nothing is given */
 	const struct clock *clock;
 	const struct assumption *assumed; /* NULL: facts are looked at */
+	struct sums *sums; /* the engine's own, of the connection; NULL at first */
 };
 
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
@@ -86,10 +89,11 @@ struct decision {
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
-	unsigned outcomes;            /* all that may still come out: 1 << verdict, or FAILURE */
-	size_t end;             /* rules below this one do not apply; rule_count for the default */
-	bool pending;           /* above an accept or hold stands an edit or log that may happen */
-	bool settled;           /* and all of those conditions are settled */
+	unsigned outcomes; /* all that may still come out: 1 << verdict, or OUTCOME_FAILURE */
+	size_t end;   /* rules below this one do not apply; rule_count for the default */
+	bool pending; /* above an accept or hold stands an edit or log that may happen */
+	bool settled; /* if it is delivered: all of those, and those of observed rules, are settled
+		       */
 	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
 	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
 	size_t needed_count;
@@ -106,8 +110,14 @@ void engine_decide(struct view *view, struct arena *arena,
 		   void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state),
 		   void *ctx, struct decision *d_r);
 
-/* Does this rule apply, all known? For edits at the end. */
+/*
+ * Does this rule apply, all known? For edits at the end. Rules are asked for from the top down, so
+ * that each sees the score at its place; engine_rewind() comes before the first.
+ */
 cond_set engine_rule(struct view *view, const struct plan_rule *rule);
+void engine_rewind(struct view *view);
+/* Before a text of one rule is made: the score is that of its place. */
+void engine_place(struct view *view, const struct plan_rule *rule);
 
 /*
  * What is left of the policy for this recipient with all that is known put in: equal residues,

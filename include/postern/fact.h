@@ -94,7 +94,8 @@ struct fact_def {
 	const struct type *parameters; /* of the arguments, in order; .base TYPE_OPAQUE ends them */
 	bool always;                   /* never absent, for proofs */
 	bool internal;                 /* an intermediate result: policies cannot name it */
-	bool reported;      /* told in the log, where what it is computed from is known anyway */
+	bool sum;      /* the score: no provider, the engine adds up the actions above a rule */
+	bool reported; /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
 	const char *help;
 };
@@ -112,6 +113,7 @@ enum action_class {
 	ACTION_EDIT,     /* of the header: part of what makes two recipients of one kind */
 	ACTION_ENVELOPE, /* of the envelope: not part of it */
 	ACTION_LOG,
+	ACTION_SCORE, /* adds to a sum that the rules below it can ask for */
 };
 
 enum action_parameters {
@@ -121,6 +123,7 @@ enum action_parameters {
 	PARAMETERS_FIELD,   /* "Name: value" */
 	PARAMETERS_NAME,    /* "Name", of a field; no interpolation */
 	PARAMETERS_ADDRESS, /* <address> or "text" that gives one */
+	PARAMETERS_SCORE,   /* [NAME] NUMBER */
 };
 
 struct action_call {

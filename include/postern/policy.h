@@ -40,7 +40,10 @@ struct slot {
 	enum stage stage;         /* latest of the same */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
-	struct str text;          /* as a policy writes it: header("X-Spam") */
+	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
+	unsigned sum;
+	enum stage earliest; /* something about it may be settled; of other facts their stage */
+	struct str text;     /* as a policy writes it: header("X-Spam") */
 };
 
 /* ---- texts with facts in them ---- */
@@ -88,9 +91,16 @@ struct cond {
 	const struct table *table;
 	const struct pattern *pattern;
 	enum type_base base; /* what is compared */
+	bool varies;         /* a score is compared, and no bound settles it from the start */
 };
 
 /* ---- rules ---- */
+
+/* What is added to one of the sums, in thousandths. */
+struct plan_score {
+	unsigned sum; /* from 1; 0: nothing */
+	int64_t points;
+};
 
 struct plan_action {
 	const struct action_def *def;
@@ -100,6 +110,7 @@ struct plan_action {
 	struct template text;
 	unsigned *inputs;
 	size_t input_count;
+	struct plan_score score;
 };
 
 struct plan_rule {
@@ -110,9 +121,13 @@ struct plan_rule {
 	struct cond *cond;    /* NULL: always */
 	struct plan_action *actions;
 	size_t action_count;
+	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
-	bool edits;           /* has an action that changes header or envelope */
+	bool edits;                /* has an action that changes header or envelope */
+	bool logs;                 /* has a log action */
+	struct plan_score *scores; /* each sum once */
+	size_t score_count;
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
 };
@@ -142,6 +157,11 @@ struct policy {
 	size_t all_slot_count;       /* and behind them those that only assertions name */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
+	struct str *sums; /* names; the first, which has none, is the sum of all scores */
+	size_t sum_count;
+	bool reads_sums;        /* some rule asks for a score */
+	bool scores;            /* some rule adds to one */
+	bool observes;          /* some rule is only observed */
 	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 };
@@ -165,6 +185,8 @@ void policy_free(struct policy **policy);
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);
 /* By name, for those who read it once. The name must be registered. */
 const struct value *policy_setting_named(const struct policy *policy, const char *name);
+/* `set mode observe`: everything is decided, nothing is done. */
+bool policy_observes(const struct policy *policy);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
