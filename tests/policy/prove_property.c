@@ -106,8 +106,10 @@ static const char *const declarations = "table ours networks { 192.0.2.0/24 127.
 					"table other domains { b.example .c.b.example }\n"
 					"table people addresses { a@a.example @b.example }\n";
 
-static void add_condition(struct buf *out, int depth)
+/* `scores`: it may ask for them, as rules can and assertions cannot. */
+static void add_condition(struct buf *out, int depth, bool scores)
 {
+	static const char *const sums[] = {"score >= 5", "score < 3", "score is 4"};
 	static const char *const joints[] = {" and ", " or "};
 	const char *joint = PICK(joints);
 	unsigned count = depth == 0 ? 1 : 1 + below(3);
@@ -119,23 +121,23 @@ static void add_condition(struct buf *out, int depth)
 			buf_puts(out, "not ");
 		if (depth > 0 && below(4) == 0) {
 			buf_puts(out, "(");
-			add_condition(out, depth - 1);
+			add_condition(out, depth - 1, scores);
 			buf_puts(out, ")");
 		} else {
 			buf_puts(out, "(");
-			buf_puts(out, PICK(tests));
+			buf_puts(out, scores && below(12) == 0 ? PICK(sums) : PICK(tests));
 			buf_puts(out, ")");
 		}
 	}
 }
 
-static void add_clauses(struct buf *out, int depth)
+static void add_clauses(struct buf *out, int depth, bool scores)
 {
 	buf_puts(out, " when ");
-	add_condition(out, depth);
+	add_condition(out, depth, scores);
 	if (below(3) == 0) {
 		buf_puts(out, " unless ");
-		add_condition(out, 0);
+		add_condition(out, 0, scores);
 	}
 	buf_puts(out, "\n");
 }
@@ -155,7 +157,7 @@ static void add_rule(struct buf *out)
 
 	buf_puts(out, PICK(actions));
 	if (below(8) != 0)
-		add_clauses(out, 2);
+		add_clauses(out, 2, true);
 	else
 		buf_puts(out, "\n");
 }
@@ -170,7 +172,7 @@ static void add_assertion(struct buf *out)
 	buf_printf(out, "assert %s%s", below(2) ? "not " : "", PICK(outcomes));
 	if (below(5) == 0)
 		buf_printf(out, " by %s", PICK(stages));
-	add_clauses(out, 1);
+	add_clauses(out, 1, false);
 }
 
 static struct str policy_make(struct arena *arena)
@@ -181,6 +183,7 @@ static struct str policy_make(struct arena *arena)
 
 	buf_puts(&out, PICK(mixed));
 	buf_puts(&out, declarations);
+	buf_puts(&out, "score 2 when header.count(\"X\") > 1\n");
 	for (unsigned i = 0; i < rules; i++)
 		add_rule(&out);
 	for (unsigned i = 0; i < 3; i++)
