@@ -18,7 +18,9 @@ static bool check(const char *path)
 	const char *fault = policy ? serve_fault(policy) : NULL;
 	bool ok = policy && !fault;
 
-	ok = ok && proofs_check(policy, arena, diag);
+	ok = ok && proofs_check(policy, diag);
+	if (policy)
+		proofs_warn(policy, diag);
 	diag_print(diag, stderr);
 	if (fault)
 		fprintf(stderr, "%s: error: %s\n", path, fault);

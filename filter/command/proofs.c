@@ -61,8 +61,9 @@ static void undecided(struct arena *arena, const struct plan_assertion *assertio
 			  STR_ARG(buf_str(&open)));
 }
 
-bool proofs_check(const struct policy *policy, struct arena *arena, struct diag *diag)
+bool proofs_check(const struct policy *policy, struct diag *diag)
 {
+	struct arena *arena = arena_new(NULL);
 	struct prover *prover = NULL;
 	bool proved = true;
 
@@ -79,5 +80,56 @@ bool proofs_check(const struct policy *policy, struct arena *arena, struct diag 
 			undecided(arena, assertion, &result, diag);
 		proved &= result.proof == PROOF_PROVED;
 	}
+	arena_free(&arena);
 	return proved;
+}
+
+/* ---- warnings ---- */
+
+static void warn_unused(struct prover *prover, const struct plan_rule *rule, struct diag *diag)
+{
+	const struct plan_rule *const *by = NULL;
+	size_t count = 0;
+	enum unused unused = prove_unused(prover, rule, PROVE_STEPS / 20, &by, &count);
+
+	if (unused == UNUSED_IMPOSSIBLE)
+		diag_warning(diag, rule->span,
+			     "this rule never applies: its condition cannot be true");
+	if (unused != UNUSED_SHADOWED)
+		return;
+	diag_warning(diag, rule->span, "this rule never applies: what it would is decided above");
+	for (size_t i = 0; i < count; i++)
+		diag_note(diag, by[i]->span, i == 0 ? "by this" : "and by this");
+}
+
+static void warn_relay(const struct policy *policy, struct prover *prover, struct arena *arena,
+		       struct diag *diag)
+{
+	struct proof_result result = prove_relay(prover, PROVE_STEPS / 4);
+	const char *what = result.routed ? "to a routed recipient, as user%elsewhere.example@here"
+					 : "to a domain that is not named here";
+	struct counterexample example;
+
+	if (result.proof != PROOF_REFUTED)
+		return;
+	example = counter_play(arena, policy, NULL, &result);
+	diag_warning(diag, result.rule ? result.rule->span : (struct span){0},
+		     "an outsider can relay %s, and no assertion says so", what);
+	diag_note(diag, (struct span){0},
+		  "write 'assert not delivered when %s unless ...' with those who may",
+		  result.routed ? "recipient.routed" : "recipient.domain not in TABLE");
+	diag_note(diag, (struct span){0}, "shown by: " STR_FMT, STR_ARG(example.command));
+	if (!example.confirmed)
+		diag_note(diag, (struct span){0}, "not confirmed: " STR_FMT, STR_ARG(example.why));
+}
+
+void proofs_warn(const struct policy *policy, struct diag *diag)
+{
+	struct arena *arena = arena_new(NULL);
+	struct prover *prover = prover_new(arena, policy);
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		warn_unused(prover, &policy->rules[i], diag);
+	warn_relay(policy, prover, arena, diag);
+	arena_free(&arena);
 }

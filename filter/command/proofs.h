@@ -14,12 +14,12 @@
  * Proves all assertions. Those that do not hold, or could not be decided, are errors in `diag`,
  * each with the rule that decides against it and a command that shows it. True: all are proved.
  */
-bool proofs_check(const struct policy *policy, struct arena *arena, struct diag *diag);
+bool proofs_check(const struct policy *policy, struct diag *diag);
 /*
  * What is no mistake, but perhaps not what was meant: rules that never apply, and an outsider who
  * can relay. Warnings in `diag`.
  */
-void proofs_warn(const struct policy *policy, struct arena *arena, struct diag *diag);
+void proofs_warn(const struct policy *policy, struct diag *diag);
 
 /* ---- counter.c ---- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/diag.h"
@@ -132,10 +133,12 @@ static bool load(struct server *server, const char *path)
 {
 	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
+	bool proved;
 
 	server->policy = policy_load(path, NULL, diag);
+	proved = server->policy && proofs_check(server->policy, diag);
 	diag_print(diag, stderr);
-	if (!server->policy) {
+	if (!proved) {
 		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", path);
 		return false;
 	}

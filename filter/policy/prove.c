@@ -8,7 +8,6 @@
 #include "filter/policy/prove.h"
 
 #define ALL_OUTCOMES (OUTCOME_FAILURE * 2 - 1)
-#define PASSED (COND_FALSE | COND_FAILED_SKIP)
 
 /* ---- the prover ---- */
 
@@ -156,7 +155,7 @@ struct str prove_outcomes(struct arena *arena, unsigned outcomes)
 
 /* ---- one goal ---- */
 
-static void wants_nothing(struct prover *p)
+void prove_want_nothing(struct prover *p)
 {
 	for (size_t i = 0; i < p->constraint_count; i++) {
 		p->constraints[i].wanted = 0;
@@ -164,7 +163,7 @@ static void wants_nothing(struct prover *p)
 	}
 }
 
-static bool want(struct prover *p, struct constraint *constraint, cond_set wanted)
+bool prove_want(struct prover *p, struct constraint *constraint, cond_set wanted)
 {
 	constraint->wanted = wanted;
 	constraint->dirty = true;
@@ -191,7 +190,7 @@ static enum found ask(struct prover *p, struct goal *goal, struct constraint *co
 	enum found found = SEARCH_NOTHING;
 
 	narrow_push(p);
-	if (!constraint || want(p, constraint, wanted))
+	if (!constraint || prove_want(p, constraint, wanted))
 		found = search(p, fate_leaf, goal);
 	if (constraint)
 		constraint->wanted = 0;
@@ -200,8 +199,7 @@ static enum found ask(struct prover *p, struct goal *goal, struct constraint *co
 	return found;
 }
 
-/* Goes down the rules as a recipient of this side meets them. */
-static enum found go_down(struct prover *p, struct goal *goal, unsigned side)
+enum found prove_down(struct prover *p, struct goal *goal, unsigned side)
 {
 	unsigned bad = goal->by ? ALL_OUTCOMES : ALL_OUTCOMES & ~goal->allowed;
 
@@ -219,7 +217,7 @@ static enum found go_down(struct prover *p, struct goal *goal, unsigned side)
 			if (found != SEARCH_NOTHING)
 				return found;
 		}
-		if (!want(p, constraint, PASSED))
+		if (!prove_want(p, constraint, PROVE_PASSED))
 			return SEARCH_NOTHING;
 	}
 	return bad & 1u << VERDICT_ACCEPT ? ask(p, goal, NULL, 0) : SEARCH_NOTHING;
@@ -228,14 +226,14 @@ static enum found go_down(struct prover *p, struct goal *goal, unsigned side)
 /* Begins with what the assertion speaks of. False: nothing is. */
 static bool begin(struct prover *p, const struct plan_assertion *assertion)
 {
-	wants_nothing(p);
+	prove_want_nothing(p);
 	narrow_root(p);
 	if (!narrow(p))
 		return false;
 	if (!assertion || !assertion->cond)
 		return true;
 	p->constraints[0].cond = assertion->cond;
-	return want(p, &p->constraints[0], COND_TRUE);
+	return prove_want(p, &p->constraints[0], COND_TRUE);
 }
 
 static bool recipients_differ(const struct prover *p)
@@ -272,11 +270,11 @@ static bool try_fate(struct prover *p, struct goal *goal, const struct plan_asse
 	goal->concrete = true;
 	goal->refused = false;
 	p->most = p->steps + (most - p->steps) / 2;
-	found = begin(p, assertion) ? go_down(p, goal, side) : SEARCH_NOTHING;
+	found = begin(p, assertion) ? prove_down(p, goal, side) : SEARCH_NOTHING;
 	p->most = most;
 	goal->concrete = false;
 	if (found != SEARCH_FOUND && (goal->refused || found == SEARCH_OUT))
-		found = begin(p, assertion) ? go_down(p, goal, side) : SEARCH_NOTHING;
+		found = begin(p, assertion) ? prove_down(p, goal, side) : SEARCH_NOTHING;
 	if (found == SEARCH_NOTHING)
 		return false;
 	result->proof = found == SEARCH_FOUND ? PROOF_REFUTED : PROOF_UNDECIDED;

@@ -207,6 +207,17 @@ enum leaf fate_leaf(void *goal, uint32_t *variable_r);
  * it be one? */
 bool fate_shared(struct prover *p, bool always);
 
+/* ---- prove.c ---- */
+
+/* The states in which a rule is passed over. */
+#define PROVE_PASSED (COND_FALSE | COND_FAILED_SKIP)
+
+void prove_want_nothing(struct prover *p);
+/* Adds a constraint to the top frame; false: a contradiction. */
+bool prove_want(struct prover *p, struct constraint *constraint, cond_set wanted);
+/* From the top frame down the rules as a recipient of this side meets them. */
+enum found prove_down(struct prover *p, struct goal *goal, unsigned side);
+
 /* ---- witness.c ---- */
 
 struct witness witness_of(struct prover *p, const struct goal *goal);

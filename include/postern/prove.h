@@ -47,6 +47,7 @@ struct proof_result {
 	const struct plan_rule *rule; /* that decides against it; NULL: none does, so it passes */
 	unsigned outcomes;            /* what comes out then, bits as in struct decision */
 	bool late;                    /* that may be, but it is told after the stage */
+	bool routed;                  /* an outsider relays by a recipient that is routed */
 	bool split;                   /* undecided: being put off for its kind is no accept */
 	struct witness witness;
 	const char *const *open; /* undecided: the conditions that were not gone through */
