@@ -194,12 +194,13 @@ static void envelope(struct counter *c, bool shared)
 	}
 	c->dialogue.sender = address(c, w->facts, w->count, "sender", "elsewhere.example");
 	option(c, "--sender", str_of(c->dialogue.sender));
-	if (present(user)) {
-		const char *name = str_dup(c->arena, user->text).s;
+	/* Where recipients share a fate it may be because the client has logged in. */
+	if (present(user) || (shared && !user)) {
+		const char *name = user ? str_dup(c->arena, user->text).s : "user";
 
 		*vec_push(c->arena, &c->dialogue.macros) =
 		    (struct policy_override){"auth_authen", name};
-		option(c, "--auth", user->text);
+		option(c, "--auth", str_of(name));
 	}
 	c->recipient = address(c, w->facts, w->count, "recipient", "outside.example");
 	if (shared)

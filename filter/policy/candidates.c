@@ -19,16 +19,15 @@ static bool is_number(enum type_base base)
 	return base == TYPE_NUMBER || base == TYPE_DURATION || base == TYPE_SIZE;
 }
 
-/* Whole neighbours first; what lies between them is there too, for the score's thousandths. */
+/* Its neighbours too; but for the score, which is none of these facts, numbers are whole. */
 static void add_numbers(struct candidates *candidates, enum type_base base, int64_t number)
 {
-	static const int64_t steps[] = {0, 1000, -1000, 1, -1};
+	static const int64_t steps[] = {0, 1, -1, 2};
+	int64_t unit = base == TYPE_NUMBER ? 1000 : 1, first = number - number % unit;
 
-	for (size_t i = base == TYPE_NUMBER ? 0 : 3; i < 5; i++)
-		if (number + steps[i] >= 0 || number < 0)
-			candidate_add(candidates, value_number(number + steps[i]), false);
-	if (base != TYPE_NUMBER)
-		candidate_add(candidates, value_number(number), false);
+	for (size_t i = 0; i < 4; i++)
+		if (first + steps[i] * unit >= 0 || number < 0)
+			candidate_add(candidates, value_number(first + steps[i] * unit), false);
 }
 
 static void add_ip(struct candidates *candidates, struct ip ip, int step)
@@ -105,6 +104,11 @@ static void add_part(const struct cond *test, struct candidates *candidates)
 			   : str_printf(candidates->arena, "x" STR_FMT "x@outside.example",
 					STR_ARG(part));
 	if (test->base == TYPE_DOMAIN && domain_normal(candidates->arena, text, &domain))
+		candidate_add(candidates, value_text(domain), false);
+	/* "example.org" at the end is not only that domain. */
+	text = str_printf(candidates->arena, "x" STR_FMT, STR_ARG(part));
+	if (test->base == TYPE_DOMAIN && test->op == OP_ENDS_WITH &&
+	    domain_normal(candidates->arena, text, &domain))
 		candidate_add(candidates, value_text(domain), false);
 	if (test->base == TYPE_ADDRESS && str_chr(text, '@') > 0)
 		candidate_add(candidates, value_text(text), false);

@@ -126,10 +126,14 @@ static bool test_of_recipient(const struct prover *p, const struct cond *test)
 
 static void add_tests(struct prover *p, const struct cond *cond)
 {
+	size_t at;
+
 	for (size_t i = 0; i < cond->count; i++)
 		add_tests(p, cond->parts[i]);
 	if (cond->kind != COND_TEST || prover_asks_sum(p->policy, cond))
 		return;
+	for (unsigned side = 0; side < SIDES && cond->right_kind == RIGHT_SLOT; side++)
+		subject_of(p, cond->right, side, &at);
 	for (unsigned side = 0; side < SIDES; side++)
 		p->tests[side][cond->number] = elementary_add(
 		    p, (struct elementary){.test = cond,
@@ -182,7 +186,8 @@ void subject_add_states(struct prover *p, struct subject *subject, const cond_se
 {
 	struct value *kept;
 
-	for (size_t i = 0; i < subject->cases.count; i++)
+	/* Of a fact that is only compared with, each value may be the one that is wanted. */
+	for (size_t i = 0; i < subject->cases.count && subject->conditions.count > 0; i++)
 		if (same_columns(subject, &subject->cases.items[i], columns))
 			return;
 	kept = arena_array(p->arena, subject->slots.count, sizeof(*kept));

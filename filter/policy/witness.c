@@ -50,13 +50,18 @@ static bool fits(const struct picks *picks, const struct elementary *one, cond_s
 	if ((cell & ~wanted) == 0)
 		return true;
 	left = picked(picks, one->slot, one->side);
-	if (!one->test || one->test->right_kind != RIGHT_SLOT || one->test->quantifier ||
+	if (!one->test || one->test->quantifier || one->test->right_kind == RIGHT_TEMPLATE ||
 	    !has_value(left))
 		return false;
-	right = picked(picks, one->test->right, one->side);
-	if (!right || right->state == FACT_UNKNOWN || right->state == FACT_FAILED)
+	right = &one->test->value;
+	if (one->test->right_kind == RIGHT_SLOT)
+		right = picked(picks, one->test->right, one->side);
+	if (!right || (one->test->right_kind == RIGHT_SLOT &&
+		       (right->state == FACT_UNKNOWN || right->state == FACT_FAILED)))
 		return false;
-	holds = right->state == FACT_ABSENT ? 0 : compare_test(&p->plain, one->test, left, right);
+	holds = one->test->right_kind == RIGHT_SLOT && right->state == FACT_ABSENT
+		    ? 0
+		    : compare_test(&p->plain, one->test, left, right);
 	return holds >= 0 && (wanted & (holds ? COND_TRUE : COND_FALSE)) != 0;
 }
 
