@@ -113,8 +113,10 @@ static void warn_relay(const struct policy *policy, struct prover *prover, struc
 	if (result.proof != PROOF_REFUTED)
 		return;
 	example = counter_play(arena, policy, NULL, &result);
-	diag_warning(diag, result.rule ? result.rule->span : (struct span){0},
+	diag_warning(diag, (result.rule ? result.rule : result.asks)->span,
 		     "an outsider can relay %s, and no assertion says so", what);
+	if (!result.rule)
+		diag_note(diag, (struct span){0}, "no rule decides, so the message passes");
 	diag_note(diag, (struct span){0},
 		  "write 'assert not delivered when %s unless ...' with those who may",
 		  result.routed ? "recipient.routed" : "recipient.domain not in TABLE");

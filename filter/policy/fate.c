@@ -162,6 +162,28 @@ static int strictness(unsigned outcome)
 	return order[outcome];
 }
 
+bool fate_may_change(const struct goal *goal, unsigned outcome)
+{
+	if (goal->by)
+		return true;
+	if (!(goal->allowed & 1u << outcome))
+		return false; /* that was looked for before */
+	for (unsigned other = 0; other < 6; other++)
+		if (!(goal->allowed & 1u << other) &&
+		    (goal->fate == FATE_FIRST || strictness(other) > strictness(outcome)))
+			return true;
+	return false;
+}
+
+bool fate_apart(void *ctx)
+{
+	struct goal *goal = ctx;
+	uint32_t variable;
+
+	return goal->fate != FATE_OWN && (apart(goal->p, 0, &variable) == LEAF_YES ||
+					  apart(goal->p, 1, &variable) == LEAF_YES);
+}
+
 static unsigned strictest(unsigned a, unsigned b)
 {
 	unsigned outcomes = 0;

@@ -36,15 +36,15 @@ static bool looks_at(const struct prover *p, const struct cond *cond, const char
 	return cond->kind == COND_TEST && is_one_of(fact_of(p, cond->left), names);
 }
 
-static bool rules_look_at(const struct prover *p, const char *const *names)
+static const struct plan_rule *rule_that_asks(const struct prover *p, const char *const *names)
 {
 	for (size_t i = 0; i < p->policy->rule_count; i++) {
 		const struct plan_rule *rule = &p->policy->rules[i];
 
 		if (prover_decides(rule) && rule->cond && looks_at(p, rule->cond, names))
-			return true;
+			return rule;
 	}
-	return false;
+	return NULL;
 }
 
 static bool asserted(const struct prover *p, const char *const *names)
@@ -130,15 +130,17 @@ static struct proof_result ask(struct prover *p, bool routed)
 
 struct proof_result prove_relay(struct prover *p, size_t steps)
 {
+	const struct plan_rule *asks = rule_that_asks(p, recipient_facts);
 	struct proof_result result = {.proof = PROOF_PROVED};
 
 	p->steps = 0;
 	p->most = steps;
-	if (!rules_look_at(p, recipient_facts))
+	if (!asks)
 		return result;
 	if (!asserted(p, recipient_facts))
 		result = ask(p, false);
 	if (result.proof == PROOF_PROVED && !asserted(p, routed_facts))
 		result = ask(p, true);
+	result.asks = asks;
 	return result;
 }

@@ -191,7 +191,7 @@ static enum found ask(struct prover *p, struct goal *goal, struct constraint *co
 
 	narrow_push(p);
 	if (!constraint || prove_want(p, constraint, wanted))
-		found = search(p, fate_leaf, goal);
+		found = search(p, goal->fate == FATE_OWN ? NULL : fate_apart, fate_leaf, goal);
 	if (constraint)
 		constraint->wanted = 0;
 	if (found != SEARCH_FOUND)
@@ -221,6 +221,61 @@ enum found prove_down(struct prover *p, struct goal *goal, unsigned side)
 			return SEARCH_NOTHING;
 	}
 	return bad & 1u << VERDICT_ACCEPT ? ask(p, goal, NULL, 0) : SEARCH_NOTHING;
+}
+
+/* Below a way in which the recipient gets its own outcome: what may the other make of it? */
+static enum found ask_other(struct prover *p, struct goal *goal, struct constraint *own,
+			    cond_set wanted)
+{
+	enum found found = SEARCH_NOTHING;
+
+	narrow_push(p);
+	if ((!own || prove_want(p, own, wanted)) && !fate_apart(goal))
+		found = prove_down(p, goal, 1);
+	if (found == SEARCH_FOUND)
+		return found;
+	narrow_pop(p);
+	for (size_t i = 0; i < p->policy->rule_count; i++)
+		prover_rule(p, 1, i)->wanted = 0;
+	return found;
+}
+
+/* The states in which a rule may give the recipient an outcome that another can change. */
+static cond_set changeable(const struct goal *goal, const struct plan_rule *rule)
+{
+	bool failure = fate_may_change(goal, 5);
+
+	return (cond_set)((failure || fate_may_change(goal, rule->verdict) ? COND_TRUE : 0) |
+			  (failure ? COND_FAILED_DEFER : 0));
+}
+
+/* Goes down the rules for the recipient, and for each outcome that may change for the other. */
+static enum found down_both(struct prover *p, struct goal *goal)
+{
+	for (size_t i = 0; i < p->policy->rule_count; i++) {
+		const struct plan_rule *rule = &p->policy->rules[i];
+		struct constraint *constraint = prover_rule(p, 0, i);
+		enum found found = SEARCH_NOTHING;
+		cond_set wanted;
+
+		if (!prover_decides(rule))
+			continue;
+		wanted = changeable(goal, rule);
+		if (wanted != 0)
+			found = ask_other(p, goal, constraint, wanted);
+		if (found != SEARCH_NOTHING)
+			return found;
+		if (!prove_want(p, constraint, PROVE_PASSED))
+			return SEARCH_NOTHING;
+	}
+	return fate_may_change(goal, VERDICT_ACCEPT) ? ask_other(p, goal, NULL, 0) : SEARCH_NOTHING;
+}
+
+static enum found down(struct prover *p, struct goal *goal)
+{
+	if (goal->fate == FATE_OWN)
+		return prove_down(p, goal, 0);
+	return fate_apart(goal) ? SEARCH_NOTHING : down_both(p, goal);
 }
 
 /* Begins with what the assertion speaks of. False: nothing is. */
@@ -261,7 +316,7 @@ static void open_conditions(struct prover *p, struct proof_result *result)
 
 /* What one kind of fate brings; true: that settles the result. */
 static bool try_fate(struct prover *p, struct goal *goal, const struct plan_assertion *assertion,
-		     unsigned side, struct proof_result *result)
+		     struct proof_result *result)
 {
 	size_t most = p->most;
 	enum found found;
@@ -270,11 +325,11 @@ static bool try_fate(struct prover *p, struct goal *goal, const struct plan_asse
 	goal->concrete = true;
 	goal->refused = false;
 	p->most = p->steps + (most - p->steps) / 2;
-	found = begin(p, assertion) ? prove_down(p, goal, side) : SEARCH_NOTHING;
+	found = begin(p, assertion) ? down(p, goal) : SEARCH_NOTHING;
 	p->most = most;
 	goal->concrete = false;
 	if (found != SEARCH_FOUND && (goal->refused || found == SEARCH_OUT))
-		found = begin(p, assertion) ? prove_down(p, goal, side) : SEARCH_NOTHING;
+		found = begin(p, assertion) ? down(p, goal) : SEARCH_NOTHING;
 	if (found == SEARCH_NOTHING)
 		return false;
 	result->proof = found == SEARCH_FOUND ? PROOF_REFUTED : PROOF_UNDECIDED;
@@ -305,10 +360,10 @@ struct proof_result prove_assertion(struct prover *p, const struct plan_assertio
 
 	p->steps = 0;
 	p->most = steps;
-	done = try_fate(p, &goal, assertion, 0, &result);
+	done = try_fate(p, &goal, assertion, &result);
 	goal.fate = first ? FATE_FIRST : FATE_STRICTEST;
 	if (!done && recipients_differ(p))
-		done = try_fate(p, &goal, assertion, 1, &result);
+		done = try_fate(p, &goal, assertion, &result);
 	if (!done && assertion->outcome == OUTCOME_ACCEPT && !assertion->negated && !first &&
 	    !message && recipients_differ(p) && begin(p, assertion) && !fate_shared(p, true)) {
 		result.proof = PROOF_UNDECIDED;

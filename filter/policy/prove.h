@@ -172,10 +172,12 @@ cond_set narrow_state(struct prover *p, const struct constraint *constraint);
 enum found { SEARCH_NOTHING, SEARCH_FOUND, SEARCH_OUT };
 enum leaf { LEAF_NO, LEAF_YES, LEAF_OPEN };
 /*
- * Goes through all that the top frame leaves. `leaf` judges where every constraint is met, and
+ * Goes through all that the top frame leaves. `hopeless`, if not NULL, tells where it need not
+ * look further; `leaf` judges where every constraint is met, and
  * may name a variable on which it depends. FOUND leaves the frame on top.
  */
-enum found search(struct prover *p, enum leaf (*leaf)(void *ctx, uint32_t *variable_r), void *ctx);
+enum found search(struct prover *p, bool (*hopeless)(void *ctx),
+		  enum leaf (*leaf)(void *ctx, uint32_t *variable_r), void *ctx);
 /* An unsettled variable of the condition, or of the rules up to one; ASSUMED_NOT: none. */
 uint32_t search_open(struct prover *p, unsigned side, const struct cond *cond);
 uint32_t search_open_rules(struct prover *p, unsigned side, size_t end);
@@ -203,6 +205,10 @@ struct goal {
 };
 
 enum leaf fate_leaf(void *goal, uint32_t *variable_r);
+/* Is it certain that the two recipients share no fate? */
+bool fate_apart(void *goal);
+/* May this outcome of its own become one that is not allowed? */
+bool fate_may_change(const struct goal *goal, unsigned outcome);
 /* May a client without a queue, whose recipients share a fate, be in the top frame? `always`: must
  * it be one? */
 bool fate_shared(struct prover *p, bool always);

@@ -168,7 +168,8 @@ static bool backtrack(struct prover *p, size_t base)
 	return false;
 }
 
-enum found search(struct prover *p, enum leaf (*leaf)(void *ctx, uint32_t *variable_r), void *ctx)
+enum found search(struct prover *p, bool (*hopeless)(void *ctx),
+		  enum leaf (*leaf)(void *ctx, uint32_t *variable_r), void *ctx)
 {
 	size_t base = p->depth;
 
@@ -184,7 +185,9 @@ enum found search(struct prover *p, enum leaf (*leaf)(void *ctx, uint32_t *varia
 			return SEARCH_OUT;
 		}
 		variable = choose(p, &first);
-		if (variable == ASSUMED_NOT)
+		if (hopeless && hopeless(ctx))
+			what = LEAF_NO;
+		else if (variable == ASSUMED_NOT)
 			what = leaf(ctx, &variable);
 		if (what == LEAF_YES)
 			return SEARCH_FOUND;

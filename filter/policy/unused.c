@@ -26,7 +26,7 @@ static enum found applies(struct prover *p, size_t rule, const bool *above)
 		if (above[i])
 			possible = prove_want(p, prover_rule(p, 0, i), PROVE_PASSED);
 	if (possible)
-		found = search(p, any_leaf, NULL);
+		found = search(p, NULL, any_leaf, NULL);
 	return found;
 }
 

@@ -20,8 +20,8 @@
 #include "postern/engine.h"
 #include "postern/policy.h"
 
-/* Steps are evaluations of a rule's condition; so many take well under 2 s. */
-#define PROVE_STEPS 4000000
+/* Steps are evaluations of a rule's condition; so many take under 2 s. */
+#define PROVE_STEPS 600000
 
 enum proof { PROOF_PROVED, PROOF_REFUTED, PROOF_UNDECIDED };
 
@@ -47,6 +47,7 @@ struct proof_result {
 	const struct plan_rule *rule; /* that decides against it; NULL: none does, so it passes */
 	unsigned outcomes;            /* what comes out then, bits as in struct decision */
 	bool late;                    /* that may be, but it is told after the stage */
+	const struct plan_rule *asks; /* of an outsider: the first rule that looks at recipients */
 	bool routed;                  /* an outsider relays by a recipient that is routed */
 	bool split;                   /* undecided: being put off for its kind is no accept */
 	struct witness witness;
