@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who may relay: looks for a message of an outsider to a domain that the policy does not name, or
- * to a routed recipient, that is delivered. A policy that never looks at recipients leaves this to
- * the MTA, and one whose assertions speak of them has been asked already.
+ * to a routed recipient, that is delivered. A policy that refuses nobody for not being at a domain
+ * that it names leaves this to the MTA; one whose assertions speak of it has been asked already.
  */
 
 #include "filter/policy/prove.h"
@@ -36,12 +36,30 @@ static bool looks_at(const struct prover *p, const struct cond *cond, const char
 	return cond->kind == COND_TEST && is_one_of(fact_of(p, cond->left), names);
 }
 
-static const struct plan_rule *rule_that_asks(const struct prover *p, const char *const *names)
+/* Does the condition rest on a recipient not being one of those that it names? */
+static bool asks_for_strangers(const struct prover *p, const struct cond *cond, bool negated)
+{
+	if (cond->kind == COND_NOT)
+		return asks_for_strangers(p, cond->parts[0], !negated);
+	for (size_t i = 0; i < cond->count; i++)
+		if (asks_for_strangers(p, cond->parts[i], negated))
+			return true;
+	if (cond->kind != COND_TEST || !is_one_of(fact_of(p, cond->left), recipient_facts) ||
+	    cond->op == OP_IS_PRESENT)
+		return false;
+	if (cond->quantifier == QUANT_NO || cond->op == OP_NOT_IN || cond->op == OP_IS_NOT)
+		negated = !negated;
+	return negated;
+}
+
+static const struct plan_rule *rule_that_asks(const struct prover *p)
 {
 	for (size_t i = 0; i < p->policy->rule_count; i++) {
 		const struct plan_rule *rule = &p->policy->rules[i];
 
-		if (prover_decides(rule) && rule->cond && looks_at(p, rule->cond, names))
+		if (prover_decides(rule) && rule->verdict != VERDICT_ACCEPT &&
+		    rule->verdict != VERDICT_HOLD && rule->cond &&
+		    asks_for_strangers(p, rule->cond, false))
 			return rule;
 	}
 	return NULL;
@@ -130,7 +148,7 @@ static struct proof_result ask(struct prover *p, bool routed)
 
 struct proof_result prove_relay(struct prover *p, size_t steps)
 {
-	const struct plan_rule *asks = rule_that_asks(p, recipient_facts);
+	const struct plan_rule *asks = rule_that_asks(p);
 	struct proof_result result = {.proof = PROOF_PROVED};
 
 	p->steps = 0;

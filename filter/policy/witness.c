@@ -77,15 +77,15 @@ static bool case_fits(const struct picks *picks, const struct subject *subject)
 	return true;
 }
 
-/* Who has no queue, where that is why recipients share a fate. */
+/* Nobody logs in without need; where recipients share a fate it may be because somebody has. */
 static bool preferred(const struct picks *picks, const struct subject *subject, size_t n)
 {
 	const char *fact = picks->p->policy->slots[subject->slots.items[0]].def->name;
 	const struct value *value = &subject->cases.items[n].values[0];
 
-	if (picks->goal->fate == FATE_OWN || strcmp(fact, "auth.user") != 0)
+	if (strcmp(fact, "auth.user") != 0)
 		return true;
-	return value->state == FACT_PRESENT;
+	return value->state == (picks->goal->fate == FATE_OWN ? FACT_ABSENT : FACT_PRESENT);
 }
 
 static void pick(struct picks *picks, size_t number)
