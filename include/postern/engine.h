@@ -69,7 +69,7 @@ struct view {
 				      whatever the cells say. NULL: nothing is given */
 	const struct clock *clock;
 	const struct assumption *assumed; /* NULL: facts are looked at */
-	struct sums *sums; /* the engine's own, of the connection; NULL at first */
+	struct sums *sums;                /* the engine's own, of the connection; NULL at first */
 };
 
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
@@ -90,8 +90,8 @@ struct decision {
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
 	unsigned outcomes; /* all that may still come out: 1 << verdict, or OUTCOME_FAILURE */
-	size_t end;   /* rules below this one do not apply; rule_count for the default */
-	bool pending; /* above an accept or hold stands an edit or log that may happen */
+	size_t end;        /* rules below this one do not apply; rule_count for the default */
+	bool pending;      /* above an accept or hold stands an edit or log that may happen */
 	bool settled; /* if it is delivered: all of those, and those of observed rules, are settled
 		       */
 	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
