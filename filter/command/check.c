@@ -18,7 +18,7 @@ static bool check(const char *path)
 	const char *fault = policy ? serve_fault(policy) : NULL;
 	bool ok = policy && !fault;
 
-	ok = ok && proofs_check(policy, diag);
+	ok = ok && proofs_check(policy, true, diag);
 	if (policy)
 		proofs_warn(policy, diag);
 	diag_print(diag, stderr);

@@ -377,20 +377,36 @@ static bool libraries(struct counterexample *example)
 	return begun;
 }
 
-struct counterexample counter_play(struct arena *arena, const struct policy *policy,
+static void play(struct counter *c, const struct plan_assertion *assertion,
+		 const struct proof_result *result, struct counterexample *example)
+{
+	struct source nothing = {.name = "no records", .text = STR("")};
+	struct resolver *resolver = NULL;
+	struct session *s = NULL;
+
+	c->dialogue.clock.wall = clock_time(&clock_system);
+	c->dialogue.clock.manual = true;
+	if (libraries(example) &&
+	    resolver_from_source(&nothing, &c->dialogue.clock, diag_new(c->arena), &resolver) == 0)
+		s = dialogue_play(&c->dialogue, c->policy, resolver);
+	if (s)
+		compare(c, assertion, result, session_report(s), example);
+	else if (example->why.n == 0)
+		example->why = STR("it cannot be played");
+	session_free(&s);
+	resolver_free(&resolver);
+}
+
+struct counterexample counter_show(struct arena *arena, const struct policy *policy,
 				   const struct plan_assertion *assertion,
-				   const struct proof_result *result)
+				   const struct proof_result *result, bool played)
 {
 	struct counter c = {.arena = arena,
 			    .policy = policy,
 			    .witness = &result->witness,
 			    .dialogue = {.arena = arena, .name = "unknown"},
 			    .command = {.arena = arena}};
-	struct source nothing = {.name = "no records", .text = STR("")};
 	struct counterexample example = {0};
-	struct resolver *resolver = NULL;
-	struct diag *diag = diag_new(arena);
-	struct session *s = NULL;
 
 	buf_puts(&c.command, "postern explain");
 	option(&c, "-c", str_of(policy->path));
@@ -399,16 +415,7 @@ struct counterexample counter_play(struct arena *arena, const struct policy *pol
 	facts(&c);
 	example.command = buf_str(&c.command);
 	example.why = c.why;
-	c.dialogue.clock.wall = clock_time(&clock_system);
-	c.dialogue.clock.manual = true;
-	if (c.why.n == 0 && libraries(&example) &&
-	    resolver_from_source(&nothing, &c.dialogue.clock, diag, &resolver) == 0)
-		s = dialogue_play(&c.dialogue, policy, resolver);
-	if (s)
-		compare(&c, assertion, result, session_report(s), &example);
-	else if (example.why.n == 0)
-		example.why = STR("it cannot be played");
-	session_free(&s);
-	resolver_free(&resolver);
+	if (c.why.n == 0 && played)
+		play(&c, assertion, result, &example);
 	return example;
 }

@@ -16,9 +16,9 @@ static struct str promise(struct arena *arena, const struct plan_assertion *asse
 
 static void refuted(struct arena *arena, const struct policy *policy,
 		    const struct plan_assertion *assertion, const struct proof_result *result,
-		    struct diag *diag)
+		    bool played, struct diag *diag)
 {
-	struct counterexample example = counter_play(arena, policy, assertion, result);
+	struct counterexample example = counter_show(arena, policy, assertion, result, played);
 	struct str outcomes = prove_outcomes(arena, result->outcomes);
 
 	if (result->late)
@@ -36,7 +36,7 @@ static void refuted(struct arena *arena, const struct policy *policy,
 	else
 		diag_note(diag, (struct span){0}, "no rule decides, so the message passes");
 	diag_note(diag, (struct span){0}, "shown by: " STR_FMT, STR_ARG(example.command));
-	if (!example.confirmed)
+	if (played && !example.confirmed)
 		diag_note(diag, (struct span){0}, "not confirmed: " STR_FMT, STR_ARG(example.why));
 }
 
@@ -61,7 +61,7 @@ static void undecided(struct arena *arena, const struct plan_assertion *assertio
 			  STR_ARG(buf_str(&open)));
 }
 
-bool proofs_check(const struct policy *policy, struct diag *diag)
+bool proofs_check(const struct policy *policy, bool played, struct diag *diag)
 {
 	struct arena *arena = arena_new(NULL);
 	struct prover *prover = NULL;
@@ -75,7 +75,7 @@ bool proofs_check(const struct policy *policy, struct diag *diag)
 			prover = prover_new(arena, policy);
 		result = prove_assertion(prover, assertion, PROVE_STEPS);
 		if (result.proof == PROOF_REFUTED)
-			refuted(arena, policy, assertion, &result, diag);
+			refuted(arena, policy, assertion, &result, played, diag);
 		if (result.proof == PROOF_UNDECIDED)
 			undecided(arena, assertion, &result, diag);
 		proved &= result.proof == PROOF_PROVED;
@@ -112,7 +112,7 @@ static void warn_relay(const struct policy *policy, struct prover *prover, struc
 
 	if (result.proof != PROOF_REFUTED)
 		return;
-	example = counter_play(arena, policy, NULL, &result);
+	example = counter_show(arena, policy, NULL, &result, true);
 	diag_warning(diag, (result.rule ? result.rule : result.asks)->span,
 		     "an outsider can relay %s, and no assertion says so", what);
 	if (!result.rule)

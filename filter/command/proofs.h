@@ -12,9 +12,10 @@
 
 /*
  * Proves all assertions. Those that do not hold, or could not be decided, are errors in `diag`,
- * each with the rule that decides against it and a command that shows it. True: all are proved.
+ * each with the rule that decides against it and a command that shows it; that is `played`, to say
+ * whether it does, but not where a server runs, whose libraries are in use. True: all are proved.
  */
-bool proofs_check(const struct policy *policy, struct diag *diag);
+bool proofs_check(const struct policy *policy, bool played, struct diag *diag);
 /*
  * What is no mistake, but perhaps not what was meant: rules that never apply, and an outsider who
  * can relay. Warnings in `diag`.
@@ -29,9 +30,9 @@ struct counterexample {
 	struct str why;     /* where not: why not */
 };
 
-/* Makes a witness concrete and plays it: does it come out as the result says? */
-struct counterexample counter_play(struct arena *arena, const struct policy *policy,
+/* Makes a witness concrete and, if `played`, plays it: does it come out as the result says? */
+struct counterexample counter_show(struct arena *arena, const struct policy *policy,
 				   const struct plan_assertion *assertion,
-				   const struct proof_result *result);
+				   const struct proof_result *result, bool played);
 
 #endif

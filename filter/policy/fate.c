@@ -27,7 +27,7 @@ static bool looked_up(const struct policy *policy, unsigned slot)
 
 	if (of->def->cost >= COST_DNS)
 		return true;
-	for (size_t i = 0; i < of->input_count; i++)
+	for (size_t i = 0; i < of->input_count + of->late_count; i++)
 		if (looked_up(policy, of->inputs[i]))
 			return true;
 	for (size_t i = 0; i < of->argument_count; i++)
@@ -47,7 +47,8 @@ static bool slot_late(const struct prover *p, unsigned slot, const struct moment
 	const struct slot *of = &p->policy->slots[slot];
 	bool growing = of->stage == STAGE_RCPT && of->scope < SCOPE_RECIPIENT;
 
-	return of->stage > moment->stage || (growing && moment->stage < STAGE_DATA) ||
+	/* What may become known later as well is known for sure then. */
+	return of->stages >> moment->stage > 1 || (growing && moment->stage < STAGE_DATA) ||
 	       (moment->stage < STAGE_MAIL && of->scope != SCOPE_CONNECTION) ||
 	       (!moment->lookups && looked_up(p->policy, slot)) ||
 	       (!moment->recipient && of->scope == SCOPE_RECIPIENT);

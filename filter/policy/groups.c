@@ -38,8 +38,7 @@ static const struct group_part *part_of(const struct slot *slot)
 /* Behind relays the origin is not the client: then it rests on more than the client's address. */
 static bool is_client(const struct slot *slot)
 {
-	return slot->def->inputs && slot->input_count == 1 &&
-	       strcmp(slot->def->inputs[0], "client.ip") == 0;
+	return slot->stages == 1u << STAGE_CONNECT;
 }
 
 const char *group_of(const struct slot *slot)

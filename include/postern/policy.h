@@ -34,10 +34,12 @@ struct slot {
 	const struct fact_def *def;
 	struct slot_argument *arguments;
 	size_t argument_count;
-	unsigned *inputs; /* slot numbers, in the order of the row */
+	unsigned *inputs; /* slot numbers, in the order of the row; the late ones follow */
 	size_t input_count;
+	size_t late_count;        /* 0 where the row's late inputs do not exist */
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
-	enum stage stage;         /* latest of the same */
+	enum stage stage;         /* latest of the same: the earliest at which it may be known */
+	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
@@ -187,6 +189,12 @@ const struct value *policy_setting(const struct policy *policy, const struct set
 const struct value *policy_setting_named(const struct policy *policy, const char *name);
 /* `set mode observe`: everything is decided, nothing is done. */
 bool policy_observes(const struct policy *policy);
+/*
+ * The text of a setting as a policy file says it, without loading it: the file may be full of
+ * mistakes. Settings of included files are not seen. The setting's fallback, or NULL, if it is
+ * not set there, or the file cannot be read.
+ */
+const char *policy_peek(struct arena *arena, const char *path, const char *setting);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
