@@ -18,7 +18,7 @@
 #include "postern/prove.h"
 #include "postern/session.h"
 
-#define CASES 1500
+#define CASES 3000
 #define MESSAGES 60
 #define RECIPIENTS_MOST 3
 

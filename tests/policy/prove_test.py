@@ -342,6 +342,10 @@ def recipients_of_a_login_share_a_fate():
 @tests.test
 def what_a_mode_leaves_undone_is_judged_as_if_done():
     proved("set mode observe\n" + HEAD + RELAY + ASSERT)
+    ran, _ = check("set mode observe\n" + HEAD + RELAY + ASSERT)
+    contains(ran.err, "warning: with 'set mode observe' nothing is done", "what is said")
+    ran, _ = check("set mode observe\n" + HEAD + "accept\n" + RELAY + ASSERT)
+    contains(ran.err, "this does not hold", "what is said")
 
 
 @tests.test
