@@ -192,9 +192,10 @@ def settings_that_serve_would_not_start_with():
 
 @tests.test
 def check_says_what_it_found():
-    ran = postern("check", "-W", "none", POLICY_FILE)
+    quiet = files.file("quiet.policy", 'detour: reject "No" when recipient.routed\n' + POLICY)
+    ran = postern("check", "-W", "none", quiet)
     equal((ran.status, ran.err), (0, ""), "outcome")
-    contains(ran.out, POLICY_FILE + ": ok (5 rules, ", "output")
+    contains(ran.out, quiet + ": ok (6 rules, ", "output")
 
 
 # ---- explain ----
