@@ -87,11 +87,13 @@ static void values_make(struct gen_case *c)
 
 /* Does the policy in the making have scores, and rules that are only observed? */
 static bool scored, tried;
+/* What its scores are most about. */
+static int favourite;
 
 static int any_fact(void)
 {
-	if (scored && one_in(5))
-		return F_SCORE + below(3);
+	if (scored && one_in(4))
+		return one_in(2) ? favourite : one_in(2) ? F_SCORE : F_SCORE + below(3);
 	/* What a policy is most about comes up most. */
 	switch (below(10)) {
 	case 0:
@@ -132,8 +134,10 @@ static const char *literal(enum kind kind)
 	}
 }
 
-static long number_literal(enum kind kind)
+static long number_literal(enum kind kind, int fact)
 {
+	if (fact >= F_SCORE)
+		return 500 * (below(16) - 4);
 	return kind == BOOL ? below(2) : kind == ENUM ? below(5) : numbers[below(5)];
 }
 
@@ -180,7 +184,7 @@ static void test_right(struct test *t, enum kind kind)
 		t->fact = fact_of(TEXT);
 	}
 	for (int i = 0; i < t->count; i++) {
-		t->numbers[i] = number_literal(kind);
+		t->numbers[i] = number_literal(kind, t->left);
 		t->texts[i] = literal(kind);
 	}
 	if (t->op == OP_IS || t->op == OP_IN)
@@ -405,18 +409,21 @@ static void rule_make(struct gen_policy *p, int group)
 
 	*rule = (struct gen_rule){.group = group, .labelled = one_in(2)};
 	rule->observe = tried && one_in(3);
-	rule->clause = clause_make(p, 3, false);
 	if (scored && one_in(2)) {
+		/* Short conditions: what excludes each other is to come up. */
+		rule->clause = clause_make(p, below(3), false);
 		for (int i = 0; i < 1 + one_in(3); i++)
 			rule->acts[rule->count++] = act_make(ACT_SCORE);
 		if (one_in(6))
 			rule->acts[rule->count++] = act_make(one_in(2) ? ACT_LOG : ACT_ADD);
 	} else if (one_in(3)) {
+		rule->clause = clause_make(p, 3, false);
 		rule->count = 1 + one_in(3);
 		for (int i = 0; i < rule->count; i++)
 			rule->acts[i] =
 			    act_make(one_in(4) ? ACT_LOG : ACT_ADD + (enum act)below(5));
 	} else {
+		rule->clause = clause_make(p, 3, false);
 		if (one_in(6))
 			rule->acts[rule->count++] = act_make(
 			    (last == ACT_ACCEPT || last == ACT_HOLD) && one_in(2) ? ACT_ADD
@@ -431,6 +438,46 @@ static void rule_make(struct gen_policy *p, int group)
 	for (int i = 0; i < rule->count; i++)
 		act_texts(p, rule, &rule->acts[i]);
 	rule->latest = rule_latest(p, (int)(rule - p->rules));
+}
+
+static struct test test_of(int fact)
+{
+	struct test t = {.left = fact, .fact = -1, .suffix = ""};
+
+	test_right(&t, fact_rows[fact].kind);
+	return t;
+}
+
+static int rule_about(struct gen_policy *p, struct test test)
+{
+	struct gen_rule *rule;
+
+	rule_make(p, -1);
+	rule = &p->rules[p->rule_count - 1];
+	rule->clause = (struct clause){-1, {-1, -1}};
+	rule->clause.when = expr_new(p, (struct node_expr){.node = NODE_TEST, .test = test});
+	for (int i = 0; i < rule->count; i++)
+		rule->acts[i].facts[0] = rule->acts[i].facts[1] = -1;
+	rule->latest = rule_latest(p, p->rule_count - 1);
+	return p->rule_count - 1;
+}
+
+/* What people write: points for this and that, and then what is done with the sum. */
+static void scores_make(struct gen_policy *p)
+{
+	for (int i = 0, count = 2 + below(5); i < count; i++) {
+		int about = one_in(4)   ? F_SCORE + below(3)
+			    : one_in(3) ? fact_of(ENUM)
+			    : one_in(3) ? fact_of(NUM)
+					: favourite;
+		int n = rule_about(p, test_of(about));
+
+		p->rules[n].count = 1;
+		p->rules[n].acts[0] = act_make(ACT_SCORE);
+		p->rules[n].latest = rule_latest(p, n);
+	}
+	for (int i = 0, count = 1 + below(3); i < count; i++)
+		rule_about(p, test_of(one_in(2) ? F_SCORE : F_SCORE + below(3)));
 }
 
 static void rules_make(struct gen_policy *p, int group, int count)
@@ -452,13 +499,18 @@ static void rules_make(struct gen_policy *p, int group, int count)
 
 static void policy_make(struct gen_policy *p)
 {
+	scored = false;
+	favourite = fact_of(ENUM);
 	scored = one_in(2);
 	tried = one_in(3);
 	for (int i = 0, count = below(DEFINES_MOST + 1); i < count; i++) {
 		p->defines[i] = expr_make(p, 2);
 		p->define_count = i + 1;
 	}
-	rules_make(p, -1, 1 + below(RULES_MOST));
+	if (scored && one_in(3))
+		scores_make(p);
+	else
+		rules_make(p, -1, 1 + below(RULES_MOST));
 	p->early = one_in(10);
 	p->observe = one_in(12);
 	p->mixed = one_in(8) ? one_in(2) ? "message" : "first" : NULL;

@@ -356,7 +356,7 @@ static bool is_open_score(int fact)
 	return fact >= F_SCORE && score_worth(fact).state == FACT_UNKNOWN;
 }
 
-/* A score that may still be all that lies between its ends: each of it is tried. */
+/* A score that may still be all that lies between its ends: much of it is tried. */
 static int score_set(const struct test *t, const struct worth *left, const struct worth *right)
 {
 	struct interval a = {left->number, left->number}, b = {right->number, right->number};
@@ -366,8 +366,8 @@ static int score_set(const struct test *t, const struct worth *left, const struc
 		a = sums[sees_observed][t->left - F_SCORE];
 	if (t->right == RIGHT_IS_FACT && is_open_score(t->fact))
 		b = sums[sees_observed][t->fact - F_SCORE];
-	for (long x = a.least; x <= a.most; x += 500)
-		for (long y = b.least; y <= b.most; y += 500) {
+	for (long x = a.least; x <= a.most; x += 250)
+		for (long y = b.least; y <= b.most; y += 250) {
 			struct worth w = {.state = FACT_PRESENT, .number = y};
 
 			if (holds(t, NULL, x, &w))

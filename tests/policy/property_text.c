@@ -47,6 +47,13 @@ bool act_edits(enum act act)
 
 /* ---- conditions ---- */
 
+static void put_number(long thousandths)
+{
+	long n = thousandths < 0 ? -thousandths : thousandths;
+
+	put(n % 1000 ? "%s%ld.%ld" : "%s%ld", thousandths < 0 ? "-" : "", n / 1000, n % 1000 / 100);
+}
+
 static void put_literal(enum kind kind, const struct test *t, int i, bool part)
 {
 	switch (kind) {
@@ -57,8 +64,7 @@ static void put_literal(enum kind kind, const struct test *t, int i, bool part)
 		put("%s", colors[t->numbers[i]]);
 		break;
 	case NUM:
-		put(t->numbers[i] % 1000 ? "%ld.%ld" : "%ld", t->numbers[i] / 1000,
-		    t->numbers[i] % 1000 / 100);
+		put_number(t->numbers[i]);
 		break;
 	case ADDRESS:
 	case ADDRESSES:
@@ -197,19 +203,13 @@ static void put_act(const struct act_row *a)
 	    "accept",        "reject",         "defer",         "discard",
 	    "hold",          "add header",     "insert header", "replace header",
 	    "remove header", "prefix subject", "log",           "score"};
-	long points = a->points < 0 ? -a->points : a->points;
 
 	put("%s", words[a->act]);
 	if (a->act == ACT_ACCEPT)
 		return;
 	if (a->act == ACT_SCORE) {
-		put(" %s%s%ld",
-		    a->sum == F_SCORE        ? ""
-		    : a->sum == F_SCORE_SPAM ? "spam "
-					     : "bulk ",
-		    a->points < 0 ? "-" : "", points / 1000);
-		if (points % 1000)
-			put(".%ld", points % 1000 / 100);
+		put(" %s", a->sum == F_SCORE ? "" : a->sum == F_SCORE_SPAM ? "spam " : "bulk ");
+		put_number(a->points);
 		return;
 	}
 	if (a->code)
