@@ -7,6 +7,7 @@
 #include "postern/arena.h"
 #include "postern/authres.h"
 #include "postern/dkim.h"
+#include "postern/dmarc.h"
 #include "postern/fact.h"
 #include "postern/mail.h"
 #include "postern/policy.h"
@@ -15,7 +16,7 @@
 /* Results of signatures that did not pass; real mail has a handful. */
 #define OTHERS_MOST 20
 
-enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER };
+enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_DMARC };
 
 static struct str authserv(const struct action_call *call)
 {
@@ -88,6 +89,24 @@ static void add_dkim(const struct action_call *call, const struct dkim_signature
 		       });
 }
 
+/* RFC 9989 9.1: the author's domain, and the policy after all its options. */
+static void add_dmarc(const struct action_call *call, const struct dmarc_verdict *verdict,
+		      const char *trouble, struct authres_result *result)
+{
+	const struct dmarc_author *author = verdict->author;
+	bool policy = author && author->found && !author->policy_unsure;
+
+	*result = (struct authres_result){.method = "dmarc",
+					  .result = dmarc_result_name(verdict->result),
+					  .reason = str_of(trouble ? trouble : verdict->reason)};
+	set_properties(
+	    call->arena, result, 2,
+	    (struct authres_property[]){
+		{"header", "from", author ? author->domain : STR("")},
+		{"policy", "dmarc", policy ? str_of(dmarc_policy_name(author->policy)) : STR("")},
+	    });
+}
+
 /* All that passed, and of the rest as many as there is room for: a field has its limits. */
 static bool told(const struct dkim_outcome *dkim, size_t i, size_t *others)
 {
@@ -100,8 +119,12 @@ static void add_commit(const struct action_call *call)
 {
 	const struct dkim_outcome *dkim =
 	    call->inputs[IN_DKIM]->state == FACT_PRESENT ? call->inputs[IN_DKIM]->opaque : NULL;
+	const struct dmarc_outcome *dmarc =
+	    call->inputs[IN_DMARC]->state == FACT_PRESENT ? call->inputs[IN_DMARC]->opaque : NULL;
 	size_t signatures = dkim ? dkim->count : 0, count = 0, others = 0;
-	struct authres_result *results = arena_array(call->arena, signatures + 3, sizeof(*results));
+	size_t authors = dmarc ? dmarc->count : 0;
+	struct authres_result *results =
+	    arena_array(call->arena, signatures + authors + 4, sizeof(*results));
 
 	remove_forged(call);
 	if (call->inputs[IN_USER]->state == FACT_PRESENT) {
@@ -117,13 +140,17 @@ static void add_commit(const struct action_call *call)
 			add_dkim(call, &dkim->signatures[i], &results[count++]);
 	if (dkim && signatures == 0)
 		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
+	for (size_t i = 0; i < authors; i++)
+		add_dmarc(call, &dmarc->each[i], NULL, &results[count++]);
+	if (dmarc && authors == 0)
+		add_dmarc(call, &dmarc->verdict, dmarc->trouble, &results[count++]);
 	edit_insert(call->edits, STR("Authentication-Results"),
 		    authres_write(call->arena, authserv(call), results, count,
 				  edit_fields(call->edits)->utf8));
 }
 
-static const char *const inputs[] = {
-    "mta.name", "spf.outcome", "dkim.outcome", "sender", "helo.name", "auth.user", NULL};
+static const char *const inputs[] = {"mta.name",  "spf.outcome", "dkim.outcome",  "sender",
+				     "helo.name", "auth.user",   "dmarc.outcome", NULL};
 
 static const struct action_def actions[] = {
     {.name = "add authentication-results",

@@ -9,21 +9,9 @@
 
 #include "filter/policy/loader.h"
 
-static const char *const later_facts[] = {"dmarc",
-					  "dmarc.policy",
-					  "dmarc.disposition",
-					  "dmarc.domain",
-					  "dmarc.aligned-by",
-					  "arc",
-					  "arc.sealer",
-					  "arc.oldest-pass",
-					  "over",
-					  "greylisted",
-					  "remembered",
-					  "country",
-					  "asn",
-					  "score",
-					  NULL};
+static const char *const later_facts[] = {"arc",        "arc.sealer", "arc.oldest-pass", "over",
+					  "greylisted", "remembered", "country",         "asn",
+					  "score",      NULL};
 
 const char *later_fact(struct str name)
 {
@@ -214,6 +202,8 @@ static void further_slots(struct loader *loader)
 			bool at_hand = d->reported;
 
 			for (const char *const *in = d->inputs; in && *in; in++)
+				at_hand = at_hand && has_slot(loader, *in);
+			for (const char *const *in = d->later; in && *in; in++)
 				at_hand = at_hand && has_slot(loader, *in);
 			if (at_hand)
 				slot_of_fact(loader, d);

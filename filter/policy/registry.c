@@ -114,17 +114,26 @@ const char *const *registry_setting_names(struct arena *arena, size_t *count_r)
 	return sorted(arena, &names, count_r);
 }
 
-static const char *check_inputs(struct arena *arena, const struct fact_def *d)
+static enum stage first_told(const struct fact_def *d)
 {
-	for (const char *const *input = d->inputs; input && *input; input++) {
+	return d->early ? d->early : d->stage;
+}
+
+/* One list of inputs; what they rest on is known at `stage`, and told by `told`. */
+static const char *check_inputs(struct arena *arena, const struct fact_def *d,
+				const char *const *inputs, enum stage told)
+{
+	for (const char *const *input = inputs; input && *input; input++) {
 		const struct fact_def *in = registry_fact(str_of(*input));
 
 		if (!in)
 			return str_printf(arena, "fact '%s': no fact '%s'", d->name, *input).s;
-		if (in->stage > d->stage)
+		if (in->stage > d->stage || first_told(in) > told)
 			return str_printf(
 				   arena, "fact '%s' is promised at %s, its input '%s' at %s",
-				   d->name, stage_name(d->stage), *input, stage_name(in->stage))
+				   d->name, stage_name(in->stage > d->stage ? d->stage : told),
+				   *input,
+				   stage_name(in->stage > d->stage ? in->stage : first_told(in)))
 			    .s;
 		if (in->scope > d->scope)
 			return str_printf(
@@ -133,6 +142,26 @@ static const char *check_inputs(struct arena *arena, const struct fact_def *d)
 			    .s;
 	}
 	return NULL;
+}
+
+static const char *check_fact(struct arena *arena, const struct fact_def *d)
+{
+	const char *fault = check_inputs(arena, d, d->inputs, first_told(d));
+
+	if (!fault)
+		fault = check_inputs(arena, d, d->later, d->stage);
+	if (!fault && (d->provide == NULL) != (d->inputs == NULL))
+		fault =
+		    str_printf(arena, "fact '%s' has inputs or a provider, not both", d->name).s;
+	if (!fault && d->later && (!d->inputs || d->cost >= COST_DNS))
+		fault = str_printf(arena, "fact '%s' can do without an input, and has %s", d->name,
+				   d->inputs ? "lookups of its own" : "no other")
+			    .s;
+	if (!fault && d->early > d->stage)
+		fault = str_printf(arena, "fact '%s' is told early at %s, known at %s", d->name,
+				   stage_name(d->early), stage_name(d->stage))
+			    .s;
+	return fault;
 }
 
 static const char *check_unique(struct arena *arena, names_vec *names)
@@ -152,13 +181,7 @@ const char *registry_check(struct arena *arena)
 	for (const struct family *const *f = families; *f; f++) {
 		for (const struct fact_def *d = (*f)->facts; d && d->name && !fault; d++) {
 			*vec_push(arena, &facts) = d->name;
-			fault = check_inputs(arena, d);
-			if (!fault && (d->provide == NULL) != (d->inputs == NULL))
-				fault = str_printf(arena,
-						   "fact '%s' has inputs or a provider, "
-						   "not both",
-						   d->name)
-					    .s;
+			fault = check_fact(arena, d);
 		}
 		for (const struct action_def *d = (*f)->actions; d && d->name && !fault; d++) {
 			*vec_push(arena, &actions) = d->name;

@@ -18,9 +18,14 @@ struct str type_phrase(struct loader *loader, const struct type *type)
 	return str_printf(loader->arena, "%s " STR_FMT, vowel ? "an" : "a", STR_ARG(text));
 }
 
-/* Inputs come first, so that a slot's stage, scope and failures can be read off theirs. */
-static void inherit(struct slot *slot, const struct slot *from)
+/*
+ * Inputs come first, so that a slot's stage, scope and failures can be read off theirs. What it can
+ * do without does not hold it back.
+ */
+static void inherit(struct slot *slot, const struct slot *from, bool needed)
 {
+	if (needed && from->early > slot->early)
+		slot->early = from->early;
 	if (from->scope > slot->scope)
 		slot->scope = from->scope;
 	if (from->stage > slot->stage)
@@ -46,10 +51,19 @@ static bool same_arguments(const struct slot *a, const struct slot *b)
 	return true;
 }
 
+static size_t name_count(const char *const *names)
+{
+	size_t count = 0;
+
+	while (names && names[count])
+		count++;
+	return count;
+}
+
 static unsigned intern(struct loader *loader, struct slot *slot)
 {
 	const struct fact_def *def = slot->def;
-	size_t count = 0;
+	size_t count = name_count(def->inputs);
 
 	for (size_t i = 0; i < loader->slots.count; i++)
 		if (loader->slots.items[i].def == def &&
@@ -57,18 +71,20 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 			return (unsigned)i;
 	slot->scope = def->scope;
 	slot->stage = def->stage;
+	slot->early = def->early ? def->early : def->stage;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot)
-			inherit(slot, &loader->slots.items[slot->arguments[i].slot]);
-	while (def->inputs && def->inputs[count])
-		count++;
-	slot->inputs = arena_array(loader->arena, count, sizeof(*slot->inputs));
-	slot->input_count = count;
-	for (size_t i = 0; i < count; i++) {
-		slot->inputs[i] = slot_of_fact(loader, registry_fact(str_of(def->inputs[i])));
-		inherit(slot, &loader->slots.items[slot->inputs[i]]);
+			inherit(slot, &loader->slots.items[slot->arguments[i].slot], true);
+	slot->needed_count = count;
+	slot->input_count = count + name_count(def->later);
+	slot->inputs = arena_array(loader->arena, slot->input_count, sizeof(*slot->inputs));
+	for (size_t i = 0; i < slot->input_count; i++) {
+		const char *name = i < count ? def->inputs[i] : def->later[i - count];
+
+		slot->inputs[i] = slot_of_fact(loader, registry_fact(str_of(name)));
+		inherit(slot, &loader->slots.items[slot->inputs[i]], i < count);
 	}
 	slot->index = loader->policy->cells[slot->scope]++;
 	*vec_push(loader->arena, &loader->slots) = *slot;

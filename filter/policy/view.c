@@ -41,7 +41,8 @@ static const struct value *as_domain(struct view *view, const struct slot *slot,
 	return converted;
 }
 
-/* All inputs known: true. Else the state that they give the slot is left in *state_r. */
+/* All inputs known that the slot cannot do without: true. Else the state that they give the slot is
+ * left in *state_r. */
 static bool gather(struct view *view, const struct slot *slot, const struct value **inputs,
 		   struct value *converted, const struct value **arguments, struct value *value_r)
 {
@@ -61,10 +62,13 @@ static bool gather(struct view *view, const struct slot *slot, const struct valu
 	}
 	for (size_t i = 0; i < slot->input_count; i++) {
 		inputs[i] = view_value(view, slot->inputs[i]);
-		if (!value_known(inputs[i]))
+		if (value_known(inputs[i]))
+			continue;
+		if (i < slot->needed_count)
 			return false;
+		inputs[i] = &unknown;
 	}
-	for (size_t i = 0; i < slot->input_count; i++) {
+	for (size_t i = 0; i < slot->needed_count; i++) {
 		if (inputs[i]->state == FACT_FAILED) {
 			*value_r = *inputs[i];
 			return false;
@@ -99,7 +103,7 @@ const struct value *view_value(struct view *view, unsigned n)
 
 	if (!cell)
 		return &unknown;
-	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->stage)
+	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->early)
 		return &cell->value;
 	if (looked_up(slot) && (!cell->started || !view->lookups))
 		return &unknown;
@@ -107,24 +111,34 @@ const struct value *view_value(struct view *view, unsigned n)
 	return &cell->value;
 }
 
+/* Could it be told at this stage, once the lookups of what it cannot do without are answered? */
 bool view_awaitable(struct view *view, unsigned n)
 {
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
+	bool asked = slot->input_count > slot->needed_count;
 
-	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
+	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->early ||
 	    cell->value.state == FACT_GROWING)
 		return false;
-	for (size_t i = 0; i < slot->input_count; i++)
-		if (!value_known(view_value(view, slot->inputs[i])) &&
-		    !view_awaitable(view, slot->inputs[i]))
+	for (size_t i = 0; i < slot->needed_count; i++) {
+		if (value_known(view_value(view, slot->inputs[i])))
+			continue;
+		if (!view_awaitable(view, slot->inputs[i]))
 			return false;
+		asked = false;
+	}
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot &&
 		    !value_known(view_value(view, slot->arguments[i].slot)) &&
 		    !view_awaitable(view, slot->arguments[i].slot))
 			return false;
-	return true;
+	/* With all that it must have, it has said that it needs one of the others too. */
+	for (size_t i = slot->needed_count; asked && i < slot->input_count; i++)
+		if (!value_known(view_value(view, slot->inputs[i])) &&
+		    view_awaitable(view, slot->inputs[i]))
+			return true;
+	return !asked;
 }
 
 bool view_start(struct view *view, unsigned n)

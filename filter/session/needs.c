@@ -24,7 +24,7 @@ static enum stage earliest_any(const struct policy *policy, const struct cond *c
 	enum stage stage = STAGE_MESSAGE;
 
 	if (cond->kind == COND_TEST)
-		return policy->slots[cond->left].stage;
+		return policy->slots[cond->left].early;
 	for (size_t i = 0; i < cond->count; i++) {
 		enum stage part = earliest_any(policy, cond->parts[i]);
 
@@ -58,7 +58,7 @@ static bool gone_by(const struct policy *policy, const struct plan_rule *rule, e
 	for (size_t i = 0; i < rule->text_slot_count; i++) {
 		const struct slot *slot = &policy->slots[rule->text_slots[i]];
 
-		if ((slot->may_defer || slot->may_skip) && slot->stage <= stage)
+		if ((slot->may_defer || slot->may_skip) && slot->early <= stage)
 			return true;
 	}
 	return rule->cond && earliest(policy, rule->cond, false) <= stage;
@@ -82,7 +82,7 @@ static bool accept_by(const struct policy *policy, enum stage stage)
 
 static bool slot_at(const struct policy *policy, unsigned slot, enum stage stage)
 {
-	return policy->slots[slot].stage == stage;
+	return policy->slots[slot].stage == stage || policy->slots[slot].early == stage;
 }
 
 static bool cond_at(const struct policy *policy, const struct cond *cond, enum stage stage)

@@ -9,7 +9,11 @@
  *
  * A fact is base (the session sets it, or it is a macro of the MTA) or derived: then its provider
  * computes it from its declared inputs and nothing else, so that the stage at which it is known
- * follows from them. Example, a family of one fact:
+ * follows from them. Some can sometimes be told with less: `dmarc` is a pass as soon as SPF aligns,
+ * whatever DKIM will say. Such a fact lists as `later` what it may not need, and as `early` the
+ * stage at which it can be told without that; `stage` stays the one at which it is known for
+ * certain. What it tells early must be what it would tell with everything known. Example, a family
+ * of one fact:
  *
  *   static enum fact_state suffix_provide(const struct fact_call *call, struct value *value_r)
  *   {
@@ -68,7 +72,11 @@ enum on_failure {
 /* ---- facts ---- */
 
 struct fact_call {
-	const struct value *const *inputs; /* in the order of the row; never UNKNOWN or GROWING */
+	/*
+	 * In the order of the row, never UNKNOWN, GROWING or FAILED; behind them the `later` ones,
+	 * which may also be UNKNOWN or FAILED.
+	 */
+	const struct value *const *inputs;
 	const struct value *const *arguments; /* in the order of the call; PRESENT */
 	struct arena *arena;                  /* lives as long as the fact's scope */
 	struct lookups *lookups; /* of the message, or the connection; never NULL for COST_DNS */
@@ -84,6 +92,8 @@ struct fact_def {
 	enum scope scope;
 	enum cost cost;
 	const char *const *inputs; /* NULL-terminated names; NULL for base facts */
+	const char *const *later;  /* inputs that it can sometimes do without; NULL: none */
+	enum stage early; /* of a fact with `later`, or computed from one; 0: not before `stage` */
 	/*
 	 * PRESENT with *value_r set, ABSENT, FAILED (value_r->text may say why), or UNKNOWN while
 	 * lookups are pending: it is called again when an answer came.
@@ -211,6 +221,8 @@ extern const struct family *const families[];
 
 /*
  * Names unique, inputs exist, known no later and at least as long as what is computed from them.
+ * What can do without an input makes no lookups of its own: whether it waits for them or for the
+ * input, nobody could tell.
  * Returns NULL, or a text that names the first fault (a fault of ours: the program stops).
  */
 const char *registry_check(struct arena *arena);

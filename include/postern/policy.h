@@ -34,10 +34,12 @@ struct slot {
 	const struct fact_def *def;
 	struct slot_argument *arguments;
 	size_t argument_count;
-	unsigned *inputs; /* slot numbers, in the order of the row */
+	unsigned *inputs; /* slot numbers, in the order of the row, the `later` ones behind */
 	size_t input_count;
+	size_t needed_count;      /* inputs that it cannot do without */
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
 	enum stage stage;         /* latest of the same */
+	enum stage early;         /* the first at which it may be told; `stage` for most */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	struct str text;          /* as a policy writes it: header("X-Spam") */

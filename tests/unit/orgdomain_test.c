@@ -2,7 +2,7 @@
 /* The tree walk: the examples of RFC 9989 4.10, its selection rules, and failures on the way. */
 
 #include "postern/arena.h"
-#include "postern/dkim.h"
+#include "postern/dmarc.h"
 #include "tests/auth/dkim_lookups.h"
 #include "tests/unit/unit.h"
 
@@ -30,7 +30,8 @@ static struct str org(const char *domain)
 {
 	struct str found;
 
-	while (orgdomain_step(arena, str_of(domain), lookups, &found, &failed) == STEP_PENDING)
+	while (orgdomain_step(arena, str_of(domain), DMARC_TREEWALK, lookups, &found, &failed) ==
+	       STEP_PENDING)
 		if (!lookups_wait(lookups, 0))
 			return STR("stuck");
 	return found;
