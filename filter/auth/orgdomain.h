@@ -6,8 +6,9 @@
 
 #include "postern/dmarc.h"
 
-#define ORGWALK_QUERIES_MAX 8 /* RFC 9989 4.10: the name itself, then names of 7 labels and fewer  \
-			       */
+#define ORGWALK_QUERIES_MAX                                                                        \
+	8 /* RFC 9989 4.10: the name itself, then names of 7 labels and fewer                      \
+	   */
 
 enum orgwalk_state {
 	ORGWALK_NOTHING,

@@ -177,11 +177,34 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	}
 }
 
+typedef VEC(unsigned) slots_vec;
+
+/*
+ * What a lookup can tell at this stage: the slot itself, or else what it will be computed from, so
+ * that the answers are there when the rest is known.
+ */
+static void need(struct view *view, struct arena *arena, unsigned n, slots_vec *needed)
+{
+	const struct slot *slot = &view->policy->slots[n];
+
+	if (value_known(view_value(view, n)))
+		return;
+	if (!view_awaitable(view, n)) {
+		for (size_t i = 0; i < slot->input_count; i++)
+			need(view, arena, slot->inputs[i], needed);
+		return;
+	}
+	for (size_t i = 0; i < needed->count; i++)
+		if (needed->items[i] == n)
+			return;
+	*vec_push(arena, needed) = n;
+}
+
 /* What is not known and matters, and the part of it that a lookup can tell at this stage. */
 static void list_needed(struct walk *w, struct arena *arena)
 {
 	struct decision *d = w->d;
-	VEC(unsigned) needed = {0}, open = {0};
+	slots_vec needed = {0}, open = {0};
 	const struct open_slots *lists[2] = {&w->verdict_slots, &w->edit_slots};
 
 	for (size_t l = d->certain ? 1 : 0; l < 2; l++) {
@@ -191,8 +214,7 @@ static void list_needed(struct walk *w, struct arena *arena)
 			unsigned slot = lists[l]->slots.items[i];
 
 			*vec_push(arena, &open) = slot;
-			if (view_awaitable(w->view, slot))
-				*vec_push(arena, &needed) = slot;
+			need(w->view, arena, slot, &needed);
 		}
 	}
 	d->open = open.items;

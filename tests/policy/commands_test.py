@@ -332,7 +332,9 @@ def auth_has_all_keys():
     equal(sorted(said["dkim"][0]), ["algorithm", "bits", "domain", "identity", "reason", "result",
                                     "selector"], "keys of a signature")
     equal(sorted(said["from"]), ["addresses", "domain", "trouble"], "keys of from")
-    equal((said["dmarc"], said["arc"]), (None, None), "what is not built")
+    equal(sorted(said["dmarc"]), ["disposition", "dkim_aligned", "domain", "policy", "reason", "result",
+                                  "spf_aligned"], "keys of dmarc")
+    equal(said["arc"], None, "what is not built")
     equal((said["dkim"][0]["result"], said["dkim"][0]["domain"], said["dkim"][0]["selector"]),
           ("pass", "signed.example", "ed"), "signature")
     equal(said["from"], {"addresses": ["a@signed.example"], "domain": "signed.example",
