@@ -80,6 +80,38 @@ static void test_inputs(void)
 		  "fact 'd' lives for a helo, its input 'a' for a message");
 }
 
+#define SOON(fact, at, early_at, needed, maybe)                                                    \
+	{                                                                                          \
+		.name = fact, .stage = at, .early = early_at, .scope = SCOPE_MESSAGE,              \
+		.inputs = NAMES(needed), .later = NAMES(maybe), .provide = provide, .help = "."    \
+	}
+
+static void test_told_early(void)
+{
+	struct fact_def late = BASE("late", STAGE_MESSAGE, SCOPE_MESSAGE),
+			looks = SOON("d", STAGE_MESSAGE, STAGE_MAIL, "a", "late");
+
+	CHECK_STR(FAULT(late, SOON("d", STAGE_MESSAGE, STAGE_MAIL, "a", "late")), "");
+	/* What is computed from it may be told early as well. */
+	CHECK_STR(FAULT(late, SOON("d", STAGE_MESSAGE, STAGE_MAIL, "a", "late"),
+			SOON("e", STAGE_MESSAGE, STAGE_RCPT, "d", "late")),
+		  "");
+	CHECK_STR(FAULT(late, SOON("d", STAGE_MESSAGE, STAGE_HELO, "a", "late")),
+		  "fact 'd' is promised at helo, its input 'a' at mail");
+	CHECK_STR(FAULT(late, SOON("d", STAGE_RCPT, STAGE_MAIL, "a", "late")),
+		  "fact 'd' is promised at rcpt, its input 'late' at message");
+	CHECK_STR(FAULT(late, SOON("d", STAGE_MESSAGE, STAGE_DATA, "a", "late"),
+			SOON("e", STAGE_MESSAGE, STAGE_RCPT, "d", "late")),
+		  "fact 'e' is promised at rcpt, its input 'd' at data");
+	CHECK_STR(FAULT(late, SOON("d", STAGE_MESSAGE, STAGE_MAIL, "a", "missing")),
+		  "fact 'd': no fact 'missing'");
+	CHECK_STR(FAULT(SOON("d", STAGE_MAIL, STAGE_RCPT, "a", "c")),
+		  "fact 'd' is told early at rcpt, known at mail");
+	looks.cost = COST_DNS;
+	CHECK_STR(FAULT(late, looks),
+		  "fact 'd' can do without an input, and has lookups of its own");
+}
+
 static void test_provider_and_inputs(void)
 {
 	CHECK(FAULT({.name = "d", .stage = STAGE_MAIL, .scope = SCOPE_MESSAGE, .provide = provide})
@@ -138,6 +170,7 @@ int main(void)
 	RUN(test_good_families);
 	RUN(test_a_fact_twice);
 	RUN(test_inputs);
+	RUN(test_told_early);
 	RUN(test_provider_and_inputs);
 	RUN(test_actions_and_settings);
 	RUN(test_looking_up);
