@@ -134,21 +134,16 @@ static void print_spf(struct arena *arena, const char *label, const struct spf_o
 
 static void print_dmarc(const struct dmarc_outcome *dmarc)
 {
-	for (size_t i = 0; i < dmarc->count; i++) {
-		const struct dmarc_author *author = &dmarc->authors[i];
-		const struct dmarc_verdict *v = &dmarc->each[i];
+	const struct dmarc_author *author = dmarc->verdict.author;
+	const char *reason = dmarc->trouble ? dmarc->trouble : dmarc->verdict.reason;
 
-		printf("dmarc     %s for " STR_FMT, dmarc_result_name(v->result),
-		       STR_ARG(author->domain));
-		if (author->found)
-			printf(", %s by " STR_FMT, dmarc_policy_name(author->policy),
-			       STR_ARG(author->source));
-		printf("%s%s%s\n", v->reason ? " (" : "", v->reason ? v->reason : "",
-		       v->reason ? ")" : "");
-	}
-	if (dmarc->count == 0)
-		printf("dmarc     %s (%s)\n", dmarc_result_name(dmarc->verdict.result),
-		       dmarc->trouble);
+	printf("dmarc     %s", dmarc_result_name(dmarc->verdict.result));
+	if (author)
+		printf(" for " STR_FMT, STR_ARG(author->domain));
+	if (author && author->found)
+		printf(", policy %s of " STR_FMT, dmarc_policy_name(author->policy),
+		       STR_ARG(author->source));
+	printf("%s%s%s\n", reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
 }
 
 static void print_text(struct arena *arena, const struct session *s)

@@ -89,16 +89,20 @@ static void add_dkim(const struct action_call *call, const struct dkim_signature
 		       });
 }
 
-/* RFC 9989 9.1: the author's domain, and the policy after all its options. */
-static void add_dmarc(const struct action_call *call, const struct dmarc_verdict *verdict,
-		      const char *trouble, struct authres_result *result)
+/*
+ * RFC 9989 9.1: the author's domain, and the policy after all its options. Of several authors the
+ * one that decides alone: a pass of another beside it would be taken for the message's.
+ */
+static void add_dmarc(const struct action_call *call, struct authres_result *result)
 {
-	const struct dmarc_author *author = verdict->author;
+	const struct dmarc_outcome *dmarc = call->inputs[IN_DMARC]->opaque;
+	const struct dmarc_author *author = dmarc->verdict.author;
 	bool policy = author && author->found && !author->policy_unsure;
 
-	*result = (struct authres_result){.method = "dmarc",
-					  .result = dmarc_result_name(verdict->result),
-					  .reason = str_of(trouble ? trouble : verdict->reason)};
+	*result = (struct authres_result){
+	    .method = "dmarc",
+	    .result = dmarc_result_name(dmarc->verdict.result),
+	    .reason = str_of(dmarc->trouble ? dmarc->trouble : dmarc->verdict.reason)};
 	set_properties(
 	    call->arena, result, 2,
 	    (struct authres_property[]){
@@ -119,12 +123,8 @@ static void add_commit(const struct action_call *call)
 {
 	const struct dkim_outcome *dkim =
 	    call->inputs[IN_DKIM]->state == FACT_PRESENT ? call->inputs[IN_DKIM]->opaque : NULL;
-	const struct dmarc_outcome *dmarc =
-	    call->inputs[IN_DMARC]->state == FACT_PRESENT ? call->inputs[IN_DMARC]->opaque : NULL;
 	size_t signatures = dkim ? dkim->count : 0, count = 0, others = 0;
-	size_t authors = dmarc ? dmarc->count : 0;
-	struct authres_result *results =
-	    arena_array(call->arena, signatures + authors + 4, sizeof(*results));
+	struct authres_result *results = arena_array(call->arena, signatures + 4, sizeof(*results));
 
 	remove_forged(call);
 	if (call->inputs[IN_USER]->state == FACT_PRESENT) {
@@ -140,10 +140,8 @@ static void add_commit(const struct action_call *call)
 			add_dkim(call, &dkim->signatures[i], &results[count++]);
 	if (dkim && signatures == 0)
 		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
-	for (size_t i = 0; i < authors; i++)
-		add_dmarc(call, &dmarc->each[i], NULL, &results[count++]);
-	if (dmarc && authors == 0)
-		add_dmarc(call, &dmarc->verdict, dmarc->trouble, &results[count++]);
+	if (call->inputs[IN_DMARC]->state == FACT_PRESENT)
+		add_dmarc(call, &results[count++]);
 	edit_insert(call->edits, STR("Authentication-Results"),
 		    authres_write(call->arena, authserv(call), results, count,
 				  edit_fields(call->edits)->utf8));

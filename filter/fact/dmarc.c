@@ -138,16 +138,12 @@ static enum fact_state outcome_provide(const struct fact_call *call, struct valu
 {
 	struct dmarc_outcome *outcome = arena_new_of(call->arena, struct dmarc_outcome);
 	const struct asked *asked = judge(call, &outcome->verdict);
-	struct dmarc_verdict *each = arena_array(call->arena, asked->count, sizeof(*each));
 
 	outcome->trouble = asked->trouble;
 	outcome->authors = asked->authors;
 	outcome->count = asked->count;
 	outcome->spf = call->inputs[IN_SPF]->opaque;
 	outcome->dkim = call->inputs[IN_DKIM]->opaque;
-	for (size_t i = 0; i < asked->count; i++)
-		dmarc_judge(&asked->authors[i], 1, &outcome->spf[i], &outcome->dkim[i], &each[i]);
-	outcome->each = each;
 	*value_r = (struct value){.state = FACT_PRESENT, .opaque = outcome};
 	return FACT_PRESENT;
 }

@@ -140,7 +140,6 @@ struct dmarc_outcome {
 	const struct dmarc_author *authors;
 	size_t count;
 	const enum dmarc_alignment *spf, *dkim; /* of each author */
-	const struct dmarc_verdict *each;       /* what each author alone comes to */
 	struct dmarc_verdict verdict;
 };
 
