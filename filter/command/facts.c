@@ -64,6 +64,8 @@ static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
 
 	for (const char *const *in = d->inputs; in && *in; in++)
 		json_array_append_new(inputs, json_string(*in));
+	for (const char *const *in = d->later; in && *in; in++)
+		json_array_append_new(inputs, json_string(*in));
 	json_array_append_new(ctx,
 			      json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s}", "name", d->name,
 					"type", json_str(type_text(arena, &d->type), false),
