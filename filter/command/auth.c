@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* postern auth: SPF, DKIM and DMARC of a message, without a policy. */
+/* postern auth: SPF, DKIM, DMARC and ARC of a message, without a policy. */
 
 #include "filter/command/dialogue.h"
 #include "filter/command/json.h"
+#include "postern/arc.h"
 #include "postern/author.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
@@ -78,6 +79,20 @@ static json_t *dmarc_json(const struct dmarc_outcome *dmarc)
 	    json_text(dmarc->trouble ? dmarc->trouble : v->reason));
 }
 
+static json_t *arc_json(const struct arc_outcome *arc)
+{
+	json_t *sealers;
+
+	if (!arc)
+		return json_null();
+	sealers = json_array();
+	for (size_t i = 0; i < arc->count; i++)
+		json_array_append_new(sealers, json_str(arc->sealers[i], false));
+	return json_pack("{s:s, s:o, s:o, s:o}", "result", arc_result_name(arc->result), "instance",
+			 arc->instance ? json_integer(arc->instance) : json_null(), "sealers",
+			 sealers, "reason", json_text(arc->reason));
+}
+
 static json_t *from_json(const struct author *author)
 {
 	json_t *addresses = json_array();
@@ -109,13 +124,13 @@ static void print_json(const struct session *s)
 {
 	const struct dmarc_outcome *dmarc = opaque(s, "dmarc.outcome");
 
-	json_print(json_pack("{s:o, s:o, s:o, s:o, s:n, s:o, s:o}", "spf",
-			     spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
-			     spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
-			     dkim_json(opaque(s, "dkim.outcome")), "dmarc",
-			     dmarc ? dmarc_json(dmarc) : json_null(), "arc", "from",
-			     from_json(opaque(s, "from.author")), "authentication_results",
-			     json_text(field_written(session_report(s)))));
+	json_print(json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spf",
+	    spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
+	    spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
+	    dkim_json(opaque(s, "dkim.outcome")), "dmarc", dmarc ? dmarc_json(dmarc) : json_null(),
+	    "arc", arc_json(opaque(s, "arc.outcome")), "from", from_json(opaque(s, "from.author")),
+	    "authentication_results", json_text(field_written(session_report(s)))));
 }
 
 static void print_spf(struct arena *arena, const char *label, const struct spf_outcome *spf)
@@ -146,6 +161,18 @@ static void print_dmarc(const struct dmarc_outcome *dmarc)
 	printf("%s%s%s\n", reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
 }
 
+static void print_arc(const struct arc_outcome *arc)
+{
+	if (!arc)
+		return;
+	printf("arc       %s", arc_result_name(arc->result));
+	for (size_t i = 0; i < arc->count; i++)
+		printf("%s " STR_FMT "%s", i == 0 ? ", sealed by" : ",", STR_ARG(arc->sealers[i]),
+		       i < arc->vouching ? "" : " (changed since)");
+	printf("%s%s%s\n", arc->reason ? " (" : "", arc->reason ? arc->reason : "",
+	       arc->reason ? ")" : "");
+}
+
 static void print_text(struct arena *arena, const struct session *s)
 {
 	const struct dkim_outcome *dkim = opaque(s, "dkim.outcome");
@@ -170,6 +197,7 @@ static void print_text(struct arena *arena, const struct session *s)
 		printf("dkim      none\n");
 	if (dmarc)
 		print_dmarc(dmarc);
+	print_arc(opaque(s, "arc.outcome"));
 	for (size_t i = 0; author && i < author->mailboxes.count; i++)
 		printf("from      " STR_FMT "\n",
 		       STR_ARG(str_clean(arena, author->mailboxes.items[i].text, 300)));
@@ -226,7 +254,7 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_auth = {
     .name = "auth",
     .synopsis = "[DIALOGUE] MESSAGE.eml",
-    .help = "SPF, DKIM and DMARC of a message, without a policy",
+    .help = "SPF, DKIM, DMARC and ARC of a message, without a policy",
     .options = DIALOGUE_OPTIONS,
     .run = run,
 };

@@ -9,9 +9,8 @@
 
 #include "filter/policy/loader.h"
 
-static const char *const later_facts[] = {"arc",        "arc.sealer", "arc.oldest-pass", "over",
-					  "greylisted", "remembered", "country",         "asn",
-					  "score",      NULL};
+static const char *const later_facts[] = {"over", "greylisted", "remembered", "country",
+					  "asn",  "score",      NULL};
 
 const char *later_fact(struct str name)
 {
