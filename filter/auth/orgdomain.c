@@ -126,7 +126,7 @@ static void select_below(const struct orgwalk *walk, size_t psd, struct orgwalk_
 
 void orgwalk_select(const struct orgwalk *walk, struct orgwalk_end *end)
 {
-	*end = (struct orgwalk_end){.org_record = -1, .psd_record = -1};
+	*end = (struct orgwalk_end){.org = STR(""), .org_record = -1, .psd_record = -1};
 	if (walk->count == 0)
 		return;
 	if (walk->discovery == DMARC_PSL) {

@@ -69,11 +69,12 @@ struct decision {
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
-	size_t end;             /* rules below this one do not apply; rule_count for the default */
-	bool pending;           /* above an accept or hold stands an edit or log that may happen */
-	bool settled;           /* and all of those conditions are settled */
-	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
-	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
+	size_t end;         /* rules below this one do not apply; rule_count for the default */
+	bool pending;       /* above an accept or hold stands an edit or log that may happen */
+	bool settled;       /* and all of those conditions are settled */
+	bool worth_waiting; /* waiting for the needed lookups could make it certain */
+	/* Slots that a lookup could tell now, in order: those that matter, or their inputs. */
+	const unsigned *needed;
 	size_t needed_count;
 	const unsigned
 	    *open; /* all slots that matter and are not known, whatever could tell them */
@@ -97,7 +98,10 @@ cond_set engine_rule(struct view *view, const struct plan_rule *rule);
  */
 struct str engine_residue(struct view *view, struct arena *arena);
 
-/* The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. */
+/*
+ * The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. A
+ * fact that may be told early counts from the stage at which it is known for certain.
+ */
 enum stage cond_stage(const struct policy *policy, const struct slot *slots,
 		      const struct cond *cond, bool holds);
 
