@@ -11,9 +11,9 @@
 #include "postern/spf.h"
 
 /* Rests on every fact that is printed, so that all of them are looked up. */
-static const char policy_text[] =
-    "add authentication-results\n"
-    "add header \"X-Facts: ${spf} ${spf.helo} ${dkim} ${from.domain} ${from.trouble}\"\n";
+static const char policy_text[] = "add authentication-results\n"
+				  "add header \"X-Facts: ${spf} ${spf.helo} ${dkim} "
+				  "${dmarc.aligned-by} ${from.domain} ${from.trouble}\"\n";
 
 static const void *opaque(const struct session *s, const char *fact)
 {
@@ -234,6 +234,8 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (status == 0 && d.policy)
 		status = command_usage(self, "this command has no -c: it reads no policy");
+	if (status == 0 && d.given.count > 0)
+		status = command_usage(self, "this command has no --given: it finds facts out");
 	if (status == 0 && !d.message)
 		status = command_usage(self, "which message?");
 	if (status == 0) {

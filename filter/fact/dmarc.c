@@ -63,8 +63,8 @@ static enum fact_state record_provide(const struct fact_call *call, struct value
 	return FACT_PRESENT;
 }
 
-static enum fact_state told(const enum dmarc_alignment *aligned, bool pending,
-			    struct value *value_r)
+static enum fact_state aligned_value(const enum dmarc_alignment *aligned, bool pending,
+				     struct value *value_r)
 {
 	if (pending)
 		return FACT_UNKNOWN;
@@ -83,7 +83,7 @@ static enum fact_state spf_provide(const struct fact_call *call, struct value *v
 		pending |=
 		    dmarc_spf_aligned(call->arena, &asked->authors[i], call->inputs[1]->opaque,
 				      discovery(call), call->lookups, &aligned[i]) == STEP_PENDING;
-	return told(aligned, pending, value_r);
+	return aligned_value(aligned, pending, value_r);
 }
 
 static enum fact_state dkim_provide(const struct fact_call *call, struct value *value_r)
@@ -99,7 +99,7 @@ static enum fact_state dkim_provide(const struct fact_call *call, struct value *
 		pending |= dmarc_dkim_aligned(call->arena, &asked->authors[i],
 					      call->inputs[1]->opaque, partial, discovery(call),
 					      call->lookups, &aligned[i]) == STEP_PENDING;
-	return told(aligned, pending, value_r);
+	return aligned_value(aligned, pending, value_r);
 }
 
 /* ---- what follows ---- */
@@ -148,13 +148,25 @@ static enum fact_state outcome_provide(const struct fact_call *call, struct valu
 	return FACT_PRESENT;
 }
 
+static enum fact_state told_provide(const struct fact_call *call, struct value *value_r)
+{
+	const struct value *outcome = call->inputs[1];
+
+	if (call->inputs[0]->number)
+		return FACT_ABSENT;
+	if (outcome->state == FACT_UNKNOWN)
+		return fact_wait_late(call);
+	*value_r = *outcome;
+	return outcome->state;
+}
+
 static enum fact_state result_provide(const struct fact_call *call, struct value *value_r)
 {
 	struct dmarc_verdict verdict;
 
 	judge(call, &verdict);
 	if (verdict.result_settled == DMARC_OPEN)
-		return FACT_UNKNOWN;
+		return fact_wait_late(call);
 	*value_r = value_enum((int)verdict.result);
 	return FACT_PRESENT;
 }
@@ -167,7 +179,7 @@ static enum fact_state disposition_provide(const struct fact_call *call, struct 
 	if (asked->count == 0)
 		return FACT_ABSENT;
 	if (verdict.disposition_settled == DMARC_OPEN)
-		return FACT_UNKNOWN;
+		return fact_wait_late(call);
 	if (verdict.disposition_settled == DMARC_FAILED)
 		return failed(verdict.reason ? verdict.reason : "a lookup of DMARC failed",
 			      value_r);
@@ -186,7 +198,7 @@ static const struct dmarc_author *policy_author(const struct fact_call *call,
 	if (asked->count == 0)
 		*state_r = FACT_ABSENT;
 	else if (!verdict.author)
-		*state_r = FACT_UNKNOWN;
+		*state_r = fact_wait_late(call);
 	else if (verdict.author->failed)
 		*state_r = FACT_FAILED;
 	else if (!verdict.author->found)
@@ -250,8 +262,8 @@ static enum fact_state aligned_by_provide(const struct fact_call *call, struct v
 	.type = {TYPE_OPAQUE, false, NULL}, .scope = SCOPE_MESSAGE, .cost = COST_DNS,              \
 	.internal = true
 #define TOLD                                                                                       \
-	.stage = STAGE_MESSAGE, .scope = SCOPE_MESSAGE, .inputs = NAMES("dmarc.record", "dmarc.spf")
-#define EARLY TOLD, .later = NAMES("dmarc.dkim"), .early = STAGE_HEADERS
+	.stage = STAGE_HEADERS, .scope = SCOPE_MESSAGE,                                            \
+	.inputs = NAMES("dmarc.record", "dmarc.spf"), .late = NAMES("dmarc.dkim")
 
 static const struct fact_def facts[] = {
     {.name = "dmarc.record",
@@ -279,31 +291,40 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("dmarc.record", "dmarc.spf", "dmarc.dkim"),
      .provide = outcome_provide,
      .internal = true,
-     .help = "All of it, for Authentication-Results."},
+     .help = "All of it."},
+    {.name = "dmarc.told",
+     .type = {TYPE_OPAQUE, false, NULL},
+     .stage = STAGE_MAIL,
+     .scope = SCOPE_MESSAGE,
+     .inputs = NAMES("spf.ours"),
+     .late = NAMES("dmarc.outcome"),
+     .provide = told_provide,
+     .internal = true,
+     .help = "What Authentication-Results say: of mail that is not our own."},
     {.name = "dmarc",
      .type = {TYPE_ENUM, false, &dmarc_enum},
-     EARLY,
+     TOLD,
      .provide = result_provide,
      .reported = true,
      .help = "Result of DMARC (RFC 9989) for the author's domain; told with the header where SPF "
 	     "aligns or DKIM cannot matter."},
     {.name = "dmarc.policy",
      .type = {TYPE_ENUM, false, &policy_enum},
-     EARLY,
+     TOLD,
      .provide = policy_provide,
      .on_failure = FAILURE_DEFER,
      .help = "The policy that applies (p, sp or np, milder with t=y), whatever the result; absent "
 	     "without a record."},
     {.name = "dmarc.disposition",
      .type = {TYPE_ENUM, false, &policy_enum},
-     EARLY,
+     TOLD,
      .provide = disposition_provide,
      .on_failure = FAILURE_DEFER,
      .help = "What the author's domain asks to do with this message: the policy if it failed, "
 	     "else none."},
     {.name = "dmarc.domain",
      .type = {TYPE_DOMAIN, false, NULL},
-     EARLY,
+     TOLD,
      .provide = domain_provide,
      .on_failure = FAILURE_DEFER,
      .help = "The domain whose record applies: the author's own, or one above it."},

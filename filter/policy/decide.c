@@ -190,7 +190,7 @@ static void need(struct view *view, struct arena *arena, unsigned n, slots_vec *
 	if (value_known(view_value(view, n)))
 		return;
 	if (!view_awaitable(view, n)) {
-		for (size_t i = 0; i < slot->input_count; i++)
+		for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
 			need(view, arena, slot->inputs[i], needed);
 		return;
 	}

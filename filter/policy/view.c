@@ -9,15 +9,19 @@
 #include "postern/arena.h"
 #include "postern/mail.h"
 
-#define INPUTS_MOST 16
-
-static const struct value unknown = {.state = FACT_UNKNOWN};
+static const struct value unknown = {.state = FACT_UNKNOWN}, absent = {.state = FACT_ABSENT};
 
 static struct cell *cell_of(const struct view *view, const struct slot *slot)
 {
 	struct cell *cells = view->cells[slot->scope];
 
 	return cells ? &cells[slot->index] : NULL;
+}
+
+/* What a slot is given outright, or NULL. */
+static const struct value *given(const struct view *view, unsigned n)
+{
+	return view->given && view->given[n].state != FACT_UNKNOWN ? &view->given[n] : NULL;
 }
 
 static bool looked_up(const struct slot *slot)
@@ -41,8 +45,7 @@ static const struct value *as_domain(struct view *view, const struct slot *slot,
 	return converted;
 }
 
-/* All inputs known that the slot cannot do without: true. Else the state that they give the slot is
- * left in *state_r. */
+/* All inputs known: true. Else the state that they give the slot is left in *state_r. */
 static bool gather(struct view *view, const struct slot *slot, const struct value **inputs,
 		   struct value *converted, const struct value **arguments, struct value *value_r)
 {
@@ -62,24 +65,25 @@ static bool gather(struct view *view, const struct slot *slot, const struct valu
 	}
 	for (size_t i = 0; i < slot->input_count; i++) {
 		inputs[i] = view_value(view, slot->inputs[i]);
-		if (value_known(inputs[i]))
-			continue;
-		if (i < slot->needed_count)
+		if (!value_known(inputs[i]))
 			return false;
-		inputs[i] = &unknown;
 	}
-	for (size_t i = 0; i < slot->needed_count; i++) {
+	for (size_t i = 0; i < slot->input_count; i++) {
 		if (inputs[i]->state == FACT_FAILED) {
 			*value_r = *inputs[i];
 			return false;
 		}
 	}
+	for (size_t i = 0; slot->def->late && slot->def->late[i]; i++)
+		inputs[slot->input_count + i] =
+		    i < slot->late_count ? view_value(view, slot->inputs[slot->input_count + i])
+					 : &absent;
 	return true;
 }
 
 static void compute(struct view *view, const struct slot *slot, struct cell *cell)
 {
-	const struct value *inputs[INPUTS_MOST], *arguments[INPUTS_MOST];
+	const struct value *inputs[FACT_INPUTS_MOST], *arguments[FACT_INPUTS_MOST];
 	struct fact_call call = {
 	    .inputs = inputs,
 	    .arguments = arguments,
@@ -88,9 +92,11 @@ static void compute(struct view *view, const struct slot *slot, struct cell *cel
 	    .clock = view->clock,
 	    .policy = view->policy,
 	    .task = &cell->task,
+	    .late_wanted = &cell->late_wanted,
 	};
-	struct value value = {0}, converted[INPUTS_MOST];
+	struct value value = {0}, converted[FACT_INPUTS_MOST];
 
+	cell->late_wanted = false;
 	if (gather(view, slot, inputs, converted, arguments, &value))
 		value.state = slot->def->provide(&call, &value);
 	cell->value = value;
@@ -103,7 +109,9 @@ const struct value *view_value(struct view *view, unsigned n)
 
 	if (!cell)
 		return &unknown;
-	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->early)
+	if (given(view, n))
+		return view->stage < slot->stage ? &unknown : given(view, n);
+	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->stage)
 		return &cell->value;
 	if (looked_up(slot) && (!cell->started || !view->lookups))
 		return &unknown;
@@ -111,34 +119,41 @@ const struct value *view_value(struct view *view, unsigned n)
 	return &cell->value;
 }
 
-/* Could it be told at this stage, once the lookups of what it cannot do without are answered? */
+/* Does it do without its late inputs, as far as it says; or could one of them become known? */
+static bool late_awaitable(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+
+	view_value(view, n);
+	if (!cell_of(view, slot)->late_wanted)
+		return true;
+	for (size_t i = slot->input_count; i < slot->input_count + slot->late_count; i++)
+		if (!value_known(view_value(view, slot->inputs[i])) &&
+		    view_awaitable(view, slot->inputs[i]))
+			return true;
+	return false;
+}
+
 bool view_awaitable(struct view *view, unsigned n)
 {
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
-	bool asked = slot->input_count > slot->needed_count;
 
-	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->early ||
-	    cell->value.state == FACT_GROWING)
+	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
+	    given(view, n) || cell->value.state == FACT_GROWING)
 		return false;
-	for (size_t i = 0; i < slot->needed_count; i++) {
-		if (value_known(view_value(view, slot->inputs[i])))
-			continue;
-		if (!view_awaitable(view, slot->inputs[i]))
+	for (size_t i = 0; i < slot->input_count; i++)
+		if (!value_known(view_value(view, slot->inputs[i])) &&
+		    !view_awaitable(view, slot->inputs[i]))
 			return false;
-		asked = false;
-	}
+	if (slot->late_count > 0 && !late_awaitable(view, n))
+		return false;
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot &&
 		    !value_known(view_value(view, slot->arguments[i].slot)) &&
 		    !view_awaitable(view, slot->arguments[i].slot))
 			return false;
-	/* With all that it must have, it has said that it needs one of the others too. */
-	for (size_t i = slot->needed_count; asked && i < slot->input_count; i++)
-		if (!value_known(view_value(view, slot->inputs[i])) &&
-		    view_awaitable(view, slot->inputs[i]))
-			return true;
-	return !asked;
+	return true;
 }
 
 bool view_start(struct view *view, unsigned n)
@@ -146,6 +161,8 @@ bool view_start(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (given(view, n))
+		return value_known(view_value(view, n));
 	if (!cell || !view->lookups)
 		return false;
 	if (value_known(&cell->value))
@@ -156,6 +173,12 @@ bool view_start(struct view *view, unsigned n)
 	for (size_t i = 0; i < slot->input_count; i++)
 		view_start(view, slot->inputs[i]);
 	cell->started = true;
+	if (value_known(view_value(view, n)))
+		return true;
+	if (!cell->late_wanted)
+		return false;
+	for (size_t i = 0; i < slot->late_count; i++)
+		view_start(view, slot->inputs[slot->input_count + i]);
 	return value_known(view_value(view, n));
 }
 

@@ -24,7 +24,7 @@ static enum stage earliest_any(const struct policy *policy, const struct cond *c
 	enum stage stage = STAGE_MESSAGE;
 
 	if (cond->kind == COND_TEST)
-		return policy->slots[cond->left].early;
+		return policy->slots[cond->left].stage;
 	for (size_t i = 0; i < cond->count; i++) {
 		enum stage part = earliest_any(policy, cond->parts[i]);
 
@@ -58,7 +58,7 @@ static bool gone_by(const struct policy *policy, const struct plan_rule *rule, e
 	for (size_t i = 0; i < rule->text_slot_count; i++) {
 		const struct slot *slot = &policy->slots[rule->text_slots[i]];
 
-		if ((slot->may_defer || slot->may_skip) && slot->early <= stage)
+		if ((slot->may_defer || slot->may_skip) && slot->stage <= stage)
 			return true;
 	}
 	return rule->cond && earliest(policy, rule->cond, false) <= stage;
@@ -82,7 +82,7 @@ static bool accept_by(const struct policy *policy, enum stage stage)
 
 static bool slot_at(const struct policy *policy, unsigned slot, enum stage stage)
 {
-	return policy->slots[slot].stage == stage || policy->slots[slot].early == stage;
+	return policy->slots[slot].stages & 1u << stage;
 }
 
 static bool cond_at(const struct policy *policy, const struct cond *cond, enum stage stage)
@@ -100,7 +100,7 @@ static bool cond_at(const struct policy *policy, const struct cond *cond, enum s
 	       (cond->right_kind == RIGHT_SLOT && slot_at(policy, cond->right, stage));
 }
 
-/* Does some verdict rest on what is first known at this stage? */
+/* Does some verdict rest on what may become known at this stage? */
 static bool decided_at(const struct policy *policy, enum stage stage)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {

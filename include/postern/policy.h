@@ -20,6 +20,7 @@
 #include "postern/value.h"
 
 struct policy;
+struct policy_test;
 struct pattern;
 
 /* ---- slots: a fact with its arguments, as some rule uses it ---- */
@@ -34,12 +35,12 @@ struct slot {
 	const struct fact_def *def;
 	struct slot_argument *arguments;
 	size_t argument_count;
-	unsigned *inputs; /* slot numbers, in the order of the row, the `later` ones behind */
+	unsigned *inputs; /* slot numbers, in the order of the row; the late ones follow */
 	size_t input_count;
-	size_t needed_count;      /* inputs that it cannot do without */
+	size_t late_count;        /* 0 where the row's late inputs do not exist */
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
-	enum stage stage;         /* latest of the same */
-	enum stage early;         /* the first at which it may be told; `stage` for most */
+	enum stage stage;         /* latest of the same: the earliest at which it may be known */
+	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	struct str text;          /* as a policy writes it: header("X-Spam") */
@@ -131,6 +132,8 @@ struct policy {
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
+	const struct policy_test *tests;     /* policytest.h */
+	size_t test_count;
 };
 
 struct policy_override {
@@ -162,5 +165,20 @@ const char *policy_peek(struct arena *arena, const char *path, const char *setti
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
+
+/* ---- facts that are given outright, by a test or on the command line ---- */
+
+struct given {
+	unsigned slot;
+	struct value value; /* PRESENT, ABSENT or FAILED; known from the slot's stage on */
+};
+
+/*
+ * A fact as "FACT=VALUE" gives it: FACT as a rule would write it, VALUE a literal, several of them
+ * in braces, `absent` or `failed`; a text needs no quotes. 1: *given_r is set. 0: right, but no
+ * rule of the policy uses the fact. -1: wrong, reported to `diag`. All memory is of `arena`.
+ */
+int policy_given(const struct policy *policy, struct arena *arena, const char *text,
+		 struct diag *diag, struct given *given_r);
 
 #endif

@@ -206,7 +206,7 @@ static enum fact_state provide_soon(const struct fact_call *call, struct value *
 	bool present = call->inputs[0]->state == FACT_PRESENT;
 
 	if (!present && call->inputs[1]->state == FACT_UNKNOWN)
-		return FACT_UNKNOWN;
+		return fact_wait_late(call);
 	*value_r = value_boolean(
 	    present || (call->inputs[1]->state == FACT_PRESENT && call->inputs[1]->number == 0));
 	return FACT_PRESENT;
@@ -270,11 +270,10 @@ static const struct fact_def facts[] = {
      .help = "Made up."},
     {.name = "soon",
      .type = TYPE_OF_BOOL,
-     .stage = STAGE_MESSAGE,
-     .early = STAGE_HEADERS,
+     .stage = STAGE_HEADERS,
      .scope = SCOPE_MESSAGE,
      .inputs = NAMES("data.text"),
-     .later = NAMES("message.color"),
+     .late = NAMES("message.color"),
      .provide = provide_soon,
      .help = "Made up."},
     {.name = "echo",
