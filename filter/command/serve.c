@@ -1,48 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern serve: the milter daemon. */
 
+#include "filter/command/account.h"
 #include "filter/command/command.h"
+#include "filter/command/server.h"
 
 #include <getopt.h>
-#include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
 #include "postern/dns.h"
+#include "postern/journal.h"
 #include "postern/log.h"
 #include "postern/milter.h"
 #include "postern/mime.h"
 #include "postern/observe.h"
 #include "postern/policy.h"
+#include "postern/session.h"
 #include "postern/spf.h"
 
-#define DEFAULT_POLICY "/etc/postern/postern.policy"
 #define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
 
-struct server {
-	struct arena *arena;
-	const char *dns;
-	bool background; /* nobody reads standard error */
-	struct source *records;
-	struct policy *policy;
-	struct clock clock;
-};
-
-static const char *setting(const struct server *server, const char *name)
+const char *server_setting(const struct policy *policy, const char *name)
 {
-	const struct value *value = policy_setting_named(server->policy, name);
+	const struct value *value = policy_setting_named(policy, name);
 
-	return value->state == FACT_PRESENT ? str_dup(server->arena, value->text).s : NULL;
+	return value->state == FACT_PRESENT ? str_dup(policy->arena, value->text).s : NULL;
 }
 
-static int start_resolver(struct server *server, struct resolver **resolver_r)
+int server_resolver(struct server *server, const struct policy *policy,
+		    struct resolver **resolver_r)
 {
-	struct resolver_config config = {.address = setting(server, "resolver")};
+	struct resolver_config config = {.address = server_setting(policy, "resolver")};
 	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
 
@@ -58,6 +54,51 @@ static int start_resolver(struct server *server, struct resolver **resolver_r)
 	return MILTER_FAILED;
 }
 
+/* Without a journal mail is judged all the same, and that is said. */
+static void start_journal(struct server *server)
+{
+	struct journal_config config = {.path = server_setting(server->policy, "journal.path")};
+	struct journal *journal;
+	const char *why = NULL;
+
+	if (strcmp(server_setting(server->policy, "journal"), "off") == 0)
+		return;
+	config.size = (uint64_t)policy_setting_named(server->policy, "journal.size")->number;
+	config.age = policy_setting_named(server->policy, "journal.age")->number / 1000;
+	if (!journal_open(server->arena, &config, &journal, &why)) {
+		log_line(LOG_LEVEL_WARNING, "there is no journal: %s", why);
+		return;
+	}
+	server->keeper = keeper_new(journal);
+	if (!server->keeper) {
+		journal_close(&journal);
+		log_line(LOG_LEVEL_WARNING, "there is no journal: no thread for it");
+	}
+}
+
+/* From several threads: what was decided goes to the log and the journal. */
+static void settled(void *ctx, const struct session *session)
+{
+	const struct server *server = ctx;
+	struct record record;
+	struct arena *arena;
+
+	logline_write(ctx, session);
+	if (!server->keeper)
+		return;
+	arena = arena_new(session_report(session)->arena);
+	record_make(arena, session, &record);
+	keeper_submit(server->keeper, &record);
+	arena_free(&arena);
+}
+
+static void finish(void *ctx)
+{
+	struct server *server = ctx;
+
+	keeper_free(&server->keeper);
+}
+
 /* In the filter process: everything that threads need, made before the first connection. */
 static int start(void *ctx, struct milter_service *service_r)
 {
@@ -71,82 +112,118 @@ static int start(void *ctx, struct milter_service *service_r)
 		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
 		return MILTER_BROKEN;
 	}
-	status = start_resolver(server, &service_r->resolver);
+	status = server_resolver(server, server->policy, &service_r->served.resolver);
 	if (status != 0)
 		return status;
-	service_r->policy = server->policy;
+	service_r->served.policy = server->policy;
 	service_r->clock = &clock_system;
-	service_r->settled = logline_write;
+	service_r->settled = settled;
+	service_r->finish = finish;
+	service_r->ctx = server;
+	service_r->reload = reload_asked;
+	service_r->retire = reload_retire;
+	start_journal(server);
+	service_r->references = server->keeper != NULL;
+	reload_begin(server, &service_r->served);
+	if (service_r->control >= 0 && !control_start(server, service_r->control))
+		return MILTER_FAILED;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;
 }
 
-static bool parse_mode(struct str text, unsigned *mode_r)
+/* In the parent. What is wrong was said by the filter process, which keeps what it has. */
+static void renew(void *ctx)
 {
-	unsigned mode = 0;
+	struct server *server = ctx;
+	char *text;
+	struct policy *policy = server_load(server->path, &text);
 
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] < '0' || text.s[i] > '7' || mode > 0777 >> 3)
-			return false;
-		mode = mode << 3 | (unsigned)(text.s[i] - '0');
-	}
-	*mode_r = mode;
-	return text.n > 0;
+	free(text);
+	if (!policy)
+		return;
+	policy_free(&server->policy);
+	server->policy = policy;
 }
 
-const char *serve_fault(const struct policy *policy)
+struct policy *server_load(const char *path, char **text_r)
 {
-	unsigned mode;
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+	struct policy *policy = policy_load(path, NULL, diag);
+	size_t size;
+	FILE *out = open_memstream(text_r, &size);
 
-	return parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode)
-		   ? NULL
-		   : "'socket.mode' is an octal mode such as 0660";
+	if (!out)
+		abort();
+	if (policy) {
+		serve_check(policy, diag);
+		proofs_check(policy, false, diag);
+	}
+	diag_print(diag, out);
+	fclose(out);
+	if (diag_errors(diag) > 0)
+		policy_free(&policy);
+	arena_free(&arena);
+	return policy;
+}
+
+/* Beyond the policy's own life, which a reload ends. */
+static const char *keep(const struct server *server, const char *setting)
+{
+	const char *text = server_setting(server->policy, setting);
+
+	return text ? str_dup(server->arena, str_of(text)).s : NULL;
 }
 
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern"};
+	struct milter_config config = {.name = "postern", .renew = renew};
 
-	config.listen = setting(server, "listen");
-	config.group = setting(server, "socket.group");
-	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
-	config.user = setting(server, "user");
-	if (!config.user && getpwnam(DEFAULT_USER))
+	config.listen = keep(server, "listen");
+	config.group = keep(server, "socket.group");
+	server_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
+	config.user = keep(server, "user");
+	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
-	if (server->background || strcmp(setting(server, "log"), "syslog") == 0)
+	config.control = keep(server, "control");
+	if (strcmp(config.control, "none") == 0)
+		config.control = NULL;
+	if (server->background || strcmp(server_setting(server->policy, "log"), "syslog") == 0)
 		log_to_syslog("postern");
 	return milter_run(&config, start, server);
 }
 
 /* Leaves the terminal: for systems whose service manager wants a daemon that does so itself. */
-static int detach(void)
+static int detach(struct server *server)
 {
+	char *path = realpath(server->path, NULL);
+
+	/* Reloads come when the folder is another one. */
+	if (path)
+		server->path = str_dup(server->arena, str_of(path)).s;
+	free(path);
 	if (daemon(0, 0) == 0)
 		return 0;
 	perror("postern serve: cannot go into the background");
 	return EXIT_NO;
 }
 
-static bool load(struct server *server, const char *path)
+static bool load(struct server *server)
 {
-	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
+	char *text;
 
-	server->policy = policy_load(path, NULL, diag);
-	diag_print(diag, stderr);
+	server->policy = server_load(server->path, &text);
+	fputs(text, stderr);
+	free(text);
 	if (!server->policy) {
-		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", path);
+		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", server->path);
 		return false;
 	}
 	if (server->dns &&
-	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why)) {
+	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why))
 		fprintf(stderr, "postern serve: %s: %s\n", server->dns, why);
-		return false;
-	}
-	why = serve_fault(server->policy);
-	if (why)
-		fprintf(stderr, "postern serve: %s: %s\n", path, why);
 	return why == NULL;
 }
 
@@ -156,14 +233,13 @@ static int run(const struct command *self, int argc, char **argv)
 						{"dns", required_argument, NULL, 'd'},
 						{"daemon", no_argument, NULL, 'b'},
 						{NULL, 0, NULL, 0}};
-	struct server server = {0};
-	const char *path = DEFAULT_POLICY;
+	struct server server = {.path = DEFAULT_POLICY};
 	int option, status;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
 		if (option == 'c')
-			path = optarg;
+			server.path = optarg;
 		else if (option == 'd')
 			server.dns = optarg;
 		else if (option == 'b')
@@ -176,9 +252,10 @@ static int run(const struct command *self, int argc, char **argv)
 	if (optind < argc)
 		return command_usage(self, "'%s' is one word too many", argv[optind]);
 	server.arena = arena_new(NULL);
-	status = load(&server, path) ? 0 : EXIT_BROKEN;
+	server.started = clock_time(&clock_system);
+	status = load(&server) ? 0 : EXIT_BROKEN;
 	if (status == 0 && server.background)
-		status = detach();
+		status = detach(&server);
 	if (status == 0)
 		status = serve(&server);
 	policy_free(&server.policy);

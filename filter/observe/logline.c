@@ -83,6 +83,16 @@ static void put_observed(struct buf *line, const struct report *report)
 	put(line, "observed", buf_str(&list));
 }
 
+/* Behind relays of ours the client says little. */
+static void put_origin(struct buf *line, const struct session *session)
+{
+	struct str client = session_fact(session, line->arena, "client.ip");
+	struct str origin = session_fact(session, line->arena, "origin.ip");
+
+	if (!str_eq(origin, STR("-")) && !str_eq(origin, client))
+		put(line, "origin", origin);
+}
+
 void logline_write(void *ctx, const struct session *session)
 {
 	const struct report *report = session_report(session);
@@ -97,14 +107,18 @@ void logline_write(void *ctx, const struct session *session)
 	buf_puts(&line, id);
 	buf_putc(&line, ':');
 	put_outcome(&line, outcome);
+	if (report->reference)
+		put(&line, "ref", str_of(report->reference));
 	put_fact(&line, session, "client", "client.ip");
 	put_fact(&line, session, "helo", "helo.name");
+	put_origin(&line, session);
 	put_fact(&line, session, "user", "auth.user");
 	put(&line, "sender", report->sender);
 	put_recipients(&line, report);
 	put_fact(&line, session, "from", "from.domain");
 	put_fact(&line, session, "spf", "spf");
 	put_fact(&line, session, "dkim", "dkim");
+	put_fact(&line, session, "arc", "arc");
 	put_fact(&line, session, "message-id", "message.id");
 	if (report->refused < 0)
 		buf_printf(&line, " edits=%zu", report->edits.count);

@@ -46,11 +46,21 @@ static void outcome_add(struct walk *w, enum verdict verdict)
 	struct outcomes *o = &w->outcomes;
 	size_t edits = verdict == VERDICT_ACCEPT || verdict == VERDICT_HOLD ? w->edits : 0;
 
+	w->d->outcomes |= 1u << verdict;
 	if (!o->any) {
 		*o = (struct outcomes){.any = true, .verdict = verdict, .edits = edits};
 	} else if (o->verdict != verdict || o->edits != edits) {
 		o->several = true;
 	}
+}
+
+/* A defer because of what could not be found out. */
+static void outcome_failure(struct walk *w)
+{
+	unsigned before = w->d->outcomes;
+
+	outcome_add(w, VERDICT_DEFER);
+	w->d->outcomes = before | OUTCOME_FAILURE;
 }
 
 static bool refusal_or_discard(enum verdict verdict)
@@ -154,12 +164,12 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
 	if (e.possible & COND_TRUE) {
 		/* Where an accept could not be judged, a refusal for good would be rash. */
 		if (refusal_or_discard(rule->verdict) && w->soft)
-			outcome_add(w, VERDICT_DEFER);
+			outcome_failure(w);
 		if (!refusal_or_discard(rule->verdict) || !w->soft_sure)
 			outcome_add(w, rule->verdict);
 	}
 	if (e.possible & COND_FAILED_DEFER)
-		outcome_add(w, VERDICT_DEFER);
+		outcome_failure(w);
 	if (refusal_or_discard(rule->verdict) && w->soft_sure)
 		verdict = VERDICT_DEFER;
 	if (e.reachable & COND_TRUE)

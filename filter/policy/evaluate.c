@@ -118,6 +118,12 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 	}
 }
 
+/* What is assumed of a variable; true where there is none. */
+static struct evaluation assumed(const struct view *view, uint32_t variable)
+{
+	return settled(variable == ASSUMED_NOT ? COND_TRUE : view->assumed->states[variable]);
+}
+
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
 				 struct open_slots *open)
 {
@@ -125,8 +131,13 @@ struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_
 
 	for (size_t i = 0; i < count; i++) {
 		const struct slot *slot = &view->policy->slots[slots[i]];
-		const struct value *value = view_value(view, slots[i]);
+		const struct value *value;
 
+		if (view->assumed) {
+			e = evaluation_and(e, assumed(view, view->assumed->slots[slots[i]]));
+			continue;
+		}
+		value = view_value(view, slots[i]);
 		if (value->state == FACT_FAILED) {
 			e = evaluation_and(e, settled(failure_of(slot)));
 		} else if (!value_known(value)) {
@@ -229,6 +240,8 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 		return settled(COND_TRUE);
 	switch (cond->kind) {
 	case COND_TEST:
+		if (view->assumed && view->assumed->tests[cond->number] != ASSUMED_NOT)
+			return assumed(view, view->assumed->tests[cond->number]);
 		return test(view, cond, open);
 	case COND_NOT:
 		e = evaluate(view, cond->parts[0], open);

@@ -33,6 +33,14 @@ static void add_text(struct buf *out, struct str text)
 	}
 }
 
+struct str written_text(struct loader *loader, struct span span)
+{
+	struct buf out = {.arena = loader->arena};
+
+	add_text(&out, source_text(&span));
+	return buf_str(&out);
+}
+
 static struct str condition_text(struct loader *loader, struct str around, const struct expr *when,
 				 struct expr *const *unless, size_t count)
 {
@@ -65,6 +73,10 @@ static struct cond *whole(struct loader *loader, struct cond *around, const stru
 	for (size_t i = 0; i < count; i++) {
 		parts[i + 2] = cond_negate(loader, expression(loader, unless[i]));
 		*ok &= parts[i + 2] != NULL;
+		if (parts[i + 2]) {
+			parts[i + 2]->exception = true;
+			parts[i + 2]->span = unless[i]->span;
+		}
 	}
 	return cond_join(loader, parts, count + 2);
 }
@@ -166,7 +178,7 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
-	struct plan_rule rule = {.span = tree->span};
+	struct plan_rule rule = {.span = tree->span, .tree = tree};
 	bool ok = true;
 	size_t column;
 
@@ -214,6 +226,41 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 	if (ok)
 		scores_add(loader, &rule);
 	*vec_push(loader->arena, &loader->rules) = rule;
+}
+
+static bool asks_score(const struct loader *loader, const struct cond *cond)
+{
+	for (size_t i = 0; i < cond->count; i++)
+		if (asks_score(loader, cond->parts[i]))
+			return true;
+	return cond->kind == COND_TEST &&
+	       (loader->slots.items[cond->left].sum > 0 ||
+		(cond->right_kind == RIGHT_SLOT && loader->slots.items[cond->right].sum > 0));
+}
+
+void assertion_add(struct loader *loader, const struct assertion *tree)
+{
+	struct plan_assertion assertion = {
+	    .span = tree->span,
+	    .negated = tree->negated,
+	    .outcome = tree->outcome,
+	    .by = tree->by,
+	};
+	bool ok = true;
+
+	assertion.cond =
+	    whole(loader, NULL, tree->when, tree->unless.items, tree->unless.count, &ok);
+	assertion.condition = condition_text(loader, (struct str){0}, tree->when,
+					     tree->unless.items, tree->unless.count);
+	for (int stage = 0; stage < STAGE_COUNT; stage++)
+		if (str_eq(tree->stage, str_of(stage_name((enum stage)stage))))
+			assertion.stage = (enum stage)stage;
+	if (ok && assertion.cond && asks_score(loader, assertion.cond))
+		loader_error(loader, tree->when->span,
+			     "a score is that of the rules above one, an assertion stands at none: "
+			     "name what scores");
+	else if (ok)
+		*vec_push(loader->arena, &loader->assertions) = assertion;
 }
 
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around)

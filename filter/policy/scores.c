@@ -225,7 +225,7 @@ void scores_finish(struct loader *loader)
 	policy->sums = arena_array(loader->arena, policy->sum_count, sizeof(*policy->sums));
 	for (size_t i = 0; i < policy->sum_count; i++)
 		policy->sums[i] = loader->sums.items[i].name;
-	for (size_t i = 0; i < policy->slot_count; i++) {
+	for (size_t i = 0; i < policy->all_slot_count; i++) {
 		struct slot *slot = &policy->slots[i];
 
 		slot->earliest = slot->stage;

@@ -43,7 +43,19 @@ const char *cond_name(cond_set s);
 struct cell {
 	struct value value;
 	void *task;
-	bool started; /* a lookup of this message was begun */
+	bool started;     /* a lookup of this message was begun */
+	bool late_wanted; /* not known for want of a late input, whatever answers come */
+};
+
+/*
+ * Made-up states of tests, for proofs: evaluation takes them as they are, and looks at no fact.
+ * Tests and slots have variables, by number; several may share one.
+ */
+#define ASSUMED_NOT UINT32_MAX
+struct assumption {
+	const cond_set *states; /* of each variable: what it may be */
+	const uint32_t *tests;  /* by a condition's number; ASSUMED_NOT: it is computed */
+	const uint32_t *slots;  /* can a text have the fact? ASSUMED_NOT: yes */
 };
 
 struct sums; /* of the score actions above the rule that is looked at */
@@ -53,9 +65,12 @@ struct view {
 	enum stage stage;
 	struct cell *cells[SCOPE_COUNT]; /* recipient: NULL while no recipient is looked at */
 	struct arena *arenas[SCOPE_COUNT];
-	struct lookups *lookups; /* may be NULL: then nothing is looked up */
+	struct lookups *lookups;   /* may be NULL: then nothing is looked up */
+	const struct value *given; /* a slot each; what is not UNKNOWN holds from its stage on,
+				      whatever the cells say. NULL: nothing is given */
 	const struct clock *clock;
-	struct sums *sums; /* the engine's own, of the connection; NULL at first */
+	const struct assumption *assumed; /* NULL: facts are looked at */
+	struct sums *sums;                /* the engine's own, of the connection; NULL at first */
 };
 
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
@@ -67,13 +82,17 @@ bool view_awaitable(struct view *view, unsigned slot);
 /* Sets a base fact. */
 void view_set(struct view *view, const char *fact, struct value value);
 
+/* Among the outcomes of a decision: a defer because something could not be found out. */
+#define OUTCOME_FAILURE (1u << 5)
+
 struct decision {
 	bool certain; /* the verdict can no longer change, and its text is known */
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
-	size_t end;   /* rules below this one do not apply; rule_count for the default */
-	bool pending; /* above an accept or hold stands an edit or log that may happen */
+	unsigned outcomes; /* all that may still come out: 1 << verdict, or OUTCOME_FAILURE */
+	size_t end;        /* rules below this one do not apply; rule_count for the default */
+	bool pending;      /* above an accept or hold stands an edit or log that may happen */
 	bool settled; /* if it is delivered: all of those, and those of observed rules, are settled
 		       */
 	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
