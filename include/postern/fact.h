@@ -238,7 +238,6 @@ struct setting_def {
 	const char *const *words; /* TYPE_TEXT: the values there are, NULL-terminated; NULL: any */
 	int64_t least, most;      /* of numbers, whole; both 0: any */
 	bool table;               /* the value is the name of a table */
-	bool later;               /* known to the language, not supported by this version */
 	const char *help;
 };
 
