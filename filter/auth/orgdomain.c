@@ -34,7 +34,7 @@ static void plan_walk(struct orgwalk *walk, struct str domain)
 		return;
 	walk->names[walk->count++] = domain;
 	domain = domain_parent(domain);
-	while (label_count(domain) >= ORGWALK_QUERIES_MAX)
+	while (label_count(domain) >= ORGDOMAIN_LOOKUPS)
 		domain = domain_parent(domain);
 	for (; domain.n > 0; domain = domain_parent(domain))
 		walk->names[walk->count++] = domain;

@@ -6,10 +6,6 @@
 
 #include "postern/dmarc.h"
 
-#define ORGWALK_QUERIES_MAX                                                                        \
-	8 /* RFC 9989 4.10: the name itself, then names of 7 labels and fewer                      \
-	   */
-
 enum orgwalk_state {
 	ORGWALK_NOTHING,
 	ORGWALK_RECORD,
@@ -19,9 +15,9 @@ enum orgwalk_state {
 
 struct orgwalk {
 	enum dmarc_discovery discovery;
-	struct str names[ORGWALK_QUERIES_MAX]; /* longest first; the first is where it started */
-	enum orgwalk_state states[ORGWALK_QUERIES_MAX];
-	struct dmarc_record records[ORGWALK_QUERIES_MAX];
+	struct str names[ORGDOMAIN_LOOKUPS]; /* longest first; the first is where it started */
+	enum orgwalk_state states[ORGDOMAIN_LOOKUPS];
+	struct dmarc_record records[ORGDOMAIN_LOOKUPS];
 	size_t count;
 	bool no_list;       /* DMARC_PSL: there is no public suffix list */
 	bool first_missing; /* _dmarc below the first name is NXDOMAIN: the name may be, too */

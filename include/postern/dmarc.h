@@ -56,6 +56,11 @@ bool dmarc_record_parse(struct str text, struct dmarc_record *record_r);
 
 /* ---- organizational domains: filter/auth/orgdomain.c ---- */
 
+/* Most questions of one walk (RFC 9989 4.10): the name itself, then names of 7 labels and fewer. */
+#define ORGDOMAIN_LOOKUPS 8
+/* What alignment may cost beyond the author's walk: the upper end of both is the same. */
+#define ORGDOMAIN_ALIGNED_LOOKUPS (ORGDOMAIN_LOOKUPS - 1)
+
 /*
  * The organizational domain of `domain` (normal form): by the DNS tree walk of RFC 9989 4.10, at
  * most 8 queries, or by the public suffix list, without any. DONE: *org_r is set, and *failed_r is
