@@ -127,11 +127,11 @@ void logline_write(void *ctx, const struct session *session)
 		put(&line, "score", report_score(arena, report));
 	if (report->observed_count > 0)
 		put_observed(&line, report);
-	if (report->observing)
-		put(&line, "mode", STR("observe"));
 	buf_printf(&line, " lookups=%zu policy=%.8s", report->lookups, report->policy);
 	if (report->problem)
 		put(&line, "problem", str_of(report->problem));
+	if (report->observing)
+		put(&line, "mode", STR("observe"));
 	log_line(LOG_LEVEL_INFO, "%s", buf_str(&line).s);
 	for (size_t i = 0; i < report->log_count; i++)
 		log_line(LOG_LEVEL_INFO, "%s: log: %s", id, report->logs[i]);

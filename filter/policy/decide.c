@@ -33,6 +33,8 @@ struct walk {
 	bool worth_waiting;
 	size_t edits;
 	bool edits_settled, observed_settled;
+	bool verdict_settled; /* of all that may decide, passed so far */
+	size_t watched;       /* how many open slots of verdicts the observed rules need too */
 	bool soft, soft_sure; /* an accept, discard or hold may have been, was, passed over */
 	struct open_slots lists[LISTS], score_slots;
 	VEC(struct scoring) scoring;
@@ -104,15 +106,6 @@ static void pass_edit(struct walk *w, const struct plan_rule *rule, struct evalu
 		w->edits_settled = false;
 }
 
-/* What it would do is told at the end; till then nobody waits for it. */
-static void pass_observed(struct walk *w, const struct plan_rule *rule, struct evaluation e)
-{
-	if (!(e.possible & COND_TRUE))
-		return;
-	if (!actions_ready(w, rule, &w->lists[LIST_OBSERVED]) || !cond_settled(e.possible))
-		w->observed_settled = false;
-}
-
 /* The scores among a list's slots from here on rest on all that may still add to them. */
 static void ask_scores(struct walk *w, int list, size_t from)
 {
@@ -124,6 +117,26 @@ static void ask_scores(struct walk *w, int list, size_t from)
 		if (slot->sum > 0)
 			w->asked[list][slot->sum - 1] = w->scoring.count;
 	}
+}
+
+/*
+ * What it would do, if it is reached at all, is told at the end; till then nobody waits for it. So
+ * all that may decide above it has to be known as well.
+ */
+static void pass_observed(struct walk *w, const struct plan_rule *rule, struct evaluation e)
+{
+	struct open_slots *verdict = &w->lists[LIST_VERDICT], *observed = &w->lists[LIST_OBSERVED];
+	size_t from = observed->slots.count;
+
+	if (!(e.possible & (COND_TRUE | (rule->decisive ? COND_FAILED_DEFER : 0))))
+		return;
+	if (!w->verdict_settled)
+		w->observed_settled = false;
+	for (; w->watched < verdict->slots.count; w->watched++)
+		*vec_push(w->arena, &observed->slots) = verdict->slots.items[w->watched];
+	ask_scores(w, LIST_OBSERVED, from);
+	if (!actions_ready(w, rule, &w->lists[LIST_OBSERVED]) || !cond_settled(e.possible))
+		w->observed_settled = false;
 }
 
 /* Its condition's open slots stand in `open`, from one place to another. */
@@ -175,6 +188,25 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
 	return !passable;
 }
 
+/*
+ * The verdict is certain, and its words are not. If they can be known at this stage, nothing else
+ * is wanted; if not, a rule above may have its words ready.
+ */
+static void want_text(struct walk *w, const struct open_slots *text)
+{
+	struct decision *d = w->d;
+	bool at_hand = true;
+
+	d->certain = false;
+	for (size_t i = 0; i < text->slots.count; i++)
+		at_hand &= view_awaitable(w->view, text->slots.items[i]);
+	if (!at_hand)
+		return;
+	d->worth_waiting = true;
+	w->lists[LIST_VERDICT] = *text;
+	ask_scores(w, LIST_VERDICT, 0);
+}
+
 /* The rule that ends the walk answers; its text must be known. */
 static void conclude(struct walk *w, const struct plan_rule *rule, struct evaluation e)
 {
@@ -196,14 +228,8 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 
 		sums_read(w->view, false);
 		evaluate_texts(w->view, rule, &text);
-		if (text.slots.count > 0) {
-			d->certain = false;
-			w->lists[LIST_VERDICT] = text;
-			ask_scores(w, LIST_VERDICT, 0);
-			for (size_t i = 0; i < text.slots.count; i++)
-				if (view_awaitable(w->view, text.slots.items[i]))
-					d->worth_waiting = true;
-		}
+		if (text.slots.count > 0)
+			want_text(w, &text);
 	}
 }
 
@@ -324,6 +350,8 @@ static bool pass(struct walk *w, const struct plan_rule *rule, struct evaluation
 	/* What only adds to a score matters where that is asked for. */
 	if (scores_only)
 		open->slots.count = before;
+	if (list == LIST_VERDICT && !cond_settled(e.possible))
+		w->verdict_settled = false;
 	return list == LIST_VERDICT && pass_decisive(w, rule, e);
 }
 
@@ -337,6 +365,7 @@ void engine_decide(struct view *view, struct arena *arena,
 			 .d = d,
 			 .edits_settled = true,
 			 .observed_settled = true,
+			 .verdict_settled = true,
 			 .score_slots = {.arena = arena}};
 	const struct plan_rule *last = NULL;
 	struct evaluation e = {0, 0};

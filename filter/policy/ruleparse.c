@@ -90,7 +90,7 @@ static bool at_score_name(struct parser *p, const struct action *action, const s
 {
 	struct token next = cursor_after(p, t, LEX_OPERAND), last;
 
-	if (!str_eq(action->name, STR("score")) || action->arguments.count > 0 ||
+	if (!str_eq(action->name, STR("score")) || p->at != action->name_span.to ||
 	    t->kind != TOKEN_WORD || next.kind != TOKEN_NUMBER)
 		return false;
 	last = cursor_after(p, &next, LEX_OPERAND);

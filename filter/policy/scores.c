@@ -152,16 +152,24 @@ static enum stage latest_of(const struct loader *loader, const struct cond *cond
 	return stage;
 }
 
+static enum stage slot_earliest(const struct loader *loader, unsigned n)
+{
+	const struct slot *slot = &loader->slots.items[n];
+
+	return slot->sum > 0 ? loader->sums.items[slot->sum - 1].earliest : slot->stage;
+}
+
 /* When the first is known that could settle it. */
 static enum stage earliest_of(const struct loader *loader, const struct cond *cond)
 {
-	const struct slot *slots = loader->slots.items;
 	enum stage stage = STAGE_MESSAGE, one;
 
 	if (cond->kind == COND_TEST) {
-		unsigned sum = slots[cond->left].sum;
-
-		return sum > 0 ? loader->sums.items[sum - 1].earliest : slots[cond->left].stage;
+		stage = slot_earliest(loader, cond->left);
+		/* A score may be known before what it is compared with. */
+		if (loader->slots.items[cond->left].sum > 0 && cond->right_kind == RIGHT_SLOT &&
+		    (one = slot_earliest(loader, cond->right)) < stage)
+			stage = one;
 	}
 	for (size_t i = 0; i < cond->count; i++)
 		if ((one = earliest_of(loader, cond->parts[i])) < stage)

@@ -20,7 +20,7 @@ struct exclusion {
 
 struct sum {
 	struct bounds bounds;
-	struct exclusion *groups;
+	struct exclusion *exclusions;
 	struct value value;
 };
 
@@ -156,28 +156,28 @@ static void given(struct view *view, const struct cond *cond, unsigned slot, siz
 static struct exclusion *exclusion_of(struct sums *sums, struct sum *sum, unsigned slot,
 				      size_t count)
 {
-	struct exclusion *group = sum->groups;
+	struct exclusion *exclusion = sum->exclusions;
 
-	while (group && group->slot != slot)
-		group = group->next;
-	if (group)
-		return group;
-	group = arena_new_of(sums->arena, struct exclusion);
-	group->slot = slot;
-	group->count = count;
-	group->next = sum->groups;
-	sum->groups = group;
-	return group;
+	while (exclusion && exclusion->slot != slot)
+		exclusion = exclusion->next;
+	if (exclusion)
+		return exclusion;
+	exclusion = arena_new_of(sums->arena, struct exclusion);
+	exclusion->slot = slot;
+	exclusion->count = count;
+	exclusion->next = sum->exclusions;
+	sum->exclusions = exclusion;
+	return exclusion;
 }
 
-static void exclusion_add(struct view *view, struct sum *sum, struct exclusion *group,
+static void exclusion_add(struct view *view, struct sum *sum, struct exclusion *exclusion,
 			  const struct bounds *states)
 {
-	bool told = view_awaitable(view, group->slot);
-	struct bounds hull = {0}, before = group->hull;
+	bool told = view_awaitable(view, exclusion->slot);
+	struct bounds hull = {0}, before = exclusion->hull;
 
-	for (size_t i = 0; i < group->count; i++) {
-		struct bounds *b = &group->states[i];
+	for (size_t i = 0; i < exclusion->count; i++) {
+		struct bounds *b = &exclusion->states[i];
 
 		*b = bounds_plus(*b, states[i]);
 		if (i == 0)
@@ -187,7 +187,7 @@ static void exclusion_add(struct view *view, struct sum *sum, struct exclusion *
 		hull.best = told ? greater(hull.best, b->best) : lesser(hull.best, b->best);
 		hull.worst = told ? lesser(hull.worst, b->worst) : greater(hull.worst, b->worst);
 	}
-	group->hull = hull;
+	exclusion->hull = hull;
 	sum->bounds = bounds_plus(sum->bounds, bounds_minus(hull, before));
 }
 
@@ -199,9 +199,10 @@ static void clear(struct sums *sums)
 		struct sum *sum = &sums->in_force[i];
 
 		sum->bounds = (struct bounds){0};
-		for (struct exclusion *group = sum->groups; group; group = group->next) {
-			memset(group->states, 0, sizeof(group->states));
-			group->hull = (struct bounds){0};
+		for (struct exclusion *exclusion = sum->exclusions; exclusion;
+		     exclusion = exclusion->next) {
+			memset(exclusion->states, 0, sizeof(exclusion->states));
+			exclusion->hull = (struct bounds){0};
 		}
 	}
 }
@@ -442,13 +443,9 @@ bool sums_test(struct view *view, const struct cond *cond, struct open_slots *op
 
 static void check(struct view *view, struct cond *cond)
 {
-	const struct slot *slots = view->policy->slots;
-
 	for (size_t i = 0; i < cond->count; i++)
 		check(view, cond->parts[i]);
-	if (cond->kind == COND_TEST &&
-	    (slots[cond->left].sum > 0 ||
-	     (cond->right_kind == RIGHT_SLOT && slots[cond->right].sum > 0)))
+	if (cond->kind == COND_TEST && view->policy->slots[cond->left].sum > 0)
 		cond->varies |= !cond_settled(evaluate(view, cond, NULL).possible);
 }
 
@@ -460,8 +457,9 @@ void sums_check(struct policy *policy)
 	for (size_t i = 0; policy->reads_sums && i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
+		if (rule->observe || !rule->cond)
+			continue;
 		sums_seek(&view, rule);
-		if (rule->cond)
-			check(&view, rule->cond);
+		check(&view, rule->cond);
 	}
 }

@@ -197,7 +197,7 @@ struct reply event_data(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	if (s->over)
-		return tell_plain(REPLY_ACCEPT);
+		return tell_plain(s->hears_data ? REPLY_ACCEPT : REPLY_CONTINUE);
 	return tell_early(s, s->hears_data);
 }
 
@@ -299,7 +299,7 @@ struct reply event_eoh(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	if (s->over)
-		return tell_plain(REPLY_ACCEPT);
+		return tell_plain(s->hears_eoh ? REPLY_ACCEPT : REPLY_CONTINUE);
 	begin_body(s);
 	return tell_early(s, s->hears_eoh);
 }
@@ -419,7 +419,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 		return s->has_latch ? s->latch : tell_plain(REPLY_CONTINUE);
 	whole_message(s);
 	if (s->over)
-		return tell_plain(REPLY_ACCEPT);
+		return tell_plain(REPLY_CONTINUE);
 	if (s->has_latch)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
 	decide(s, settle_deadline(s, LIMIT_MESSAGE_SECONDS), true, &d);

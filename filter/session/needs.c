@@ -15,14 +15,17 @@ static bool any_slot_at(const struct policy *policy, enum stage stage)
 	return false;
 }
 
-/* A score may be settled by bounds alone, or when the first of its rules is. */
+/*
+ * A score may be settled by bounds alone, or when the first of its rules is. What it is compared
+ * with may be the last that is missing.
+ */
 static enum stage test_first(const struct policy *policy, const struct cond *cond)
 {
 	const struct slot *left = &policy->slots[cond->left];
-	bool score =
-	    left->sum > 0 || (cond->right_kind == RIGHT_SLOT && policy->slots[cond->right].sum > 0);
 
-	return score && !cond->varies ? STAGE_CONNECT : left->earliest;
+	if (left->sum > 0 && (!cond->varies || cond->right_kind == RIGHT_SLOT))
+		return STAGE_CONNECT;
+	return left->earliest;
 }
 
 /*

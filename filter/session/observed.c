@@ -102,7 +102,7 @@ struct str report_score(struct arena *arena, const struct report *report)
 	return value_print(arena, &number, &value);
 }
 
-struct reply observed_reply(struct reply reply, bool recipient)
+struct reply observed_reply(struct reply reply, bool goes_on)
 {
 	switch (reply.kind) {
 	case REPLY_CONTINUE:
@@ -110,6 +110,6 @@ struct reply observed_reply(struct reply reply, bool recipient)
 		return reply;
 	default:
 		/* ACCEPT would be of the whole message. */
-		return tell_plain(recipient ? REPLY_CONTINUE : REPLY_ACCEPT);
+		return tell_plain(goes_on ? REPLY_CONTINUE : REPLY_ACCEPT);
 	}
 }

@@ -169,8 +169,8 @@ bool edits_too_many(const struct edit_list *edits);
 
 /* Notes what the observed rules above the decision would have done. */
 void observed_note(struct session *s, const struct decision *d);
-/* What the MTA is told of a reply where nothing is to be done. */
-struct reply observed_reply(struct reply reply, bool recipient);
+/* What the MTA is told of a reply where nothing is to be done; `goes_on`: not even ACCEPT. */
+struct reply observed_reply(struct reply reply, bool goes_on);
 
 /* ---- needs.c ---- */
 

@@ -159,7 +159,8 @@ static struct reply guarded(struct session *s,
 	arena_guard(s->arena, &out);
 	reply = handle(s, event);
 	arena_guard(s->arena, NULL);
-	return s->observing ? observed_reply(reply, handle == event_rcpt) : reply;
+	return s->observing ? observed_reply(reply, handle == event_rcpt || handle == event_eom)
+			    : reply;
 }
 
 struct reply session_connect(struct session *s, struct str name, const struct ip *ip, unsigned port)

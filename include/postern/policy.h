@@ -97,7 +97,7 @@ struct cond {
 	const struct table *table;
 	const struct pattern *pattern;
 	enum type_base base; /* what is compared */
-	bool varies;         /* a score is compared, and no bound settles it from the start */
+	bool varies; /* a score is compared in force, and no bound settles it from the start */
 };
 
 /* ---- rules ---- */

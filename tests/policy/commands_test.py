@@ -204,14 +204,14 @@ def check_says_what_it_found():
 @tests.test
 def explain_has_all_keys():
     said = explain()
-    equal(sorted(said), ["code", "edits", "enhanced", "lookups", "recipients", "rule", "score",
-                         "stage", "text", "trace", "verdict"], "keys")
+    equal(sorted(said), ["code", "edits", "enhanced", "lookups", "observed", "recipients", "rule",
+                         "score", "stage", "text", "trace", "verdict"], "keys")
     equal(sorted(said["recipients"][0]), ["address", "code", "enhanced", "rule", "stage", "text",
                                           "verdict"], "keys of a recipient")
     equal(sorted(said["edits"][0]), ["edit", "index", "name", "value"], "keys of an edit")
     equal(sorted(said["trace"][0]), ["condition", "line", "rule", "stage", "value"],
           "keys of the trace")
-    equal(said["score"], None, "score")
+    equal(said["score"], 0, "score")
 
 
 @tests.test
