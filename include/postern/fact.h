@@ -148,7 +148,10 @@ struct fact_def {
 	enum trust trust;
 	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
 	const char *const *vouched;
-	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
+	/*
+	 * Most DNS questions that it costs, where there is one author domain: of those all share,
+	 * of SPF's, and of each signature.
+	 */
 	unsigned lookups, lookups_spf, lookups_signature;
 	unsigned walks; /* WALK_*: LIMIT_WALK more for each; facts that walk the same share them */
 	const char *help;
