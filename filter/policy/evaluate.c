@@ -87,6 +87,7 @@ static struct evaluation growing_number(const struct cond *cond, const struct va
 static struct evaluation quantified(struct view *view, const struct cond *cond,
 				    const struct value *list, const struct value *right)
 {
+	const struct slot *slot = &view->policy->slots[cond->left];
 	bool growing = list->state == FACT_GROWING, all = true, some = false;
 
 	for (size_t i = 0; i < list->count; i++) {
@@ -105,7 +106,7 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 		if (growing)
 			return (struct evaluation){COND_TRUE | COND_FALSE, 0};
 		if (list->incomplete)
-			return settled(COND_FAILED_DEFER);
+			return settled(slot->may_skip ? failure_of(slot) : COND_FAILED_DEFER);
 	}
 	switch (cond->quantifier) {
 	case QUANT_ANY:

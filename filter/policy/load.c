@@ -75,10 +75,9 @@ void loader_later(struct loader *loader, struct span span, const char *keyword)
 
 struct loader_name *loader_find(struct loader *loader, struct str name)
 {
-	for (size_t i = 0; i < loader->names.count; i++)
-		if (str_eq(loader->names.items[i].name, name))
-			return &loader->names.items[i];
-	return NULL;
+	size_t at;
+
+	return dict_find(&loader->names_by, name, &at) ? &loader->names.items[at] : NULL;
 }
 
 struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
@@ -143,6 +142,7 @@ static void name_add(struct loader *loader, struct str name, struct span span, e
 		loader_error(loader, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
 		return;
 	}
+	dict_add(loader->arena, &loader->names_by, name, loader->names.count);
 	*vec_push(loader->arena, &loader->names) =
 	    (struct loader_name){.name = name, .span = span, .kind = kind, .define = define};
 }
@@ -194,10 +194,9 @@ static void item_add(struct loader *loader, const struct item *item)
 
 static bool has_slot(const struct loader *loader, const char *fact)
 {
-	for (size_t i = 0; i < loader->slots.count; i++)
-		if (strcmp(loader->slots.items[i].def->name, fact) == 0)
-			return true;
-	return false;
+	size_t at;
+
+	return dict_find(&loader->policy->slot_names, str_of(fact), &at);
 }
 
 /*
@@ -331,9 +330,10 @@ void policy_free(struct policy **policy)
 
 int policy_slot(const struct policy *policy, const char *fact)
 {
-	for (size_t i = 0; i < policy->slot_count; i++)
-		if (policy->slots[i].argument_count == 0 &&
-		    strcmp(policy->slots[i].def->name, fact) == 0)
-			return (int)i;
-	return -1;
+	size_t at;
+
+	if (!dict_find(&policy->slot_names, str_of(fact), &at) ||
+	    policy->slots[at].argument_count > 0)
+		return -1;
+	return (int)at;
 }

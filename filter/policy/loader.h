@@ -8,6 +8,7 @@
  */
 
 #include "postern/arena.h"
+#include "postern/dict.h"
 #include "postern/engine.h"
 #include "postern/policy.h"
 
@@ -18,6 +19,8 @@ struct loader_name {
 	struct span span;
 	enum name_kind kind;
 	const struct table *table;
+	const struct fact_def *fact; /* of a map, or of a table that is looked up: see tablefact.c */
+	const struct fact_def *each; /* the same for each of a list */
 	const struct define *define;
 	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
 	bool wrong; /* a define whose value was wrong, which was reported */
@@ -33,7 +36,12 @@ struct loader {
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
-	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
+	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
+	struct dict names_by, slots_by, labels_by;
+	struct {
+		const struct source *source;
+		size_t from, line;
+	} counted; /* lines, up to here */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
 	uint64_t id;
@@ -88,6 +96,8 @@ const char *const *loader_actions(struct arena *arena);
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural);
 /* The slot of a registered fact without arguments. */
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
+/* The slot of a fact that is computed from one other. */
+unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument);
 
 /* ---- tabledef.c ---- */
 
@@ -97,6 +107,13 @@ const struct table *table_inline(struct loader *loader, enum table_kind kind,
 				 const struct operand *set);
 /* The text of a literal item; false: it is none (a text with facts, a nested set). */
 bool item_text(const struct operand *item, struct str *text_r);
+
+/* ---- tablefact.c ---- */
+
+/* The facts through which a table is looked up, if it is not compared with directly. */
+void tablefact_make(struct loader *loader, struct loader_name *name, enum on_failure on_failure);
+/* The map that an operand calls, or NULL. */
+const struct loader_name *tablefact_map(struct loader *loader, const struct operand *operand);
 
 /* ---- settings.c ---- */
 

@@ -83,6 +83,7 @@ static void compute(struct view *view, const struct slot *slot, struct cell *cel
 	    .lookups = view->lookups,
 	    .clock = view->clock,
 	    .policy = view->policy,
+	    .table = slot->def->table,
 	    .task = &cell->task,
 	};
 	struct value value = {0}, converted[INPUTS_MOST];

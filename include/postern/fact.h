@@ -35,6 +35,7 @@
 struct arena;
 struct lookups;
 struct policy;
+struct table;
 struct edit_list;
 
 /* When a fact can first be known, in the order of the SMTP dialogue. */
@@ -74,6 +75,7 @@ struct fact_call {
 	struct lookups *lookups; /* of the message, or the connection; never NULL for COST_DNS */
 	const struct clock *clock;
 	const struct policy *policy;
+	const struct table *table; /* of the row, or NULL */
 	void **task; /* the provider's own memory of this fact's computation; NULL at first */
 };
 
@@ -95,6 +97,7 @@ struct fact_def {
 	bool internal;                 /* an intermediate result: policies cannot name it */
 	bool reported;      /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
+	const struct table *table; /* a row made for a table of the policy: which; else NULL */
 	const char *help;
 };
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/dict.h"
 #include "postern/diag.h"
 #include "postern/fact.h"
 #include "postern/table.h"
@@ -125,6 +126,7 @@ struct policy {
 	size_t rule_count;
 	struct slot *slots;
 	size_t slot_count;
+	struct dict slot_names; /* of facts; with arguments: of the first such slot */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */

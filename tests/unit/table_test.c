@@ -14,7 +14,7 @@ static struct arena *arena;
 
 static struct table *table(enum table_kind kind, const char *const *items)
 {
-	struct table *t = table_new(arena, kind);
+	struct table *t = table_new(arena, kind, NULL);
 	const char *why = "";
 
 	for (; *items; items++)
@@ -44,7 +44,7 @@ static bool holds(const struct table *t, const char *address)
 static bool takes(enum table_kind kind, const char *item)
 {
 	const char *why = NULL;
-	bool taken = table_add(table_new(arena, kind), str_of(item), &why);
+	bool taken = table_add(table_new(arena, kind, NULL), str_of(item), &why);
 
 	CHECK(taken || why != NULL);
 	return taken;
@@ -56,12 +56,12 @@ static void test_kinds(void)
 		CHECK_INT(table_kind_of(str_of(table_kind_name((enum table_kind)kind))), kind);
 	CHECK_INT(table_kind_of(STR("Networks")), -1);
 	CHECK_INT(table_kind_of(STR("")), -1);
-	CHECK(table_kind(table_new(arena, TABLE_ADDRESSES)) == TABLE_ADDRESSES);
+	CHECK(table_kind(table_new(arena, TABLE_ADDRESSES, NULL)) == TABLE_ADDRESSES);
 }
 
 static void test_empty(void)
 {
-	struct table *t = table_new(arena, TABLE_DOMAINS), *n = table_new(arena, TABLE_NETWORKS);
+	struct table *t = table_new(arena, TABLE_DOMAINS, NULL), *n = table_new(arena, TABLE_NETWORKS, NULL);
 
 	table_finish(t);
 	table_finish(n);
@@ -197,7 +197,7 @@ static void test_file(void)
 	static const char text[] =
 	    "# local domains\n\nexample.org\r\n  .example.net  # and below\n\t\n"
 	    "last.example";
-	struct table *t = table_new(arena, TABLE_DOMAINS);
+	struct table *t = table_new(arena, TABLE_DOMAINS, NULL);
 
 	CHECK_STR(read_file(t, text, sizeof(text) - 1), "");
 	CHECK_INT(table_count(t), 3);
@@ -209,7 +209,7 @@ static void test_file_with_mistakes(void)
 	static const char text[] =
 	    "192.0.2.0/24\nnot an ip\n10.0.0.0/8\n  192.0.2.0/99 # too long\n"
 	    "1.2.3.4\0.5\n";
-	struct table *t = table_new(arena, TABLE_NETWORKS);
+	struct table *t = table_new(arena, TABLE_NETWORKS, NULL);
 	struct str out = read_file(t, text, sizeof(text) - 1);
 
 	CHECK(str_has(
@@ -227,7 +227,7 @@ static void test_file_that_cannot_be_read(void)
 	struct source policy = {"p", STR("table a domains file \"missing\"")};
 	struct str out;
 
-	table_read_file(table_new(arena, TABLE_DOMAINS), arena, "/nonexistent/missing",
+	table_read_file(table_new(arena, TABLE_DOMAINS, NULL), arena, "/nonexistent/missing",
 			(struct span){&policy, 21, 30}, diag);
 	out = printed(diag);
 	CHECK_INT(diag_errors(diag), 1);
@@ -237,7 +237,7 @@ static void test_file_that_cannot_be_read(void)
 
 static void test_file_with_long_lines(void)
 {
-	struct table *t = table_new(arena, TABLE_STRINGS);
+	struct table *t = table_new(arena, TABLE_STRINGS, NULL);
 	char *text = malloc(20000);
 	struct str out;
 
@@ -261,8 +261,8 @@ static double seconds(void)
 /* 100,000 items and as many looks: linear, so well below a second each even when sanitized. */
 static void test_large_tables(void)
 {
-	struct table *names = table_new(arena, TABLE_DOMAINS),
-		     *nets = table_new(arena, TABLE_NETWORKS);
+	struct table *names = table_new(arena, TABLE_DOMAINS, NULL),
+		     *nets = table_new(arena, TABLE_NETWORKS, NULL);
 	const char *why = "";
 	char text[64];
 	size_t found = 0;
@@ -293,7 +293,7 @@ static void test_large_tables(void)
 /* One item, however often it is said. */
 static void test_repeated_items(void)
 {
-	struct table *t = table_new(arena, TABLE_STRINGS);
+	struct table *t = table_new(arena, TABLE_STRINGS, NULL);
 	const char *why = "";
 	double start = seconds();
 
