@@ -28,6 +28,16 @@ static const struct report_outcome *overall(const struct report *report)
 	return &report->recipients[0].outcome;
 }
 
+/* An edit's value; of a recipient: what is done, and the address. */
+static const char *edit_value(struct arena *arena, const struct edit *edit)
+{
+	if (edit->kind == EDIT_ADD_RECIPIENT || edit->kind == EDIT_REMOVE_RECIPIENT)
+		return str_printf(arena, "%s %s",
+				  edit->kind == EDIT_ADD_RECIPIENT ? "add" : "remove", edit->value)
+		    .s;
+	return edit->value;
+}
+
 static json_t *outcome_json(const struct report_outcome *o)
 {
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "verdict", verdict_name(o->verdict),
@@ -36,7 +46,7 @@ static json_t *outcome_json(const struct report_outcome *o)
 			 json_text(o->enhanced), "text", json_text(o->text));
 }
 
-static void print_json(const struct report *report)
+static void print_json(struct arena *arena, const struct report *report)
 {
 	json_t *object = outcome_json(overall(report)), *list = json_array();
 
@@ -58,8 +68,8 @@ static void print_json(const struct report *report)
 			continue; /* that is the verdict */
 		json_array_append_new(
 		    list, json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
-				    json_text(edit->name), "value", json_text(edit->value), "index",
-				    edit->index));
+				    json_text(edit->name), "value",
+				    json_text(edit_value(arena, edit)), "index", edit->index));
 	}
 	json_object_set_new(object, "edits", list);
 	json_object_set_new(object, "score", json_null());
@@ -116,7 +126,7 @@ static void print_text(struct arena *arena, const struct report *report)
 			printf(" (number %d)", edit->index);
 		if (edit->value)
 			printf("%s" STR_FMT, edit->name ? ": " : "",
-			       STR_ARG(unfolded(arena, edit->value)));
+			       STR_ARG(unfolded(arena, edit_value(arena, edit))));
 		printf("\n");
 	}
 	printf("lookups    %zu\n", report->lookups);
@@ -135,7 +145,7 @@ static int explain(struct dialogue *d, const struct policy *policy)
 	int status = s ? EXIT_FINE : EXIT_BROKEN;
 
 	if (s && d->json)
-		print_json(session_report(s));
+		print_json(d->arena, session_report(s));
 	else if (s)
 		print_text(d->arena, session_report(s));
 	session_free(&s);

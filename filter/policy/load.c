@@ -223,9 +223,8 @@ static void further_slots(struct loader *loader)
 /* Words of later versions are parsed too, so that they are told apart from mistakes. */
 const char *const *loader_actions(struct arena *arena)
 {
-	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "score",         "remember",
-					   "forget",   "sign",          "seal"};
+	static const char *const more[] = {"greylist", "score", "remember",
+					   "forget",   "sign",  "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);

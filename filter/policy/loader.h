@@ -19,7 +19,8 @@ struct loader_name {
 	struct span span;
 	enum name_kind kind;
 	const struct table *table;
-	const struct fact_def *fact; /* of a map, or of a table that is looked up: see tablefact.c */
+	const struct fact_def
+	    *fact; /* of a map, or of a table that is looked up: see tablefact.c */
 	const struct fact_def *each; /* the same for each of a list */
 	const struct define *define;
 	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
@@ -41,7 +42,7 @@ struct loader {
 	struct {
 		const struct source *source;
 		size_t from, line;
-	} counted; /* lines, up to here */
+	} counted;                /* lines, up to here */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
 	uint64_t id;

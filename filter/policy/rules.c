@@ -219,6 +219,8 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 		ok &= action_resolve(loader, &tree->actions.items[i], &rule.actions[i]);
 		if (!rule.actions[i].def)
 			continue;
+		if (rule.actions[i].def->class == ACTION_ENVELOPE)
+			rule.envelope = loader->policy->edits_recipients = true;
 		if (rule.actions[i].def->class == ACTION_DECISIVE && !rule.decisive) {
 			rule.decisive = true;
 			rule.verdict = rule.actions[i].def->verdict;

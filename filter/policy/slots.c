@@ -45,8 +45,7 @@ static struct str key_of(struct loader *loader, const struct slot *slot)
 		}
 		buf_printf(&key, "=%lld,%zu:", (long long)value->number, value->text.n);
 		buf_add(&key, str_lower(loader->arena, value->text));
-		buf_add(&key,
-			(struct str){(const char *)&value->network, sizeof(value->network)});
+		buf_add(&key, (struct str){(const char *)&value->network, sizeof(value->network)});
 	}
 	return buf_str(&key);
 }

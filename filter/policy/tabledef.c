@@ -121,7 +121,7 @@ static const char *const *kinds(struct loader *loader, size_t *count_r)
 	const char **names = arena_array(loader->arena, TABLE_KINDS, sizeof(*names));
 
 	for (*count_r = 0; *count_r < TABLE_KINDS; (*count_r)++)
-		names[*count_r] = table_kind_name((enum table_kind)*count_r);
+		names[*count_r] = table_kind_name((enum table_kind) * count_r);
 	return names;
 }
 
@@ -192,7 +192,8 @@ static enum on_failure options(struct loader *loader, const struct table_def *de
 		const struct table_option *option = &def->options.items[i];
 
 		if (!str_eq(option->name, STR("on failure"))) {
-			loader_error(loader, option->span, "a table %s takes no option '" STR_FMT "'",
+			loader_error(loader, option->span,
+				     "a table %s takes no option '" STR_FMT "'",
 				     type ? str_printf(loader->arena, "of type '%s'", type->name).s
 					  : "with its items in braces",
 				     STR_ARG(option->name));

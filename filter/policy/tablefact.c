@@ -104,7 +104,8 @@ void tablefact_make(struct loader *loader, struct loader_name *name, enum on_fai
 
 const struct loader_name *tablefact_map(struct loader *loader, const struct operand *operand)
 {
-	const struct loader_name *name = operand->called ? loader_find(loader, operand->word) : NULL;
+	const struct loader_name *name =
+	    operand->called ? loader_find(loader, operand->word) : NULL;
 
 	if (!name || name->kind != NAME_TABLE)
 		return NULL;

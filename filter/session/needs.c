@@ -169,6 +169,7 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 				n->headers = n->edits_headers = true;
 		n->holds |= rule->decisive && rule->verdict == VERDICT_HOLD;
 		n->edits_recipients |= rule->decisive && rule->verdict == VERDICT_DISCARD;
+		n->edits_recipients |= rule->envelope;
 	}
 	for (const struct family *const *f = families; *f; f++)
 		if ((*f)->stream && policy_slot(policy, (*f)->stream->fact) >= 0)

@@ -58,7 +58,8 @@ static const char *quoted_word(struct arena *scratch, struct str line, size_t *a
 	}
 	*word = buf_str(&out);
 	*at = end;
-	return end < line.n && !is_blank(line.s[end]) ? "a blank stands behind a quoted word" : NULL;
+	return end < line.n && !is_blank(line.s[end]) ? "a blank stands behind a quoted word"
+						      : NULL;
 }
 
 /* NULL, with *word, and *at moved past it and the blanks behind; else what is wrong. */
@@ -80,7 +81,8 @@ static const char *take_word(struct arena *scratch, struct str line, size_t *at,
 		else if (key && str_ends(*word, STR(":")))
 			why = "a key has no ':' behind it, write 'key value value ...'";
 		else if (!key && str_ends(*word, STR(",")))
-			why = "values have blanks between them and no ',', write 'key value value ...'";
+			why = "values have blanks between them and no ',', write 'key value value "
+			      "...'";
 	}
 	if (!why && word->n == 0)
 		why = key ? "the key is empty" : "a value is empty";
@@ -119,10 +121,11 @@ bool map_add(struct arena *arena, struct arena *scratch, struct texts *texts, st
 	if (*why_r)
 		return false;
 	if (count == 0) {
-		*why_r = str_printf(scratch,
-				    "the key '" STR_FMT "' has no value, write 'key value value ...'",
-				    STR_ARG(key))
-			     .s;
+		*why_r =
+		    str_printf(scratch,
+			       "the key '" STR_FMT "' has no value, write 'key value value ...'",
+			       STR_ARG(key))
+			.s;
 		return false;
 	}
 	put_number(&with, count);

@@ -39,8 +39,8 @@ bool networks_add(struct arena *arena, struct networks *networks, struct str ite
 	}
 	if (networks->six_count == networks->six_room) {
 		networks->six_room = more_room(networks->six_room);
-		networks->six = store_resize(arena, networks->six,
-					     networks->six_room * sizeof(struct range6));
+		networks->six =
+		    store_resize(arena, networks->six, networks->six_room * sizeof(struct range6));
 	}
 	networks->six[networks->six_count++] = (struct range6){network.ip, last};
 	return true;
@@ -86,8 +86,8 @@ void networks_finish(struct arena *arena, struct networks *networks)
 				   16) > 0)
 				networks->six[++kept] = networks->six[i];
 		networks->six_count = networks->six_room = kept + 1;
-		networks->six = store_resize(arena, networks->six,
-					     networks->six_room * sizeof(struct range6));
+		networks->six =
+		    store_resize(arena, networks->six, networks->six_room * sizeof(struct range6));
 	}
 }
 

@@ -24,7 +24,7 @@ void *store_resize(struct arena *arena, void *memory, size_t size);
  */
 struct texts {
 	char *block;
-	size_t n, size; /* bytes */
+	size_t n, size;  /* bytes */
 	uint32_t *slots; /* of an entry, plus one; 0: empty */
 	size_t slot_count, used;
 };

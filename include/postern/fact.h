@@ -37,6 +37,7 @@ struct lookups;
 struct policy;
 struct table;
 struct edit_list;
+struct envelope;
 
 /* When a fact can first be known, in the order of the SMTP dialogue. */
 enum stage {
@@ -131,7 +132,10 @@ struct action_call {
 	const struct value *const *inputs; /* of the row; known, or FAILED */
 	struct str name;                   /* PARAMETERS_FIELD, _NAME: the field's name */
 	struct str text;                   /* interpolated and safe to send */
-	struct edit_list *edits;
+	struct edit_list *edits;           /* of ACTION_EDIT */
+	struct envelope *envelope;         /* of ACTION_ENVELOPE: for one recipient */
+	const struct str *addresses;       /* PARAMETERS_ADDRESS: one or more, canonical */
+	size_t address_count;
 };
 
 struct action_def {
@@ -142,7 +146,11 @@ struct action_def {
 	int code; /* PARAMETERS_REPLY: the defaults */
 	const char *enhanced;
 	const char *const *inputs; /* facts it needs when it is carried out; NULL: none */
-	void (*commit)(const struct action_call *call); /* of edits; NULL for the others */
+	/*
+	 * Of edits; NULL for the others. Of the envelope: once for each recipient; not at all where
+	 * a fact in the address is absent, or an address is none.
+	 */
+	void (*commit)(const struct action_call *call);
 	const char *help;
 };
 
@@ -173,6 +181,13 @@ void edit_set(struct edit_list *edits, struct str name, struct str value);
 struct str edit_set_value(struct edit_list *edits, struct str name);
 /* The current value of a field: as it came, or as it was replaced. */
 struct str edit_current(const struct edit_list *edits, const struct field *field);
+
+/* ---- the edits of the envelope: filter/session/envelope.c ---- */
+
+/* The recipient that is looked at goes, unless it is added too. */
+void envelope_remove(struct envelope *envelope);
+/* Somebody comes, once, however often that is said. */
+void envelope_add(struct envelope *envelope, struct str address);
 
 /* ---- settings ---- */
 

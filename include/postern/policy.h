@@ -114,6 +114,7 @@ struct plan_rule {
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
 	bool edits;           /* has an action that changes header or envelope */
+	bool envelope;        /* has one that changes the envelope */
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
 };
@@ -124,9 +125,10 @@ struct policy {
 	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
+	bool edits_recipients; /* some rule changes the envelope */
 	struct slot *slots;
 	size_t slot_count;
-	struct dict slot_names; /* of facts; with arguments: of the first such slot */
+	struct dict slot_names;      /* of facts; with arguments: of the first such slot */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */

@@ -11,7 +11,8 @@ static const char *const verbs[] = {"connect", "helo",    "mail",    "rcpt",    
 				    "header",  "eoh",     "body",    "eom",     "abort",
 				    "close",   "macro",   "wait",    "refuse",  "told",
 				    "logged",  "problem", "settled", "lookups", "progress"};
-static const char *const edit_verbs[] = {"remove", "replace", "add", "insert", "drop", "hold"};
+static const char *const edit_verbs[] = {"remove", "replace", "add", "insert",
+					 "drop",   "join",    "hold"};
 
 struct reader {
 	struct arena *arena;
