@@ -213,7 +213,9 @@ static bool address_text(struct loader *loader, const struct operand *operand,
 	    !path.routed)
 		return true;
 	loader_error(loader, operand->span, "not an address: %s",
-		     why ? why : "write 'user@example.org'");
+		     why         ? why
+		     : path.null ? "write 'user@example.org'"
+				 : "it asks for a detour, write where it ends");
 	return false;
 }
 

@@ -112,6 +112,11 @@ static bool right_fact(struct loader *loader, const struct operand *right,
 	return true;
 }
 
+static bool is_map(const struct loader_name *name)
+{
+	return name->table && table_kind(name->table) == TABLE_MAP;
+}
+
 /* A bare word after `is`: a value of the enumeration, true or false, or another fact. */
 static bool right_word(struct loader *loader, const struct operand *right,
 		       const struct fact_def *def, struct cond *cond)
@@ -127,9 +132,10 @@ static bool right_word(struct loader *loader, const struct operand *right,
 	}
 	if (name && name->kind == NAME_TABLE && !right->called) {
 		loader_error(loader, right->span,
-			     "'" STR_FMT "' is a table, write '%s %s " STR_FMT "'",
-			     STR_ARG(right->word), def->name,
-			     cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word));
+			     "'" STR_FMT "' is a %s, write '%s %s " STR_FMT "%s'",
+			     STR_ARG(right->word), is_map(name) ? "map" : "table", def->name,
+			     cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word),
+			     is_map(name) ? "(KEY)" : "");
 		return false;
 	}
 	if (name || registry_fact(right->word) || right->called)
@@ -358,15 +364,18 @@ static bool right_table(struct loader *loader, const struct operand *right,
 				     fact->type.list ? fact->name : def->name,
 				     fact->type.list ? def->name : fact->name);
 		else if (name)
-			loader_error(loader, right->span, "'" STR_FMT "' is a define, not a table",
-				     STR_ARG(right->word));
+			loader_error(loader, right->span, "'" STR_FMT "' is a %s",
+				     STR_ARG(right->word),
+				     name->kind == NAME_TABLE
+					 ? "table without keys, write it without '(...)'"
+					 : "define, not a table");
 		else
 			loader_unknown(loader, right->span, right->word);
 		return false;
 	}
 	if (!name->table)
 		return false; /* its definition was wrong, and was reported */
-	if (table_kind(name->table) == TABLE_MAP) {
+	if (is_map(name)) {
 		loader_error(loader, right->span,
 			     "'" STR_FMT "' is a map, write '%s in " STR_FMT "(KEY)'",
 			     STR_ARG(right->word), def->name, STR_ARG(right->word));

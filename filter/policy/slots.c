@@ -210,7 +210,11 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 	else if (!def || def->internal) {
 		const struct loader_name *name = loader_find(loader, operand->word);
 
-		if (name)
+		if (name && name->table && table_kind(name->table) == TABLE_MAP)
+			loader_error(loader, operand->span,
+				     "'" STR_FMT "' is a map, write '" STR_FMT "(KEY)'",
+				     STR_ARG(operand->word), STR_ARG(operand->word));
+		else if (name)
 			loader_error(loader, operand->span, "'" STR_FMT "' is a %s, not a fact",
 				     STR_ARG(operand->word),
 				     name->kind == NAME_TABLE ? "table" : "define");

@@ -77,7 +77,8 @@ static const char *take_word(struct arena *scratch, struct str line, size_t *at,
 			(*at)++;
 		*word = str_sub(line, from, *at - from);
 		if (str_chr(*word, '"') >= 0)
-			why = "a quote stands at the begin of a word, and '\\\"' in a quoted one";
+			why =
+			    "a quote stands at the beginning of a word, and '\\\"' in a quoted one";
 		else if (key && str_ends(*word, STR(":")))
 			why = "a key has no ':' behind it, write 'key value value ...'";
 		else if (!key && str_ends(*word, STR(",")))
