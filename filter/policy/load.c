@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 
 #include "filter/policy/loader.h"
@@ -303,6 +304,7 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 	struct arena *arena = arena_new(NULL);
 	const char *slash = strrchr(path, '/'), *why = NULL, *directory = ".";
 	struct source *source;
+	struct policy *policy;
 
 	if (!source_read(arena, path, POLICY_FILE_MOST, &source, &why)) {
 		diag_error(diag, (struct span){0}, "%s: %s", path, why);
@@ -313,7 +315,10 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 		directory =
 		    str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)})
 			.s;
-	return compile(arena, source, directory, overrides, diag);
+	policy = compile(arena, source, directory, overrides, diag);
+	/* The texts that tables were read from are as large as the tables, and needed no more. */
+	malloc_trim(0);
+	return policy;
 }
 
 void policy_free(struct policy **policy)
