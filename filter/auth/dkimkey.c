@@ -156,7 +156,8 @@ static enum dkim_result read_rsa(struct arena *arena, struct str bytes,
 		*why_r = "exponent of the key too large";
 		return DKIM_RESULT_POLICY;
 	}
-	key_r->record = record_write(arena, "rsa", rsa_write(arena, &key));
+	key_r->bytes = rsa_write(arena, &key);
+	key_r->record = record_write(arena, "rsa", key_r->bytes);
 	return DKIM_RESULT_PASS;
 }
 
@@ -168,6 +169,7 @@ static enum dkim_result read_ed25519(struct arena *arena, struct str bytes, stru
 		return DKIM_RESULT_PERMERROR;
 	}
 	key_r->bits = 256;
+	key_r->bytes = bytes;
 	key_r->record = record_write(arena, "ed25519", bytes);
 	return DKIM_RESULT_PASS;
 }

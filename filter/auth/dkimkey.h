@@ -12,6 +12,7 @@
 
 struct dkimkey {
 	unsigned bits;     /* of the key; 0 where none was read */
+	struct str bytes;  /* SubjectPublicKeyInfo, or the 32 octets of an Ed25519 key */
 	struct str record; /* "k=...; p=..." and nothing else, NUL-terminated */
 };
 

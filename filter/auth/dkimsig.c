@@ -2,7 +2,7 @@
 /*
  * The tags of a DKIM-Signature field. libopendkim does not look at q=, takes signs and empty
  * values in l=, subtracts times without regard to their size and more; so a field that is not
- * what RFC 6376 asks for never gets that far.
+ * what RFC 6376 asks for never gets that far. ARC's two signatures are made of the same tags.
  */
 
 #include "filter/auth/dkimsig.h"
@@ -135,8 +135,9 @@ static bool field_name_in_h_ok(struct str name)
 	return name.n > 0;
 }
 
-static const char *read_headers(struct arena *arena, const struct str *value,
-				struct dkimsig *signature)
+/* Of an ARC-Message-Signature: a name may be empty, as signers leave it and its validators take. */
+static const char *read_names(struct arena *arena, const struct str *value, bool arc,
+			      struct dkimsig *signature)
 {
 	VEC(struct str) names = {0};
 	size_t at = 0;
@@ -152,6 +153,8 @@ static const char *read_headers(struct arena *arena, const struct str *value,
 		name = colon < 0 ? rest : str_sub(rest, 0, (size_t)colon);
 		at += name.n + 1;
 		name = str_trim(name);
+		if (arc && name.n == 0)
+			continue;
 		if (!field_name_in_h_ok(name))
 			return "h= is malformed";
 		if (names.count == DKIMSIG_HEADERS_MAX)
@@ -160,6 +163,16 @@ static const char *read_headers(struct arena *arena, const struct str *value,
 	}
 	signature->headers = names.items;
 	signature->header_count = names.count;
+	return NULL;
+}
+
+static const char *read_headers(struct arena *arena, const struct str *value,
+				struct dkimsig *signature)
+{
+	const char *why = read_names(arena, value, false, signature);
+
+	if (why)
+		return why;
 	return dkimsig_covers(signature, STR("From")) ? NULL : "From is not signed";
 }
 
@@ -286,21 +299,70 @@ static const char *first_fault(const char *const *whys, size_t count)
 	return NULL;
 }
 
+bool dkimsig_split(struct arena *arena, struct str value, struct dkimtag_list *tags_r,
+		   const char **why_r)
+{
+	if (!octets_ok(value)) {
+		*why_r = "an octet that cannot stand in a signature";
+		return false;
+	}
+	return dkimtag_split(arena, value, tags_r, why_r);
+}
+
+bool dkimsig_read_arc_message(struct arena *arena, const struct dkimtag_list *tags, int64_t now,
+			      struct dkimsig *signature_r, const char **why_r)
+{
+	struct dkimsig *s = signature_r;
+	const char *whys[10];
+	size_t count = 0;
+
+	*s = (struct dkimsig){.relaxed_header = !dkimtag_get(tags, "c"),
+			      .relaxed_body = !dkimtag_get(tags, "c")};
+	whys[count++] = read_domain(arena, dkimtag_get(tags, "d"), s);
+	whys[count++] = read_selector(arena, dkimtag_get(tags, "s"), s);
+	whys[count++] = read_names(arena, dkimtag_get(tags, "h"), true, s);
+	whys[count++] = read_length(dkimtag_get(tags, "l"), s);
+	whys[count++] = read_base64(arena, dkimtag_get(tags, "b"), &s->b);
+	whys[count++] = read_base64(arena, dkimtag_get(tags, "bh"), &s->body_hash);
+	whys[count++] = read_algorithm(dkimtag_get(tags, "a"), s);
+	whys[count++] = read_canons(dkimtag_get(tags, "c"), s);
+	whys[count++] = check_query(arena, dkimtag_get(tags, "q"));
+	whys[count++] = check_times(tags, now);
+	s->identity_domain = s->domain;
+	*why_r = first_fault(whys, count);
+	return *why_r == NULL;
+}
+
+bool dkimsig_read_arc_seal(struct arena *arena, const struct dkimtag_list *tags,
+			   struct dkimsig *signature_r, const char **why_r)
+{
+	const struct str *t = dkimtag_get(tags, "t");
+	struct dkimsig *s = signature_r;
+	const char *whys[5];
+	size_t count = 0;
+	uint64_t made;
+
+	*s = (struct dkimsig){.relaxed_header = true};
+	whys[count++] = read_domain(arena, dkimtag_get(tags, "d"), s);
+	whys[count++] = read_selector(arena, dkimtag_get(tags, "s"), s);
+	whys[count++] = read_base64(arena, dkimtag_get(tags, "b"), &s->b);
+	whys[count++] = read_algorithm(dkimtag_get(tags, "a"), s);
+	whys[count++] = t && !read_number(t, &made) ? "t= is malformed" : NULL;
+	s->identity_domain = s->domain;
+	*why_r = first_fault(whys, count);
+	return *why_r == NULL;
+}
+
 bool dkimsig_read(struct arena *arena, struct str value, int64_t now, struct dkimsig *signature_r,
 		  const char **why_r)
 {
 	struct dkimsig *s = signature_r;
 	struct dkimtag_list tags;
-	struct str body_hash;
 	const char *whys[12];
 	size_t count = 0;
 
 	*s = (struct dkimsig){0};
-	if (!octets_ok(value)) {
-		*why_r = "an octet that cannot stand in a signature";
-		return false;
-	}
-	if (!dkimtag_split(arena, value, &tags, why_r))
+	if (!dkimsig_split(arena, value, &tags, why_r))
 		return false;
 	s->awkward = layout_awkward(&tags);
 	whys[count++] = read_domain(arena, dkimtag_get(&tags, "d"), s);
@@ -309,7 +371,7 @@ bool dkimsig_read(struct arena *arena, struct str value, int64_t now, struct dki
 	whys[count++] = read_identity(arena, dkimtag_get(&tags, "i"), s);
 	whys[count++] = read_length(dkimtag_get(&tags, "l"), s);
 	whys[count++] = read_base64(arena, dkimtag_get(&tags, "b"), &s->b);
-	whys[count++] = read_base64(arena, dkimtag_get(&tags, "bh"), &body_hash);
+	whys[count++] = read_base64(arena, dkimtag_get(&tags, "bh"), &s->body_hash);
 	s->safe = first_fault(whys, count) == NULL;
 	whys[count++] = check_version(dkimtag_get(&tags, "v"));
 	whys[count++] = read_algorithm(dkimtag_get(&tags, "a"), s);

@@ -29,7 +29,7 @@ struct dkimsig {
 	struct str domain, selector; /* lower case, checked */
 	struct str identity;         /* of i=, or its default "@domain"; empty: not printable */
 	struct str identity_domain;  /* lower case */
-	struct str b;                /* compact */
+	struct str b, body_hash;     /* compact base64 */
 	const struct str *headers;   /* the names in h= */
 	size_t header_count;
 	bool relaxed_header, relaxed_body;
@@ -46,6 +46,20 @@ struct dkimsig {
  */
 bool dkimsig_read(struct arena *arena, struct str value, int64_t now, struct dkimsig *signature_r,
 		  const char **why_r);
+
+/* Splits the value of a field into its tags; false where an octet or the list is not allowed. */
+bool dkimsig_split(struct arena *arena, struct str value, struct dkimtag_list *tags_r,
+		   const char **why_r);
+/*
+ * Reads the tags of an ARC-Message-Signature (RFC 8617 4.1.2): as above, but without v=, i= left to
+ * the caller, h= free to leave out From or to be empty. Without c= both canonicalizations are
+ * relaxed, not simple: so ARC's common validation suite has it.
+ */
+bool dkimsig_read_arc_message(struct arena *arena, const struct dkimtag_list *tags, int64_t now,
+			      struct dkimsig *signature_r, const char **why_r);
+/* Reads those tags of an ARC-Seal (RFC 8617 4.1.3) that it shares with the others. */
+bool dkimsig_read_arc_seal(struct arena *arena, const struct dkimtag_list *tags,
+			   struct dkimsig *signature_r, const char **why_r);
 
 /* Does h= name this field (without regard to case)? */
 bool dkimsig_covers(const struct dkimsig *signature, struct str field_name);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* postern auth: SPF and DKIM of a message, without a policy. */
+/* postern auth: SPF, DKIM and ARC of a message, without a policy. */
 
 #include "filter/command/dialogue.h"
 #include "filter/command/json.h"
+#include "postern/arc.h"
 #include "postern/author.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
@@ -48,6 +49,20 @@ static json_t *dkim_json(const struct dkim_outcome *dkim)
 	return list;
 }
 
+static json_t *arc_json(const struct arc_outcome *arc)
+{
+	json_t *sealers;
+
+	if (!arc)
+		return json_null();
+	sealers = json_array();
+	for (size_t i = 0; i < arc->count; i++)
+		json_array_append_new(sealers, json_str(arc->sealers[i], false));
+	return json_pack("{s:s, s:o, s:o, s:o}", "result", arc_result_name(arc->result), "instance",
+			 arc->instance ? json_integer(arc->instance) : json_null(), "sealers",
+			 sealers, "reason", json_text(arc->reason));
+}
+
 static json_t *from_json(const struct author *author)
 {
 	json_t *addresses = json_array();
@@ -77,10 +92,11 @@ static const char *spf_scope(const struct session *s)
 
 static void print_json(const struct session *s)
 {
-	json_print(json_pack("{s:o, s:o, s:o, s:n, s:n, s:o, s:o}", "spf",
+	json_print(json_pack("{s:o, s:o, s:o, s:n, s:o, s:o, s:o}", "spf",
 			     spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
 			     spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
-			     dkim_json(opaque(s, "dkim.outcome")), "dmarc", "arc", "from",
+			     dkim_json(opaque(s, "dkim.outcome")), "dmarc", "arc",
+			     arc_json(opaque(s, "arc.outcome")), "from",
 			     from_json(opaque(s, "from.author")), "authentication_results",
 			     json_text(field_written(session_report(s)))));
 }
@@ -97,6 +113,18 @@ static void print_spf(struct arena *arena, const char *label, const struct spf_o
 	if (spf->explanation.n > 0)
 		printf(": " STR_FMT, STR_ARG(str_clean(arena, spf->explanation, 500)));
 	printf("\n");
+}
+
+static void print_arc(const struct arc_outcome *arc)
+{
+	if (!arc)
+		return;
+	printf("arc       %s", arc_result_name(arc->result));
+	for (size_t i = 0; i < arc->count; i++)
+		printf("%s " STR_FMT "%s", i == 0 ? ", sealed by" : ",", STR_ARG(arc->sealers[i]),
+		       i < arc->vouching ? "" : " (changed since)");
+	printf("%s%s%s\n", arc->reason ? " (" : "", arc->reason ? arc->reason : "",
+	       arc->reason ? ")" : "");
 }
 
 static void print_text(struct arena *arena, const struct session *s)
@@ -120,6 +148,7 @@ static void print_text(struct arena *arena, const struct session *s)
 	}
 	if (dkim && dkim->count == 0)
 		printf("dkim      none\n");
+	print_arc(opaque(s, "arc.outcome"));
 	for (size_t i = 0; author && i < author->mailboxes.count; i++)
 		printf("from      " STR_FMT "\n",
 		       STR_ARG(str_clean(arena, author->mailboxes.items[i].text, 300)));
@@ -176,7 +205,7 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_auth = {
     .name = "auth",
     .synopsis = "[DIALOGUE] MESSAGE.eml",
-    .help = "SPF and DKIM of a message, without a policy",
+    .help = "SPF, DKIM and ARC of a message, without a policy",
     .options = DIALOGUE_OPTIONS,
     .run = run,
 };

@@ -13,6 +13,9 @@
 #define EXIT_NO 1     /* the answer is no */
 #define EXIT_BROKEN 2 /* usage, or a policy with errors */
 
+/* The policy that commands mean where none is named. */
+#define DEFAULT_POLICY "/etc/postern/postern.policy"
+
 struct command {
 	const char *name;
 	const char *synopsis; /* of the arguments */
@@ -22,7 +25,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt;
+    command_facts, command_fmt, command_status, command_reload;
 
 void command_help(const struct command *command, FILE *out);
 /* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */

@@ -2,9 +2,11 @@
 /* postern serve: the milter daemon. */
 
 #include "filter/command/command.h"
+#include "filter/command/server.h"
 
 #include <getopt.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,29 +22,20 @@
 #include "postern/policy.h"
 #include "postern/spf.h"
 
-#define DEFAULT_POLICY "/etc/postern/postern.policy"
 #define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
 
-struct server {
-	struct arena *arena;
-	const char *dns;
-	bool background; /* nobody reads standard error */
-	struct source *records;
-	struct policy *policy;
-	struct clock clock;
-};
-
-static const char *setting(const struct server *server, const char *name)
+const char *server_setting(const struct policy *policy, const char *name)
 {
-	const struct value *value = policy_setting_named(server->policy, name);
+	const struct value *value = policy_setting_named(policy, name);
 
-	return value->state == FACT_PRESENT ? str_dup(server->arena, value->text).s : NULL;
+	return value->state == FACT_PRESENT ? str_dup(policy->arena, value->text).s : NULL;
 }
 
-static int start_resolver(struct server *server, struct resolver **resolver_r)
+int server_resolver(struct server *server, const struct policy *policy,
+		    struct resolver **resolver_r)
 {
-	struct resolver_config config = {.address = setting(server, "resolver")};
+	struct resolver_config config = {.address = server_setting(policy, "resolver")};
 	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
 
@@ -71,15 +64,34 @@ static int start(void *ctx, struct milter_service *service_r)
 		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
 		return MILTER_BROKEN;
 	}
-	status = start_resolver(server, &service_r->resolver);
+	status = server_resolver(server, server->policy, &service_r->served.resolver);
 	if (status != 0)
 		return status;
-	service_r->policy = server->policy;
+	service_r->served.policy = server->policy;
 	service_r->clock = &clock_system;
 	service_r->settled = logline_write;
+	service_r->reload = reload_asked;
+	service_r->retire = reload_retire;
+	reload_begin(server, &service_r->served);
+	if (service_r->control >= 0 && !control_start(server, service_r->control))
+		return MILTER_FAILED;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;
+}
+
+/* In the parent. What is wrong was said by the filter process, which keeps what it has. */
+static void renew(void *ctx)
+{
+	struct server *server = ctx;
+	char *text;
+	struct policy *policy = server_load(server->path, &text);
+
+	free(text);
+	if (!policy)
+		return;
+	policy_free(&server->policy);
+	server->policy = policy;
 }
 
 static bool parse_mode(struct str text, unsigned *mode_r)
@@ -104,49 +116,83 @@ const char *serve_fault(const struct policy *policy)
 		   : "'socket.mode' is an octal mode such as 0660";
 }
 
+struct policy *server_load(const char *path, char **text_r)
+{
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+	struct policy *policy = policy_load(path, NULL, diag);
+	const char *fault = policy ? serve_fault(policy) : NULL;
+	size_t size;
+	FILE *out = open_memstream(text_r, &size);
+
+	if (!out)
+		abort();
+	diag_print(diag, out);
+	if (fault) {
+		fprintf(out, "%s: error: %s\n", path, fault);
+		policy_free(&policy);
+	}
+	fclose(out);
+	arena_free(&arena);
+	return policy;
+}
+
+/* Beyond the policy's own life, which a reload ends. */
+static const char *keep(const struct server *server, const char *setting)
+{
+	const char *text = server_setting(server->policy, setting);
+
+	return text ? str_dup(server->arena, str_of(text)).s : NULL;
+}
+
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern"};
+	struct milter_config config = {.name = "postern", .renew = renew};
 
-	config.listen = setting(server, "listen");
-	config.group = setting(server, "socket.group");
+	config.listen = keep(server, "listen");
+	config.group = keep(server, "socket.group");
 	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
-	config.user = setting(server, "user");
+	config.user = keep(server, "user");
 	if (!config.user && getpwnam(DEFAULT_USER))
 		config.user = DEFAULT_USER;
-	if (server->background || strcmp(setting(server, "log"), "syslog") == 0)
+	config.control = keep(server, "control");
+	if (strcmp(config.control, "none") == 0)
+		config.control = NULL;
+	if (server->background || strcmp(server_setting(server->policy, "log"), "syslog") == 0)
 		log_to_syslog("postern");
 	return milter_run(&config, start, server);
 }
 
 /* Leaves the terminal: for systems whose service manager wants a daemon that does so itself. */
-static int detach(void)
+static int detach(struct server *server)
 {
+	char *path = realpath(server->path, NULL);
+
+	/* Reloads come when the folder is another one. */
+	if (path)
+		server->path = str_dup(server->arena, str_of(path)).s;
+	free(path);
 	if (daemon(0, 0) == 0)
 		return 0;
 	perror("postern serve: cannot go into the background");
 	return EXIT_NO;
 }
 
-static bool load(struct server *server, const char *path)
+static bool load(struct server *server)
 {
-	struct diag *diag = diag_new(server->arena);
 	const char *why = NULL;
+	char *text;
 
-	server->policy = policy_load(path, NULL, diag);
-	diag_print(diag, stderr);
+	server->policy = server_load(server->path, &text);
+	fputs(text, stderr);
+	free(text);
 	if (!server->policy) {
-		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", path);
+		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", server->path);
 		return false;
 	}
 	if (server->dns &&
-	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why)) {
+	    !source_read(server->arena, server->dns, DNS_FILE_MOST, &server->records, &why))
 		fprintf(stderr, "postern serve: %s: %s\n", server->dns, why);
-		return false;
-	}
-	why = serve_fault(server->policy);
-	if (why)
-		fprintf(stderr, "postern serve: %s: %s\n", path, why);
 	return why == NULL;
 }
 
@@ -156,14 +202,13 @@ static int run(const struct command *self, int argc, char **argv)
 						{"dns", required_argument, NULL, 'd'},
 						{"daemon", no_argument, NULL, 'b'},
 						{NULL, 0, NULL, 0}};
-	struct server server = {0};
-	const char *path = DEFAULT_POLICY;
+	struct server server = {.path = DEFAULT_POLICY};
 	int option, status;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
 		if (option == 'c')
-			path = optarg;
+			server.path = optarg;
 		else if (option == 'd')
 			server.dns = optarg;
 		else if (option == 'b')
@@ -176,9 +221,10 @@ static int run(const struct command *self, int argc, char **argv)
 	if (optind < argc)
 		return command_usage(self, "'%s' is one word too many", argv[optind]);
 	server.arena = arena_new(NULL);
-	status = load(&server, path) ? 0 : EXIT_BROKEN;
+	server.started = clock_time(&clock_system);
+	status = load(&server) ? 0 : EXIT_BROKEN;
 	if (status == 0 && server.background)
-		status = detach();
+		status = detach(&server);
 	if (status == 0)
 		status = serve(&server);
 	policy_free(&server.policy);

@@ -4,6 +4,7 @@
  * those that claim to be ours and are not.
  */
 
+#include "postern/arc.h"
 #include "postern/arena.h"
 #include "postern/authres.h"
 #include "postern/dkim.h"
@@ -15,7 +16,7 @@
 /* Results of signatures that did not pass; real mail has a handful. */
 #define OTHERS_MOST 20
 
-enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER };
+enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_ARC };
 
 static struct str authserv(const struct action_call *call)
 {
@@ -88,6 +89,22 @@ static void add_dkim(const struct action_call *call, const struct dkim_signature
 		       });
 }
 
+/* RFC 8617 10.2. A message without a chain has no result: most have none. */
+static void add_arc(const struct action_call *call, const struct arc_outcome *arc,
+		    struct authres_result *result)
+{
+	bool pass = arc->result == ARC_RESULT_PASS;
+	struct str oldest = {0};
+
+	if (pass && !arc->vouching_open)
+		oldest = str_printf(call->arena, "%u", arc->oldest_pass);
+	*result = (struct authres_result){.method = "arc",
+					  .result = arc_result_name(arc->result),
+					  .reason = str_of(pass ? NULL : arc->reason)};
+	set_properties(call->arena, result, 1,
+		       (struct authres_property[]){{"header", "oldest-pass", oldest}});
+}
+
 /* All that passed, and of the rest as many as there is room for: a field has its limits. */
 static bool told(const struct dkim_outcome *dkim, size_t i, size_t *others)
 {
@@ -100,8 +117,10 @@ static void add_commit(const struct action_call *call)
 {
 	const struct dkim_outcome *dkim =
 	    call->inputs[IN_DKIM]->state == FACT_PRESENT ? call->inputs[IN_DKIM]->opaque : NULL;
+	const struct arc_outcome *arc =
+	    call->inputs[IN_ARC]->state == FACT_PRESENT ? call->inputs[IN_ARC]->opaque : NULL;
 	size_t signatures = dkim ? dkim->count : 0, count = 0, others = 0;
-	struct authres_result *results = arena_array(call->arena, signatures + 3, sizeof(*results));
+	struct authres_result *results = arena_array(call->arena, signatures + 4, sizeof(*results));
 
 	remove_forged(call);
 	if (call->inputs[IN_USER]->state == FACT_PRESENT) {
@@ -117,13 +136,15 @@ static void add_commit(const struct action_call *call)
 			add_dkim(call, &dkim->signatures[i], &results[count++]);
 	if (dkim && signatures == 0)
 		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
+	if (arc && arc->result != ARC_RESULT_NONE)
+		add_arc(call, arc, &results[count++]);
 	edit_insert(call->edits, STR("Authentication-Results"),
 		    authres_write(call->arena, authserv(call), results, count,
 				  edit_fields(call->edits)->utf8));
 }
 
-static const char *const inputs[] = {
-    "mta.name", "spf.outcome", "dkim.outcome", "sender", "helo.name", "auth.user", NULL};
+static const char *const inputs[] = {"mta.name",  "spf.outcome", "dkim.outcome", "sender",
+				     "helo.name", "auth.user",   "arc.outcome",  NULL};
 
 static const struct action_def actions[] = {
     {.name = "add authentication-results",

@@ -19,7 +19,6 @@ static struct {
 	const struct milter_service *service;
 	struct drain *drain;
 	struct nudge *nudge;
-	struct session_needs needs;
 } room; /* set before threads start, constant from then on */
 
 void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge)
@@ -27,7 +26,11 @@ void callbacks_set(const struct milter_service *service, struct drain *drain, st
 	room.service = service;
 	room.drain = drain;
 	room.nudge = nudge;
-	session_needs(service->policy, &room.needs);
+}
+
+unsigned milter_sessions(void)
+{
+	return atomic_load(&room.nudge->sessions);
 }
 
 /* ---- what a session asks of its connection ---- */
@@ -73,13 +76,15 @@ static struct conn *conn_new(SMFICTX *ctx)
 	if (!conn)
 		return NULL;
 	conn->ctx = ctx;
-	conn->env = (struct session_env){.resolver = room.service->resolver,
+	conn->generation = generation_take();
+	conn->env = (struct session_env){.resolver = conn->generation->served.resolver,
 					 .clock = room.service->clock,
 					 .macro = conn_macro,
 					 .progress = conn_progress,
 					 .settled = conn_settled,
 					 .ctx = conn};
 	if (smfi_setpriv(ctx, conn) != MI_SUCCESS) {
+		generation_release(conn->generation);
 		free(conn);
 		return NULL;
 	}
@@ -143,7 +148,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	(void)f3;
 	if (!conn && !(conn = conn_new(ctx)))
 		return SMFIS_REJECT;
-	agreement_make(&room.needs, actions, steps, &agreement);
+	agreement_make(&conn->generation->needs, actions, steps, &agreement);
 	if (agreement.missing != 0)
 		log_line(
 		    LOG_LEVEL_ERROR,
@@ -153,7 +158,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	conn->refusing = agreement.missing != 0;
 	conn->steps = agreement.steps;
 	if (agreement.actions & SMFIF_SETSYMLIST)
-		agreement_macros(ctx, &room.needs);
+		agreement_macros(ctx, &conn->generation->needs);
 	*actions_r = agreement.actions;
 	*steps_r = agreement.steps;
 	*f2_r = *f3_r = 0;
@@ -203,7 +208,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 		conn_abort(conn);
 		session_free(&conn->session);
 	}
-	conn->session = session_new(room.service->policy, &conn->env);
+	conn->session = session_new(conn->generation->served.policy, &conn->env);
 	if (conn_deferral(conn, &reply))
 		return reply_answer(conn, STEP_CONNECT, reply);
 	has_ip = client_address(address, &ip, &port);
@@ -364,6 +369,7 @@ static sfsistat on_close(SMFICTX *ctx)
 		return SMFIS_CONTINUE;
 	conn_message_over(conn);
 	session_free(&conn->session);
+	generation_release(conn->generation);
 	free(conn->scratch);
 	free(conn);
 	(void)smfi_setpriv(ctx, NULL);

@@ -36,6 +36,21 @@ bool agreement_macro_list(const char *usual, const char *more, char *list);
 /* Asks for the macros that the policy needs beyond the MTA's own lists. */
 void agreement_macros(SMFICTX *ctx, const struct session_needs *needs);
 
+/* ---- generation.c ---- */
+
+/* A policy in use, and what it needs of the MTA. */
+struct generation {
+	struct milter_policy served;
+	struct session_needs needs;
+	unsigned users; /* connections, and one while new connections get it; under a lock */
+};
+
+/* Makes the first one, before threads. `parent` is told of replacements. False: memory ended. */
+bool generation_begin(const struct milter_service *service, pid_t parent);
+/* The one that a new connection gets; generation_release() it when the connection ends. */
+struct generation *generation_take(void);
+void generation_release(struct generation *generation);
+
 /* ---- the connection ---- */
 
 enum step {
@@ -53,6 +68,7 @@ enum step {
 
 struct conn {
 	SMFICTX *ctx;
+	struct generation *generation;
 	struct session *session; /* NULL before connect, and where memory ended */
 	struct session_env env;
 	unsigned long steps; /* SMFIP_* agreed on */

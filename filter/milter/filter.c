@@ -29,6 +29,13 @@
 /* The reply to the last message's end is written after its callback has returned. */
 #define LAST_REPLY_TIME (100 * NS_PER_MS)
 
+struct reloads {
+	const struct milter_service *service;
+	pthread_mutex_t lock;
+	pthread_cond_t asked;
+	bool wanted; /* several that come close together are one */
+};
+
 static void *run_libmilter(void *unused)
 {
 	(void)unused;
@@ -41,7 +48,7 @@ static void *run_libmilter(void *unused)
 
 static void ignore_signals(void)
 {
-	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE};
+	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW, SIGPIPE};
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -94,16 +101,54 @@ static void stop_accepting(int listening)
 	close(socket);
 }
 
+static void *run_reloads(void *handle)
+{
+	struct reloads *reloads = handle;
+
+	for (;;) {
+		pthread_mutex_lock(&reloads->lock);
+		while (!reloads->wanted)
+			pthread_cond_wait(&reloads->asked, &reloads->lock);
+		reloads->wanted = false;
+		pthread_mutex_unlock(&reloads->lock);
+		reloads->service->reload(reloads->service->ctx);
+	}
+	return NULL;
+}
+
+/* Passes reloads on, in a thread of their own: a stop must not wait for one. */
+static void await_end(const struct milter_service *service, int control)
+{
+	static struct reloads reloads = {.lock = PTHREAD_MUTEX_INITIALIZER,
+					 .asked = PTHREAD_COND_INITIALIZER};
+	pthread_t thread;
+	ssize_t n;
+	char byte;
+
+	reloads.service = service;
+	if (service->reload && pthread_create(&thread, NULL, run_reloads, &reloads) == 0)
+		pthread_detach(thread);
+	while ((n = read(control, &byte, 1)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n < 0)
+			continue;
+		pthread_mutex_lock(&reloads.lock);
+		reloads.wanted = true;
+		pthread_cond_signal(&reloads.asked);
+		pthread_mutex_unlock(&reloads.lock);
+	}
+}
+
 _Noreturn void filter_process(const struct milter_config *config,
 			      int (*start)(void *ctx, struct milter_service *service_r), void *ctx,
-			      int listening, int control, pid_t parent)
+			      const struct filter_ends *ends, pid_t parent)
 {
 	/* What the threads use may stand here: the process ends before this function does. */
-	struct milter_service service = {.policy = NULL};
+	struct milter_service service = {.control = ends->commands};
 	struct drain drain;
 	struct nudge nudge;
 	struct timespec pause = {.tv_nsec = LAST_REPLY_TIME};
-	char byte;
 	int status;
 
 	/* The parent may have died before the first of these two lines. */
@@ -115,16 +160,16 @@ _Noreturn void filter_process(const struct milter_config *config,
 	status = start(ctx, &service);
 	if (status != MILTER_OK)
 		_exit(status == MILTER_BROKEN ? MILTER_BROKEN : MILTER_FAILED);
-	if (!drain_init(&drain) || !nudge_start(&nudge, listening))
+	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
+	    !nudge_start(&nudge, ends->listening))
 		_exit(MILTER_FAILED);
 	callbacks_set(&service, &drain, &nudge);
-	if (!start_libmilter(config->name, listening))
+	if (!start_libmilter(config->name, ends->listening))
 		_exit(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);
 
-	while (read(control, &byte, 1) < 0 && errno == EINTR)
-		continue;
-	stop_accepting(listening);
+	await_end(&service, ends->control);
+	stop_accepting(ends->listening);
 	if (!drain_wait(&drain, clock_now(&clock_system) + DRAIN_TIME)) {
 		log_line(LOG_LEVEL_WARNING,
 			 "stopped with messages in progress: the MTA defers them");

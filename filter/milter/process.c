@@ -20,12 +20,14 @@
 
 /* What a filter process gets beyond the time to drain before it is killed. */
 #define STOP_MARGIN (2 * NS_PER_S)
+/* The second socket is for root, for the daemon's own user and for its group. */
+#define CONTROL_MODE 0660
 
 struct parent {
 	const struct milter_config *config;
 	int (*start)(void *ctx, struct milter_service *service_r);
 	void *ctx;
-	struct listener listener;
+	struct listener listener, commands;
 	sigset_t signals; /* blocked, and waited for */
 	struct restart restart;
 	pid_t child;     /* 0: none */
@@ -58,7 +60,10 @@ static void process_fork(struct parent *p)
 	if (child == 0) {
 		close_if_open(&ends[1]);
 		close_if_open(&p->listener.lock);
-		filter_process(p->config, p->start, p->ctx, p->listener.fd, ends[0], self);
+		close_if_open(&p->commands.lock);
+		filter_process(p->config, p->start, p->ctx,
+			       &(struct filter_ends){p->listener.fd, p->commands.fd, ends[0]},
+			       self);
 	}
 	close_if_open(&ends[0]);
 	p->control = ends[1];
@@ -111,6 +116,21 @@ static void process_crashed(struct parent *p, pid_t child, int status)
 			 (long)child, WEXITSTATUS(status), (long)(delay / NS_PER_MS));
 }
 
+static void process_renew(struct parent *p)
+{
+	if (p->config->renew)
+		p->config->renew(p->ctx);
+}
+
+/* The filter process reloads; without one, the next begins with what is found now. */
+static void process_reload(struct parent *p)
+{
+	if (p->child == 0)
+		process_renew(p);
+	else if (write(p->control, "r", 1) < 0)
+		log_line(LOG_LEVEL_ERROR, "no reload: %s", strerror(errno));
+}
+
 /* Until told to stop (MILTER_OK) or the filter process says that there is no use. */
 static int process_watch(struct parent *p)
 {
@@ -126,7 +146,10 @@ static int process_watch(struct parent *p)
 			return MILTER_OK;
 		case SIGHUP:
 		case SIGUSR1:
-			log_line(LOG_LEVEL_WARNING, "reload is not supported by this version");
+			process_reload(p);
+			break;
+		case PARENT_RENEW:
+			process_renew(p);
 			break;
 		}
 		child = p->child;
@@ -148,6 +171,8 @@ static void process_stop(struct parent *p)
 
 	listener_remove(&p->listener);
 	close_if_open(&p->listener.fd);
+	listener_remove(&p->commands);
+	close_if_open(&p->commands.fd);
 	if (p->child == 0)
 		return;
 	close_if_open(&p->control);
@@ -177,6 +202,12 @@ static bool process_prepare(struct parent *p, struct arena *arena)
 		log_line(LOG_LEVEL_ERROR, "cannot listen at '%s': %s", p->config->listen, why);
 		return false;
 	}
+	if (p->config->control &&
+	    !listener_open(arena, p->config->control, NULL, CONTROL_MODE,
+			   identity.user ? identity.uid : OWNER_NONE, &p->commands, &why))
+		log_line(LOG_LEVEL_WARNING,
+			 "cannot be commanded by 'postern reload' and its like: '%s': %s",
+			 p->config->control, why);
 	if (!privilege_drop(&identity, &why)) {
 		log_line(LOG_LEVEL_ERROR, "cannot become user '%s': %s", identity.user, why);
 		return false;
@@ -191,12 +222,13 @@ static bool process_prepare(struct parent *p, struct arena *arena)
 int milter_run(const struct milter_config *config,
 	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx)
 {
-	static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+	static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW, SIGCHLD};
 	struct parent p = {.config = config,
 			   .start = start,
 			   .ctx = ctx,
 			   .control = -1,
-			   .listener = {.fd = -1, .lock = -1}};
+			   .listener = {.fd = -1, .lock = -1},
+			   .commands = {.fd = -1, .lock = -1}};
 	struct arena *arena = arena_new(NULL);
 	int result = MILTER_BROKEN;
 	sigset_t before;
@@ -206,6 +238,7 @@ int milter_run(const struct milter_config *config,
 		sigaddset(&p.signals, waited_for[i]);
 	sigprocmask(SIG_BLOCK, &p.signals, &before);
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN); /* of a filter process that has just gone */
 	if (process_prepare(&p, arena)) {
 		result = process_watch(&p);
 		if (result == MILTER_OK)
@@ -214,6 +247,8 @@ int milter_run(const struct milter_config *config,
 	}
 	listener_remove(&p.listener);
 	listener_close(&p.listener);
+	listener_remove(&p.commands);
+	listener_close(&p.commands);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	arena_free(&arena);
 	return result;

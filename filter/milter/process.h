@@ -124,14 +124,24 @@ void nudge_closed(struct nudge *nudge);
 
 /* ---- filter.c ---- */
 
+/* Tells the parent that the policy was replaced. */
+#define PARENT_RENEW SIGUSR2
+
 #define DRAIN_TIME (5 * NS_PER_S)
+
+struct filter_ends {
+	int listening; /* where MTAs come */
+	int commands;  /* where `postern status` and its like come, or -1 */
+	int control;   /* from the parent */
+};
 
 /*
  * All of a filter process. `control` is the reading end of a pipe whose other end the parent
- * holds: when that is closed, the process drains and ends. `parent` is who must live.
+ * holds: each byte asks for a reload, and when it is closed, the process drains and ends.
+ * `parent` is who must live.
  */
 _Noreturn void filter_process(const struct milter_config *config,
 			      int (*start)(void *ctx, struct milter_service *service_r), void *ctx,
-			      int listening, int control, pid_t parent);
+			      const struct filter_ends *ends, pid_t parent);
 
 #endif

@@ -27,4 +27,14 @@
 /* Bytes of an envelope address or HELO name that are kept. */
 #define LIMIT_PATH 4096
 
+/* RFC 8617 5: more make a chain fail. Real chains have one to five. */
+#define LIMIT_ARC_SETS 50
+/* Three a set: with more, some are there twice, and none needs to be read. */
+#define LIMIT_ARC_FIELDS (3 * LIMIT_ARC_SETS)
+/* Names of keys asked for: a third of what the DNS may be asked for a message, the rest is DKIM's
+ * and DMARC's. A chain of honest sealers has one or two a set. */
+#define LIMIT_ARC_KEYS 20
+/* Ways in which the sealers canonicalized the body: each is one more hash of all of it. */
+#define LIMIT_ARC_BODIES 3
+
 #endif

@@ -8,9 +8,9 @@
  *
  *   static int start(void *ctx, struct milter_service *service_r)
  *   {
- *           ... load the policy, make the resolver, start threads ...
- *           service_r->policy = policy;
- *           service_r->resolver = resolver;
+ *           ... make the resolver, start threads ...
+ *           service_r->served.policy = policy;
+ *           service_r->served.resolver = resolver;
  *           service_r->clock = &clock_system;
  *           service_r->settled = write_log_line;
  *           return 0;
@@ -24,9 +24,14 @@
  *
  * Signals are the parent's business: SIGTERM and SIGINT stop (no new connection; new messages of
  * the open ones are answered 451 4.3.2; messages in progress have 5 s to end; what is open then
- * is closed, for which MTAs answer as they do for a filter that is gone), SIGHUP and SIGUSR1 are
- * logged and ignored. The filter process ignores all of them, so a signal to the whole group
- * does no harm.
+ * is closed, for which MTAs answer as they do for a filter that is gone), SIGHUP and SIGUSR1 ask
+ * the filter process for a reload. The filter process ignores all of them, so a signal to the
+ * whole group does no harm.
+ *
+ * A reload is the filter process's work: it builds the new policy aside and calls
+ * milter_replace(). Connections that are open keep the policy they began with. Then the parent is
+ * told (SIGUSR2) and renews its own, so that a filter process which replaces a crashed one begins
+ * with the policy that was in force, whatever the files look like by then.
  */
 
 #include <stdbool.h>
@@ -42,12 +47,26 @@ struct milter_config {
 	const char *group;  /* of a unix socket, a name; NULL: not changed */
 	unsigned mode;      /* of a unix socket: 0660 */
 	const char *user;   /* to become when started as root; NULL: stays root, with a warning */
+	/* A second socket, for whoever commands the daemon; as `listen`, NULL: none. Where it
+	 * cannot be had that is logged, and the rest goes on. */
+	const char *control;
+	/*
+	 * In the parent, after the filter process has replaced its policy, or on SIGHUP while there
+	 * is no filter process: loads what `start` will serve the next time. May be NULL.
+	 */
+	void (*renew)(void *ctx);
+};
+
+/* A policy and where its lookups go; borrowed until `retire` hands it back. */
+struct milter_policy {
+	const struct policy *policy;
+	struct resolver *resolver;
 };
 
 /* What the filter process works with; all borrowed until the process ends. */
 struct milter_service {
-	const struct policy *policy;
-	struct resolver *resolver;
+	int control; /* set before `start`: the second socket, listening, or -1 */
+	struct milter_policy served;
 	const struct clock *clock;
 	/* As session_env.settled, but with the ctx below; from several threads. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
@@ -56,8 +75,21 @@ struct milter_service {
 	 * messages were cut off. May be NULL.
 	 */
 	void (*finish)(void *ctx);
+	/* SIGHUP or SIGUSR1 came; called in a thread of its own, one at a time. May be NULL. */
+	void (*reload)(void *ctx);
+	/*
+	 * A policy that milter_replace() put out of use, and the last connection that began with
+	 * it has ended; from any thread. May be NULL.
+	 */
+	void (*retire)(void *ctx, const struct milter_policy *policy);
 	void *ctx;
 };
+
+/*
+ * In the filter process, from any thread: connections that begin from now on get this policy.
+ * False: memory ended, and nothing has changed.
+ */
+bool milter_replace(const struct milter_policy *policy);
 
 /* Statuses of milter_run(); those of `start` mean the same. */
 #define MILTER_OK 0
@@ -67,10 +99,13 @@ struct milter_service {
 /*
  * Serves until told to stop and returns the status for exit(). `start` is called in the filter
  * process, after privileges were dropped and before the first connection is taken; again in each
- * process that replaces a crashed one. Call while the program has one thread. What goes wrong is
- * logged here.
+ * process that replaces a crashed one, with what `renew` last made of `ctx`. Call while the program
+ * has one thread. What goes wrong is logged here.
  */
 int milter_run(const struct milter_config *config,
 	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx);
+
+/* Connections of MTAs that are open. In the filter process. */
+unsigned milter_sessions(void);
 
 #endif

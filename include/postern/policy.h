@@ -154,6 +154,12 @@ void policy_free(struct policy **policy);
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);
 /* By name, for those who read it once. The name must be registered. */
 const struct value *policy_setting_named(const struct policy *policy, const char *name);
+/*
+ * The text of a setting as a policy file says it, without loading it: the file may be full of
+ * mistakes. Settings of included files are not seen. The setting's fallback, or NULL, if it is
+ * not set there, or the file cannot be read.
+ */
+const char *policy_peek(struct arena *arena, const char *path, const char *setting);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */

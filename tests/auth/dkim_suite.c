@@ -12,70 +12,11 @@
 #include "postern/arena.h"
 #include "postern/dkim.h"
 #include "tests/auth/dkim_lookups.h"
+#include "tests/auth/suite_message.h"
 
-static struct str read_all(struct arena *arena, const char *path)
+static void feed(void *ctx, struct str name, struct str value)
 {
-	FILE *file = fopen(path, "rb");
-	struct buf out = {.arena = arena};
-	char piece[4096];
-	size_t n;
-
-	if (!file) {
-		perror(path);
-		exit(2);
-	}
-	buf_puts(&out, "");
-	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
-		buf_add(&out, (struct str){piece, n});
-	fclose(file);
-	return buf_str(&out);
-}
-
-/* As the MTA passes a field on: with LF in its folds. */
-static struct str lf_only(struct arena *arena, struct str text)
-{
-	struct buf out = {.arena = arena};
-
-	buf_puts(&out, "");
-	for (size_t i = 0; i < text.n; i++)
-		if (text.s[i] != '\r' || i + 1 == text.n || text.s[i + 1] != '\n')
-			buf_putc(&out, text.s[i]);
-	return buf_str(&out);
-}
-
-/* Feeds the header, returns the body. */
-static struct str feed_header(struct arena *arena, struct dkim_verifier *v, struct str message,
-			      bool lf)
-{
-	size_t at = 0;
-
-	while (at < message.n && message.s[at] != '\r' && message.s[at] != '\n') {
-		size_t end = at;
-		struct str field, name, value;
-		ptrdiff_t colon;
-
-		do {
-			ptrdiff_t line = str_chr(str_sub(message, end, message.n), '\n');
-
-			end = line < 0 ? message.n : end + (size_t)line + 1;
-		} while (end < message.n && (message.s[end] == ' ' || message.s[end] == '\t'));
-		field = str_sub(message, at, end - at);
-		at = end;
-		while (field.n > 0 &&
-		       (field.s[field.n - 1] == '\n' || field.s[field.n - 1] == '\r'))
-			field.n--;
-		colon = str_chr(field, ':');
-		if (colon < 0)
-			continue;
-		name = str_sub(field, 0, (size_t)colon);
-		value = str_sub(field, (size_t)colon + 1, field.n);
-		dkim_verifier_header(v, name, lf ? lf_only(arena, value) : value);
-	}
-	if (at < message.n && message.s[at] == '\r')
-		at++;
-	if (at < message.n && message.s[at] == '\n')
-		at++;
-	return str_sub(message, at, message.n);
+	dkim_verifier_header(ctx, name, value);
 }
 
 static void verify(struct str message, const char *zone, const struct dkim_options *options,
@@ -89,7 +30,7 @@ static void verify(struct str message, const char *zone, const struct dkim_optio
 
 	if (!dkim_lookups_file(lookups, zone))
 		exit(2);
-	body = feed_header(arena, v, message, pending);
+	body = suite_header(arena, message, pending, feed, v);
 	dkim_verifier_eoh(v, lookups);
 	while (body.n > 0 && dkim_verifier_wants_body(v)) {
 		dkim_verifier_body(v, str_sub(body, 0, chunk));
@@ -151,7 +92,7 @@ int main(int argc, char **argv)
 		options.minimum_bits = (unsigned)atoi(argv[4]);
 	options.allow_sha1 = argc > 5;
 	arena = arena_new(NULL);
-	message = read_all(arena, argv[2]);
+	message = suite_read(arena, argv[2]);
 	for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++)
 		for (int pending = 0; pending < 2; pending++)
 			verify(message, argv[1], &options, now, chunks[i], pending);

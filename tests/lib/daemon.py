@@ -54,6 +54,7 @@ class Postern:
         `policy` is text. `dns` is the text of a file of records; None: the system's resolver.
         """
         self.path = path
+        self.control = os.path.join(directory, name + ".control")
         self.group = group
         self.command = command or [program()]
         self.policy_path = os.path.join(directory, name + ".policy")
@@ -66,7 +67,7 @@ class Postern:
                 file.write(dns)
 
     def write_policy(self, policy):
-        head = 'set listen "unix:%s"\n' % self.path
+        head = 'set listen "unix:%s" set control "unix:%s"\n' % (self.path, self.control)
         if self.group:
             head += 'set socket.group "%s"\n' % self.group
         if "set authserv" not in policy:

@@ -795,10 +795,12 @@ def only_the_parent_is_told_to_stop():
         pid = d.filter_pid()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             os.kill(pid, number)
-        for number in (signal.SIGHUP, signal.SIGUSR1):
+        for count, number in enumerate((signal.SIGHUP, signal.SIGUSR1), 1):
             os.kill(d.process.pid, number)
-        wait_until(lambda: d.log().count("reload is not supported by this version") == 2)
+            wait_until(lambda: d.events().count("reload [service]") == count)
+        os.kill(d.process.pid, signal.SIGUSR2)
         time.sleep(0.3)
+        equal(d.events().count("reload [service]"), 2, "reloads")
         equal(d.filter_pid(), pid, "filter process")
         equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "verdict")
 

@@ -291,6 +291,11 @@ static void finish(void *ctx)
 	log_line(LOG_LEVEL_INFO, "event finish [%s]", (const char *)ctx);
 }
 
+static void reload(void *ctx)
+{
+	log_line(LOG_LEVEL_INFO, "event reload [%s]", (const char *)ctx);
+}
+
 struct options {
 	struct policy policy;
 	int status;
@@ -300,10 +305,11 @@ static int start(void *ctx, struct milter_service *service_r)
 {
 	struct options *options = ctx;
 
-	service_r->policy = &options->policy;
+	service_r->served.policy = &options->policy;
 	service_r->clock = &clock_system;
 	service_r->settled = settled;
 	service_r->finish = finish;
+	service_r->reload = reload;
 	service_r->ctx = (void *)"service";
 	return options->status;
 }

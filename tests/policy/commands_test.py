@@ -9,6 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 
+import arckit  # noqa: E402
 from commandkit import Folder, answer, postern  # noqa: E402
 from mailkit import Key, dns_txt, message  # noqa: E402
 from report import Tests, contains, equal, lacks, true  # noqa: E402
@@ -332,7 +333,8 @@ def auth_has_all_keys():
     equal(sorted(said["dkim"][0]), ["algorithm", "bits", "domain", "identity", "reason", "result",
                                     "selector"], "keys of a signature")
     equal(sorted(said["from"]), ["addresses", "domain", "trouble"], "keys of from")
-    equal((said["dmarc"], said["arc"]), (None, None), "what is not built")
+    equal(said["dmarc"], None, "what is not built")
+    equal(said["arc"], {"result": "none", "instance": None, "sealers": [], "reason": None}, "arc")
     equal((said["dkim"][0]["result"], said["dkim"][0]["domain"], said["dkim"][0]["selector"]),
           ("pass", "signed.example", "ed"), "signature")
     equal(said["from"], {"addresses": ["a@signed.example"], "domain": "signed.example",
@@ -350,6 +352,26 @@ def auth_of_spf():
           ("pass", "helo", "helo.example"), "spf of the HELO name")
     said = auth("--sender", "<>")
     equal((said["spf"]["result"], said["spf"]["scope"]), ("pass", "helo"), "spf of the null sender")
+
+
+@tests.test
+def auth_of_a_sealed_message():
+    sealers = [arckit.Sealer("first.example"), arckit.Sealer("lists.example.net")]
+    records = files.file("sealed.records", "\n".join(s.record for s in sealers) + "\n")
+    sealed = sealers[0].seal(message("m", "a@x.example", "b@example.org").decode())
+    sealed = sealers[1].seal(sealed.replace("Hello.", "Hello, list."))
+    mail = files.file("sealed.eml", sealed.encode())
+    line = ["--client", "203.0.113.9", "--dns", records, mail]
+    why = "ARC-Message-Signature 1: body hash mismatch"
+    said = answer("auth", "--json", *line)
+    equal(said["arc"], {"result": "pass", "instance": 2, "reason": why,
+                        "sealers": ["lists.example.net", "first.example"]}, "arc")
+    contains(said["authentication_results"], "arc=pass header.oldest-pass=2", "field")
+    contains(postern("auth", *line).out, "arc       pass, sealed by lists.example.net, "
+             "first.example (changed since) (%s)\n" % why, "text")
+    for domain, verdict in (("lists.example.net", "accept"), ("first.example", "reject")):
+        policy = files.file("sealed.policy", 'reject "No" unless any arc.sealer is "%s"\n' % domain)
+        equal(answer("explain", "-c", policy, "--json", *line)["verdict"], verdict, domain)
 
 
 @tests.test

@@ -120,7 +120,7 @@ struct str signer_canon_body(struct arena *arena, struct str body, bool relaxed)
 	return buf_str(&out);
 }
 
-static struct str digest(struct arena *arena, struct str text, const char *a)
+struct str signer_digest(struct arena *arena, struct str text, const char *a)
 {
 	unsigned char *out = arena_alloc(arena, EVP_MAX_MD_SIZE);
 	unsigned n;
@@ -131,14 +131,14 @@ static struct str digest(struct arena *arena, struct str text, const char *a)
 	return (struct str){(char *)out, n};
 }
 
-static struct str sign(struct arena *arena, const struct signer *signer, struct str text)
+struct str signer_signature(struct arena *arena, const struct signer *signer, struct str text)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	size_t n = 1024;
 	unsigned char *out = arena_alloc(arena, n);
 
 	if (strcmp(signer->a, "ed25519-sha256") == 0) {
-		text = digest(arena, text, signer->a); /* RFC 8463 3 */
+		text = signer_digest(arena, text, signer->a); /* RFC 8463 3 */
 		must(EVP_DigestSignInit(context, NULL, NULL, NULL, signer->key) == 1, "init");
 	} else {
 		must(EVP_DigestSignInit(context, NULL,
@@ -153,7 +153,7 @@ static struct str sign(struct arena *arena, const struct signer *signer, struct 
 }
 
 /* 3.7, step 2: the fields that h= names, each time the next from the bottom. */
-static void add_fields(struct buf *out, const struct signer *signer,
+void signer_add_fields(struct buf *out, const struct signer *signer,
 		       const struct signer_field *fields, size_t count, bool relaxed)
 {
 	bool *used = arena_array(out->arena, count + 1, sizeof(*used));
@@ -184,17 +184,18 @@ struct str signer_sign(struct arena *arena, const struct signer *signer,
 
 	if (signer->signed_body >= 0)
 		canonical = str_sub(canonical, 0, (size_t)signer->signed_body);
-	field = str_printf(arena,
-			   " v=1; a=%s; c=%s; d=%s; s=%s;\r\n\th=%s;%s%s%s %s%s bh=" STR_FMT "%s",
-			   signer->a, signer->c, signer->d, signer->s, signer->h,
-			   signer->l ? " l=" : "", signer->l ? signer->l : "", signer->l ? ";" : "",
-			   signer->more ? signer->more : "", signer->more ? ";" : "",
-			   STR_ARG(signer_base64(arena, digest(arena, canonical, signer->a))),
-			   signer->q ? signer->q : "; b=");
-	add_fields(&text, signer, fields, count, relaxed_header);
+	field = str_printf(
+	    arena, " v=1; a=%s; c=%s; d=%s; s=%s;\r\n\th=%s;%s%s%s %s%s bh=" STR_FMT "%s",
+	    signer->a, signer->c, signer->d, signer->s, signer->h, signer->l ? " l=" : "",
+	    signer->l ? signer->l : "", signer->l ? ";" : "", signer->more ? signer->more : "",
+	    signer->more ? ";" : "",
+	    STR_ARG(signer_base64(arena, signer_digest(arena, canonical, signer->a))),
+	    signer->q ? signer->q : "; b=");
+	signer_add_fields(&text, signer, fields, count, relaxed_header);
 	canon_field(&text, STR("DKIM-Signature"), field, relaxed_header);
-	return str_printf(arena, STR_FMT STR_FMT, STR_ARG(field),
-			  STR_ARG(signer_base64(arena, sign(arena, signer, buf_str(&text)))));
+	return str_printf(
+	    arena, STR_FMT STR_FMT, STR_ARG(field),
+	    STR_ARG(signer_base64(arena, signer_signature(arena, signer, buf_str(&text)))));
 }
 
 struct str signer_public(struct arena *arena, EVP_PKEY *key, bool pkcs1)

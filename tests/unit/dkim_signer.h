@@ -29,6 +29,12 @@ struct signer {
 /* The value of a DKIM-Signature field for these fields and this body. */
 struct str signer_sign(struct arena *arena, const struct signer *signer,
 		       const struct signer_field *fields, size_t count, struct str body);
+/* The parts of it: a digest by the algorithm, a signature over a text, the fields that h= selects.
+ */
+struct str signer_digest(struct arena *arena, struct str text, const char *algorithm);
+struct str signer_signature(struct arena *arena, const struct signer *signer, struct str text);
+void signer_add_fields(struct buf *out, const struct signer *signer,
+		       const struct signer_field *fields, size_t count, bool relaxed);
 /* Canonical forms: of a body, and of one field without its CRLF. */
 struct str signer_canon_body(struct arena *arena, struct str body, bool relaxed);
 struct str signer_canon_field(struct arena *arena, struct str name, struct str value, bool relaxed);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_COMMAND_SERVER_H
+#define FILTER_COMMAND_SERVER_H
+
+/*
+ * What `postern serve` is made of: what it serves (serve.c), how that is replaced while it runs
+ * (reload.c), and who may ask for that and for news of it (control.c).
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/clock.h"
+#include "postern/milter.h"
+
+struct policy;
+struct resolver;
+struct source;
+
+struct server {
+	struct arena *arena;
+	const char *path; /* of the policy */
+	const char *dns;  /* file of records; NULL: the DNS */
+	bool background;  /* nobody reads standard error */
+	struct source *records;
+	struct policy *policy; /* what `start` serves */
+	struct clock clock;
+	int64_t started; /* wall clock; of the daemon */
+};
+
+/* ---- serve.c ---- */
+
+/*
+ * Loads a policy as `serve` would have it. NULL: it cannot be served, and *text_r says why. What
+ * is to be said of it all the same is in *text_r too, which is malloc'ed.
+ */
+struct policy *server_load(const char *path, char **text_r);
+/* The value of a text setting, in the policy's arena; NULL: not set. */
+const char *server_setting(const struct policy *policy, const char *name);
+/* The resolver that the policy wants. 0 or a status of milter_run(). */
+int server_resolver(struct server *server, const struct policy *policy,
+		    struct resolver **resolver_r);
+
+/* ---- reload.c: in the filter process ---- */
+
+struct reloads {
+	uint64_t good, bad; /* since this filter process began */
+	int64_t last;       /* wall clock; 0: none */
+	bool last_good;
+	char *last_text; /* what was said of the last one; "" if nothing */
+	char policy[17]; /* id of the policy in force */
+};
+
+/* Before threads: what is served at first. */
+void reload_begin(struct server *server, const struct milter_policy *served);
+/*
+ * Loads the policy file anew and puts it in force if it can be served; else all stays as it is.
+ * What is to be said of it is in *text_r (malloc'ed) and in the log. One at a time.
+ */
+bool reload_now(char **text_r);
+/* For the room of libmilter. */
+void reload_asked(void *ctx);
+void reload_retire(void *ctx, const struct milter_policy *policy);
+/* A copy of the present state; last_text is malloc'ed. */
+void reload_state(struct reloads *state_r);
+
+/* ---- control.c: in the filter process ---- */
+
+/* Answers commands at the listening socket `fd`, in a thread of its own. False: no thread. */
+bool control_start(const struct server *server, int fd);
+
+#endif
