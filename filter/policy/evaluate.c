@@ -218,13 +218,11 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	return holds < 0 ? settled(COND_FAILED_DEFER) : truth(holds);
 }
 
-struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open)
+static struct evaluation part(struct view *view, const struct cond *cond, struct open_slots *open)
 {
 	size_t before = open ? open->slots.count : 0;
 	struct evaluation e;
 
-	if (!cond)
-		return settled(COND_TRUE);
 	switch (cond->kind) {
 	case COND_TEST:
 		return test(view, cond, open);
@@ -237,10 +235,9 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 	case COND_OR:
 		e = settled(cond->kind == COND_AND ? COND_TRUE : COND_FALSE);
 		for (size_t i = 0; i < cond->count; i++) {
-			struct evaluation part = evaluate(view, cond->parts[i], open);
+			struct evaluation one = evaluate(view, cond->parts[i], open);
 
-			e = cond->kind == COND_AND ? evaluation_and(e, part)
-						   : evaluation_or(e, part);
+			e = cond->kind == COND_AND ? evaluation_and(e, one) : evaluation_or(e, one);
 			if (e.possible == (cond->kind == COND_AND ? COND_FALSE : COND_TRUE))
 				break;
 		}
@@ -249,5 +246,20 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 	/* What was met on the way to a settled condition does not matter any more. */
 	if (open && cond_settled(e.possible))
 		open->slots.count = before;
+	return e;
+}
+
+struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open)
+{
+	cond_set *memo = cond ? memo_of(view, cond) : NULL;
+	struct evaluation e;
+
+	if (!cond)
+		return settled(COND_TRUE);
+	if (memo && *memo)
+		return settled(*memo);
+	e = part(view, cond, open);
+	if (memo && cond_settled(e.possible))
+		*memo = e.possible;
 	return e;
 }

@@ -24,6 +24,9 @@ struct evaluation {
  */
 struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open);
 
+/* Where it is noted that a condition is settled: 0 until it is. NULL: nowhere. */
+cond_set *memo_of(const struct view *view, const struct cond *cond);
+
 /* What a text needs: true if all its facts are known; adds those that are not to `open`. */
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
 				 struct open_slots *open);

@@ -277,6 +277,7 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->slot_count = loader.slots.count;
+	memo_assign(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before)
 		return policy;

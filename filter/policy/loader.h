@@ -135,6 +135,9 @@ struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count)
 struct cond *cond_negate(struct loader *loader, struct cond *cond);
 bool template_of(struct loader *loader, const struct text *text, struct template *template_r);
 
+/* Gives each condition of the policy its place in memory: memo.c. */
+void memo_assign(struct policy *policy);
+
 /* ---- rules.c, actions.c ---- */
 
 /* Conditions of the groups around a rule. */

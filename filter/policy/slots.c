@@ -25,6 +25,7 @@ static void inherit(struct slot *slot, const struct slot *from)
 		slot->scope = from->scope;
 	if (from->stage > slot->stage)
 		slot->stage = from->stage;
+	slot->growing |= from->growing;
 	slot->may_defer |= from->may_defer;
 	slot->may_skip |= from->may_skip;
 }
@@ -59,6 +60,7 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 	if (dict_find(&loader->slots_by, key, &at))
 		return (unsigned)at;
 	slot->scope = def->scope;
+	slot->growing = def->stage == STAGE_RCPT && def->scope < SCOPE_RECIPIENT;
 	slot->stage = def->stage;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;

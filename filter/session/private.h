@@ -26,7 +26,7 @@ struct recipient {
 	struct str address;  /* canonical */
 	struct str original; /* as the MTA wrote it, for removing it again */
 	bool bare;           /* postmaster without a domain */
-	uint64_t kind;       /* when it was answered, for turns.c */
+	uint64_t kind;       /* for turns.c, of the first one; 0: not found out */
 	bool discard;        /* certain at RCPT: deleted at the end, or the message discarded */
 	const struct plan_rule *discard_rule;
 	size_t discard_end;

@@ -40,6 +40,7 @@ struct slot {
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
 	enum stage stage;         /* latest of the same */
 	unsigned index;           /* among the cells of its scope */
+	bool growing;             /* speaks of all recipients, of whom more may come */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	struct str text;          /* as a policy writes it: header("X-Spam") */
 };
@@ -74,6 +75,9 @@ enum right_kind {
 struct cond {
 	enum cond_kind kind;
 	unsigned number; /* among the conditions of the policy; names it in a residue */
+	unsigned memo;   /* where it is noted once it is settled: memo.c; 0: nowhere */
+	enum scope memo_scope;
+	bool memo_growing; /* not before all recipients are there */
 	struct cond **parts;
 	size_t count;
 	/* COND_TEST */
@@ -131,7 +135,8 @@ struct policy {
 	struct dict slot_names;      /* of facts; with arguments: of the first such slot */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
-	struct value *settings; /* by the registry's order of settings; lists for braces */
+	unsigned memos[SCOPE_COUNT]; /* conditions noted for a message, and for a recipient */
+	struct value *settings;      /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 };
 
