@@ -60,12 +60,3 @@ size_t engine_cells(const struct policy *policy, enum scope scope)
 
 	return policy->cells[scope] + (bytes + sizeof(struct cell) - 1) / sizeof(struct cell);
 }
-
-cond_set *memo_of(const struct view *view, const struct cond *cond)
-{
-	struct cell *cells = view->cells[cond->memo_scope];
-
-	if (!cells || cond->memo == 0 || (cond->memo_growing && view->stage < STAGE_DATA))
-		return NULL;
-	return (cond_set *)(cells + view->policy->cells[cond->memo_scope]) + cond->memo;
-}
