@@ -31,17 +31,29 @@ static void each_fact(struct arena *arena,
 				fn(arena, d, ctx);
 }
 
+/* "mail", or "mail/headers" where it may hang on what is known only there. */
+static struct str stages_text(struct arena *arena, const struct fact_def *d)
+{
+	struct buf out = {.arena = arena};
+	unsigned stages = registry_stages(d);
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		if (stages & 1u << i)
+			buf_printf(&out, "%s%s", out.n > 0 ? "/" : "", stage_name((enum stage)i));
+	return buf_str(&out);
+}
+
 static void fact_line(struct arena *arena, const struct fact_def *d, void *ctx)
 {
 	(void)ctx;
-	printf("  %-28s %-9s %-11s %-5s " STR_FMT "\n      %s\n", fact_text(arena, d).s,
-	       stage_name(d->stage), scope_name(d->scope), cost_name(d->cost),
+	printf("  %-28s %-16s %-11s %-5s " STR_FMT "\n      %s\n", fact_text(arena, d).s,
+	       stages_text(arena, d).s, scope_name(d->scope), cost_name(d->cost),
 	       STR_ARG(type_text(arena, &d->type)), d->help);
 }
 
 static void print_text(struct arena *arena)
 {
-	puts("FACTS                          first known scope      cost  type");
+	puts("FACTS                          first known      scope      cost  type");
 	each_fact(arena, fact_line, NULL);
 	puts("\nACTIONS");
 	for (const struct family *const *f = families; *f; f++)

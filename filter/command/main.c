@@ -10,9 +10,9 @@
 #include "postern/arena.h"
 #include "postern/fact.h"
 
-static const struct command *const commands[] = {&command_serve,  &command_check, &command_explain,
-						 &command_auth,   &command_facts, &command_fmt,
-						 &command_status, &command_reload};
+static const struct command *const commands[] = {
+    &command_serve,  &command_check,  &command_explain, &command_auth, &command_facts, &command_fmt,
+    &command_status, &command_reload, &command_why,     &command_log,  &command_replay};
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
 

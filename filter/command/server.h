@@ -14,6 +14,7 @@
 #include "postern/clock.h"
 #include "postern/milter.h"
 
+struct keeper;
 struct policy;
 struct resolver;
 struct source;
@@ -26,7 +27,8 @@ struct server {
 	struct source *records;
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
-	int64_t started; /* wall clock; of the daemon */
+	int64_t started;       /* wall clock; of the daemon */
+	struct keeper *keeper; /* of the journal; NULL: there is none */
 };
 
 /* ---- serve.c ---- */

@@ -91,12 +91,6 @@ static enum fact_state name_provide(const struct fact_call *call, struct value *
 	return trouble ? failed(trouble, value_r) : FACT_ABSENT;
 }
 
-static enum fact_state origin_provide(const struct fact_call *call, struct value *value_r)
-{
-	*value_r = *call->inputs[0];
-	return call->inputs[0]->state;
-}
-
 static const struct fact_def facts[] = {
     {.name = "client.ip",
      .type = {TYPE_IP, false, NULL},
@@ -144,20 +138,6 @@ static const struct fact_def facts[] = {
      .scope = SCOPE_CONNECTION,
      .macro = "client_ptr",
      .help = "Name that the client's address points to, not confirmed."},
-    {.name = "origin.ip",
-     .type = {TYPE_IP, false, NULL},
-     .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION,
-     .inputs = NAMES("client.ip"),
-     .provide = origin_provide,
-     .help = "Address that the message came from: the client's."},
-    {.name = "origin.helo",
-     .type = {TYPE_TEXT, false, NULL},
-     .stage = STAGE_HELO,
-     .scope = SCOPE_HELO,
-     .inputs = NAMES("helo.name"),
-     .provide = origin_provide,
-     .help = "HELO name that the message came with: the client's."},
     {.name = NULL},
 };
 

@@ -166,9 +166,6 @@ static void item_add(struct loader *loader, const struct item *item)
 	static const struct surroundings nothing;
 
 	switch (item->kind) {
-	case ITEM_SET:
-		setting_set(loader, &item->set);
-		break;
 	case ITEM_DEFINE:
 		define_check(loader, &item->define);
 		break;
@@ -178,7 +175,8 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_GROUP:
 		group_add(loader, &item->group, &nothing);
 		break;
-	case ITEM_TABLE:   /* all of them are filled before */
+	case ITEM_SET:     /* these are there before, */
+	case ITEM_TABLE:   /* all of them are filled, */
 	case ITEM_INCLUDE: /* and these have been expanded */
 		break;
 	case ITEM_ASSERT:
@@ -199,10 +197,13 @@ static bool has_slot(const struct loader *loader, const char *fact)
 
 /*
  * Facts that the log tells of every message get a slot where what they rest on has one: that costs
- * no lookup and no step of the dialogue. A stream needs the header's fields besides.
+ * no lookup and no step of the dialogue. A stream needs the header's fields besides, and so does a
+ * journal of all.
  */
 static void further_slots(struct loader *loader)
 {
+	if (str_eq(policy_setting_named(loader->policy, "journal")->text, STR("all")))
+		slot_of_fact(loader, registry_fact(STR("message.fields")));
 	for (const struct family *const *f = families; *f; f++)
 		if ((*f)->stream && has_slot(loader, (*f)->stream->fact))
 			slot_of_fact(loader, registry_fact(STR("message.fields")));
@@ -248,9 +249,13 @@ static void parse_into(struct loader *loader, const struct source *source,
 	includes_expand(loader, tree);
 	settings_begin(loader);
 	names(loader, tree);
+	/* Settings first, wherever they stand: some facts rest on more where one is set. */
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_SET)
+			setting_set(loader, &tree->items.items[i]->set);
+	settings_finish(loader, overrides);
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
-	settings_finish(loader, overrides);
 	further_slots(loader);
 }
 

@@ -18,16 +18,52 @@ struct str type_phrase(struct loader *loader, const struct type *type)
 	return str_printf(loader->arena, "%s " STR_FMT, vowel ? "an" : "a", STR_ARG(text));
 }
 
-/* Inputs come first, so that a slot's stage, scope and failures can be read off theirs. */
-static void inherit(struct slot *slot, const struct slot *from)
+/*
+ * Inputs come first, so that a slot's stages, scope and failures can be read off theirs. A late
+ * one does not put off the stage at which the slot may be known.
+ */
+static void inherit(struct slot *slot, const struct slot *from, bool late)
 {
 	if (from->scope > slot->scope)
 		slot->scope = from->scope;
-	if (from->stage > slot->stage)
+	if (from->stage > slot->stage && !late)
 		slot->stage = from->stage;
 	slot->growing |= from->growing;
+	slot->stages |= from->stages;
 	slot->may_defer |= from->may_defer;
 	slot->may_skip |= from->may_skip;
+}
+
+static size_t count_of(const char *const *names)
+{
+	size_t count = 0;
+
+	while (names && names[count])
+		count++;
+	return count;
+}
+
+static bool setting_given(const struct loader *loader, const char *name)
+{
+	return policy_setting_named(loader->policy, name)->state == FACT_PRESENT;
+}
+
+static void inputs(struct loader *loader, struct slot *slot)
+{
+	const struct fact_def *def = slot->def;
+	bool late = def->late && (!def->late_if || setting_given(loader, def->late_if));
+
+	slot->input_count = count_of(def->inputs);
+	slot->late_count = late ? count_of(def->late) : 0;
+	slot->inputs =
+	    arena_array(loader->arena, slot->input_count + slot->late_count, sizeof(*slot->inputs));
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++) {
+		late = i >= slot->input_count;
+		slot->inputs[i] = slot_of_fact(
+		    loader, registry_fact(
+				str_of(late ? def->late[i - slot->input_count] : def->inputs[i])));
+		inherit(slot, &loader->slots.items[slot->inputs[i]], late);
+	}
 }
 
 /* Equal for slots that are the same: one fact, and arguments that compare as equal. */
@@ -55,26 +91,21 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 {
 	const struct fact_def *def = slot->def;
 	struct str key = key_of(loader, slot);
-	size_t count = 0, at;
+	size_t at;
 
 	if (dict_find(&loader->slots_by, key, &at))
 		return (unsigned)at;
 	slot->scope = def->scope;
 	slot->growing = def->stage == STAGE_RCPT && def->scope < SCOPE_RECIPIENT;
 	slot->stage = def->stage;
+	slot->stages = 0;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot)
-			inherit(slot, &loader->slots.items[slot->arguments[i].slot]);
-	while (def->inputs && def->inputs[count])
-		count++;
-	slot->inputs = arena_array(loader->arena, count, sizeof(*slot->inputs));
-	slot->input_count = count;
-	for (size_t i = 0; i < count; i++) {
-		slot->inputs[i] = slot_of_fact(loader, registry_fact(str_of(def->inputs[i])));
-		inherit(slot, &loader->slots.items[slot->inputs[i]]);
-	}
+			inherit(slot, &loader->slots.items[slot->arguments[i].slot], false);
+	inputs(loader, slot);
+	slot->stages = (slot->stages & ~0u << slot->stage) | 1u << slot->stage;
 	slot->index = loader->policy->cells[slot->scope]++;
 	at = loader->slots.count;
 	dict_add(loader->arena, &loader->slots_by, key, at);

@@ -80,6 +80,7 @@ static const struct fact_def *make(struct loader *loader, const struct loader_na
 	    .provide = provide,
 	    .on_failure = on_failure,
 	    .parameters = text_parameter,
+	    .internal = true, /* no journal keeps it: another day the table says something else */
 	    .table = name->table,
 	};
 	return def;

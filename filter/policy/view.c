@@ -9,9 +9,7 @@
 #include "postern/arena.h"
 #include "postern/mail.h"
 
-#define INPUTS_MOST 16
-
-static const struct value unknown = {.state = FACT_UNKNOWN};
+static const struct value unknown = {.state = FACT_UNKNOWN}, absent = {.state = FACT_ABSENT};
 
 static struct cell *cell_of(const struct view *view, const struct slot *slot)
 {
@@ -70,12 +68,16 @@ static bool gather(struct view *view, const struct slot *slot, const struct valu
 			return false;
 		}
 	}
+	for (size_t i = 0; slot->def->late && slot->def->late[i]; i++)
+		inputs[slot->input_count + i] =
+		    i < slot->late_count ? view_value(view, slot->inputs[slot->input_count + i])
+					 : &absent;
 	return true;
 }
 
 static void compute(struct view *view, const struct slot *slot, struct cell *cell)
 {
-	const struct value *inputs[INPUTS_MOST], *arguments[INPUTS_MOST];
+	const struct value *inputs[FACT_INPUTS_MOST], *arguments[FACT_INPUTS_MOST];
 	struct fact_call call = {
 	    .inputs = inputs,
 	    .arguments = arguments,
@@ -85,9 +87,11 @@ static void compute(struct view *view, const struct slot *slot, struct cell *cel
 	    .policy = view->policy,
 	    .table = slot->def->table,
 	    .task = &cell->task,
+	    .late_wanted = &cell->late_wanted,
 	};
-	struct value value = {0}, converted[INPUTS_MOST];
+	struct value value = {0}, converted[FACT_INPUTS_MOST];
 
+	cell->late_wanted = false;
 	if (gather(view, slot, inputs, converted, arguments, &value))
 		value.state = slot->def->provide(&call, &value);
 	cell->value = value;
@@ -108,6 +112,21 @@ const struct value *view_value(struct view *view, unsigned n)
 	return &cell->value;
 }
 
+/* Does it do without its late inputs, as far as it says; or could one of them become known? */
+static bool late_awaitable(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+
+	view_value(view, n);
+	if (!cell_of(view, slot)->late_wanted)
+		return true;
+	for (size_t i = slot->input_count; i < slot->input_count + slot->late_count; i++)
+		if (!value_known(view_value(view, slot->inputs[i])) &&
+		    view_awaitable(view, slot->inputs[i]))
+			return true;
+	return false;
+}
+
 bool view_awaitable(struct view *view, unsigned n)
 {
 	const struct slot *slot = &view->policy->slots[n];
@@ -120,6 +139,8 @@ bool view_awaitable(struct view *view, unsigned n)
 		if (!value_known(view_value(view, slot->inputs[i])) &&
 		    !view_awaitable(view, slot->inputs[i]))
 			return false;
+	if (slot->late_count > 0 && !late_awaitable(view, n))
+		return false;
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot &&
 		    !value_known(view_value(view, slot->arguments[i].slot)) &&
@@ -143,6 +164,12 @@ bool view_start(struct view *view, unsigned n)
 	for (size_t i = 0; i < slot->input_count; i++)
 		view_start(view, slot->inputs[i]);
 	cell->started = true;
+	if (value_known(view_value(view, n)))
+		return true;
+	if (!cell->late_wanted)
+		return false;
+	for (size_t i = 0; i < slot->late_count; i++)
+		view_start(view, slot->inputs[slot->input_count + i]);
 	return value_known(view_value(view, n));
 }
 

@@ -51,6 +51,8 @@ static struct session *session_make(struct arena *arena, const struct policy *po
 		s->env.macro = no_macro;
 	s->mixed_setting = mixed_of(policy);
 	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
+	s->keeps_asking =
+	    env->references && str_eq(policy_setting_named(policy, "journal")->text, STR("all"));
 	needs_replies(policy, &s->hears_connect, &s->hears_data, &s->hears_eoh);
 	s->view.policy = policy;
 	s->view.clock = env->clock;

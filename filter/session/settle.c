@@ -38,13 +38,17 @@ static void decide(struct session *s, struct arena *scratch, struct decision *d)
 	engine_decide(&s->view, scratch, trace ? trace_rule : NULL, s, d);
 }
 
-/* Begins all lookups that matter. True if one of them was known at once. */
+/*
+ * Begins all lookups that matter. True if one of them was known at once, or turned out to hang on
+ * what this stage cannot tell.
+ */
 static bool start(struct session *s, const struct decision *d)
 {
 	bool news = false;
 
 	for (size_t i = 0; i < d->needed_count; i++)
-		news |= view_start(&s->view, d->needed[i]);
+		news |=
+		    view_start(&s->view, d->needed[i]) || !view_awaitable(&s->view, d->needed[i]);
 	return news;
 }
 
@@ -118,7 +122,7 @@ static bool rests_on(const struct policy *policy, unsigned slot, unsigned wanted
 
 	if (slot == wanted)
 		return true;
-	for (size_t i = 0; i < of->input_count; i++)
+	for (size_t i = 0; i < of->input_count + of->late_count; i++)
 		if (rests_on(policy, of->inputs[i], wanted))
 			return true;
 	for (size_t i = 0; i < of->argument_count; i++)

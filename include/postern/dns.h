@@ -57,9 +57,10 @@ struct dns_record {
 struct dns_answer {
 	enum dns_status status;
 	const char *problem; /* of DNS_FAILED: "timed out", "SERVFAIL", "bogus", ...; else NULL */
-	uint32_t ttl;        /* seconds */
-	bool secure;         /* validated by DNSSEC */
-	size_t count;        /* records; at least one iff DNS_FOUND. CNAMEs are followed */
+	bool oversize; /* DNS_FAILED: it came, and is larger than any that is of use; it will be */
+	uint32_t ttl;  /* seconds */
+	bool secure;   /* validated by DNSSEC */
+	size_t count;  /* records; at least one iff DNS_FOUND. CNAMEs are followed */
 	const struct dns_record *records;
 };
 

@@ -43,7 +43,8 @@ const char *cond_name(cond_set s);
 struct cell {
 	struct value value;
 	void *task;
-	bool started; /* a lookup of this message was begun */
+	bool started;     /* a lookup of this message was begun */
+	bool late_wanted; /* not known for want of a late input, whatever answers come */
 };
 
 struct view {

@@ -68,6 +68,7 @@ struct milter_service {
 	int control; /* set before `start`: the second socket, listening, or -1 */
 	struct milter_policy served;
 	const struct clock *clock;
+	bool references; /* as session_env.references */
 	/* As session_env.settled, but with the ctx below; from several threads. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
 	/*

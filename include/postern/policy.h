@@ -35,10 +35,12 @@ struct slot {
 	const struct fact_def *def;
 	struct slot_argument *arguments;
 	size_t argument_count;
-	unsigned *inputs; /* slot numbers, in the order of the row */
+	unsigned *inputs; /* slot numbers, in the order of the row; the late ones follow */
 	size_t input_count;
+	size_t late_count;        /* 0 where the row's late inputs do not exist */
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
-	enum stage stage;         /* latest of the same */
+	enum stage stage;         /* latest of the same: the earliest at which it may be known */
+	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
 	bool growing;             /* speaks of all recipients, of whom more may come */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */

@@ -133,7 +133,7 @@ def values_that_are_wrong():
                         (["--set", "dkim.signatures=99"], "from 5 to 20"),
                         (["--set", "mixed=maybe"], "'defer', 'first' or 'message'"),
                         (["--set", "submitters=none"], "name of a table"),
-                        (["--set", "relays=x"], "not supported by this version")):
+                        (["--set", "relays=x"], "'relays' is the name of a table, and 'x' is none")):
         usage(["explain", "-c", POLICY_FILE] + words, part)
 
 
