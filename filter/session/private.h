@@ -56,7 +56,7 @@ struct session {
 	bool early_connect;
 	bool keeps_asking; /* `set journal all`: an accept waits for the end of the message */
 	bool hears_connect, hears_data, hears_eoh; /* the MTA waits for the reply */
-	bool has_latch; /* a refusal of the message, told to every further command */
+	bool has_latch;        /* a refusal of the message, told to every further command */
 	const char *reference; /* of the last refusal */
 	struct reply latch;
 	struct decision latch_decision;
