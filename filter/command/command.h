@@ -24,9 +24,22 @@ struct command {
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
-extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt, command_status, command_reload, command_why, command_log,
-    command_replay;
+/* clang-format off */
+extern const struct command
+	command_serve,
+	command_check,
+	command_test,
+	command_explain,
+	command_auth,
+	command_facts,
+	command_fmt,
+	command_status,
+	command_reload,
+	command_why,
+	command_log,
+	command_replay,
+	command_doctor;
+/* clang-format on */
 
 void command_help(const struct command *command, FILE *out);
 /* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */

@@ -10,9 +10,23 @@
 #include "postern/arena.h"
 #include "postern/fact.h"
 
+/* clang-format off */
 static const struct command *const commands[] = {
-    &command_serve,  &command_check,  &command_explain, &command_auth, &command_facts, &command_fmt,
-    &command_status, &command_reload, &command_why,     &command_log,  &command_replay};
+	&command_serve,
+	&command_check,
+	&command_test,
+	&command_explain,
+	&command_auth,
+	&command_facts,
+	&command_fmt,
+	&command_status,
+	&command_reload,
+	&command_why,
+	&command_log,
+	&command_replay,
+	&command_doctor,
+};
+/* clang-format on */
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -178,12 +178,10 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_SET:     /* these are there before, */
 	case ITEM_TABLE:   /* all of them are filled, */
 	case ITEM_INCLUDE: /* and these have been expanded */
+	case ITEM_TEST:    /* follow when all rules are there */
 		break;
 	case ITEM_ASSERT:
 		loader_later(loader, item->span, "assert");
-		break;
-	case ITEM_TEST:
-		loader_later(loader, item->span, "test");
 		break;
 	}
 }
@@ -257,6 +255,9 @@ static void parse_into(struct loader *loader, const struct source *source,
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
 	further_slots(loader);
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_TEST)
+			test_add(loader, &tree->items.items[i]->test);
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
@@ -282,7 +283,10 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->slot_count = loader.slots.count;
+	policy->slot_keys = loader.slots_by;
 	memo_assign(policy);
+	policy->tests = loader.tests.items;
+	policy->test_count = loader.tests.count;
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before)
 		return policy;

@@ -11,6 +11,7 @@
 #include "postern/dict.h"
 #include "postern/engine.h"
 #include "postern/policy.h"
+#include "postern/policytest.h"
 
 enum name_kind { NAME_TABLE, NAME_DEFINE };
 
@@ -37,14 +38,17 @@ struct loader {
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
+	VEC(struct policy_test) tests;
 	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
-	struct dict names_by, slots_by, labels_by;
+	struct dict names_by, labels_by, slots_by;
 	struct {
 		const struct source *source;
 		size_t from, line;
 	} counted;                /* lines, up to here */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
+	bool seek;                /* facts get no new slots; `unused` says that one has none */
+	bool unused;
 	uint64_t id;
 };
 
@@ -100,6 +104,14 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
 /* The slot of a fact that is computed from one other. */
 unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument);
 
+/* ---- given.c ---- */
+
+/* A loader that knows the facts of a policy that was loaded, to resolve what is given. */
+void given_begin(struct loader *loader, const struct policy *policy);
+/* A fact that is given outright: as policy_given(). */
+int given_resolve(struct loader *loader, const struct operand *fact, const struct operand *value,
+		  struct given *given_r);
+
 /* ---- tabledef.c ---- */
 
 void table_define(struct loader *loader, const struct table_def *def);
@@ -113,6 +125,8 @@ bool item_text(const struct operand *item, struct str *text_r);
 
 /* The facts through which a table is looked up, if it is not compared with directly. */
 void tablefact_make(struct loader *loader, struct loader_name *name, enum on_failure on_failure);
+/* Of a policy that was loaded: its maps get their names again. */
+void tablefact_known(struct loader *loader, const struct fact_def *def);
 /* The map that an operand calls, or NULL. */
 const struct loader_name *tablefact_map(struct loader *loader, const struct operand *operand);
 
@@ -121,6 +135,23 @@ const struct loader_name *tablefact_map(struct loader *loader, const struct oper
 void setting_set(struct loader *loader, const struct set *set);
 void settings_begin(struct loader *loader);
 void settings_finish(struct loader *loader, const struct policy_override *overrides);
+
+/* Is it one that could be set? Reported if not; sets nothing. */
+bool setting_try(struct loader *loader, const struct set *set);
+
+/* ---- tests.c, expectations.c ---- */
+
+/* After all rules: makes a test of the policy. */
+void test_add(struct loader *loader, const struct test_block *tree);
+/* What a test expects; what is given in it is there. */
+void expectations_add(struct loader *loader, const struct test_block *tree,
+		      struct policy_test *test);
+/* The text of a literal; false: reported. */
+bool test_text(struct loader *loader, const struct operand *operand, const char **text_r);
+/* An address as SMTP has it, <a@b>. */
+const char *test_path(struct loader *loader, const struct operand *operand);
+/* The path of a file that is named; NULL: reported. */
+const char *test_file(struct loader *loader, const struct operand *operand);
 
 /* ---- expression.c, comparison.c ---- */
 
@@ -147,6 +178,8 @@ struct surroundings {
 };
 void rule_add(struct loader *loader, const struct rule *rule, const struct surroundings *around);
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
+/* What stands in a place, on one line. */
+struct str written_text(struct loader *loader, struct span span);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
 		    struct plan_action *action_r);

@@ -33,6 +33,14 @@ static void add_text(struct buf *out, struct str text)
 	}
 }
 
+struct str written_text(struct loader *loader, struct span span)
+{
+	struct buf out = {.arena = loader->arena};
+
+	add_text(&out, source_text(&span));
+	return buf_str(&out);
+}
+
 static struct str condition_text(struct loader *loader, struct str around, const struct expr *when,
 				 struct expr *const *unless, size_t count)
 {

@@ -210,6 +210,23 @@ void setting_set(struct loader *loader, const struct set *set)
 		store(loader, def, set);
 }
 
+bool setting_try(struct loader *loader, const struct set *set)
+{
+	const struct setting_def *def = known(loader, set->name_span, set->name);
+	size_t errors = diag_errors(loader->diag);
+	const struct table *table;
+	struct value value;
+
+	if (!def)
+		return false;
+	value = loader->policy->settings[row_of(def)];
+	table = loader->policy->setting_tables[row_of(def)];
+	store(loader, def, set);
+	loader->policy->settings[row_of(def)] = value;
+	loader->policy->setting_tables[row_of(def)] = table;
+	return diag_errors(loader->diag) == errors;
+}
+
 static void override(struct loader *loader, const struct policy_override *o)
 {
 	const struct setting_def *def;

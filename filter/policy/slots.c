@@ -87,14 +87,19 @@ static struct str key_of(struct loader *loader, const struct slot *slot)
 	return buf_str(&key);
 }
 
-static unsigned intern(struct loader *loader, struct slot *slot)
+/* -1: it is only sought, and there is none. */
+static int intern(struct loader *loader, struct slot *slot)
 {
 	const struct fact_def *def = slot->def;
 	struct str key = key_of(loader, slot);
 	size_t at;
 
 	if (dict_find(&loader->slots_by, key, &at))
-		return (unsigned)at;
+		return (int)at;
+	if (loader->seek) {
+		loader->unused = true;
+		return -1;
+	}
 	slot->scope = def->scope;
 	slot->growing = def->stage == STAGE_RCPT && def->scope < SCOPE_RECIPIENT;
 	slot->stage = def->stage;
@@ -112,14 +117,14 @@ static unsigned intern(struct loader *loader, struct slot *slot)
 	if (!dict_find(&loader->policy->slot_names, str_of(def->name), &(size_t){0}))
 		dict_add(loader->arena, &loader->policy->slot_names, str_of(def->name), at);
 	*vec_push(loader->arena, &loader->slots) = *slot;
-	return (unsigned)at;
+	return (int)at;
 }
 
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 {
 	struct slot slot = {.def = def, .text = str_of(def->name)};
 
-	return intern(loader, &slot);
+	return (unsigned)intern(loader, &slot);
 }
 
 unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument)
@@ -128,7 +133,7 @@ unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigne
 
 	slot.arguments = arena_new_of(loader->arena, struct slot_argument);
 	*slot.arguments = (struct slot_argument){.is_slot = true, .slot = argument};
-	return intern(loader, &slot);
+	return (unsigned)intern(loader, &slot);
 }
 
 /* A domain is a text, and a text may be a domain: which, is found out when its value is there. */
@@ -258,5 +263,5 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 	slot.def = def;
 	if (!arguments(loader, operand, &slot))
 		return -1;
-	return (int)intern(loader, &slot);
+	return intern(loader, &slot);
 }

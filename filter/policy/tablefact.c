@@ -103,6 +103,18 @@ void tablefact_make(struct loader *loader, struct loader_name *name, enum on_fai
 	}
 }
 
+void tablefact_known(struct loader *loader, const struct fact_def *def)
+{
+	struct loader_name name = {.name = str_of(def->name), .kind = NAME_TABLE};
+
+	if (!def->table || table_kind(def->table) != TABLE_MAP || loader_find(loader, name.name))
+		return;
+	name.table = def->table;
+	name.fact = def;
+	dict_add(loader->arena, &loader->names_by, name.name, loader->names.count);
+	*vec_push(loader->arena, &loader->names) = name;
+}
+
 const struct loader_name *tablefact_map(struct loader *loader, const struct operand *operand)
 {
 	const struct loader_name *name =

@@ -18,6 +18,12 @@ static struct cell *cell_of(const struct view *view, const struct slot *slot)
 	return cells ? &cells[slot->index] : NULL;
 }
 
+/* What a slot is given outright, or NULL. */
+static const struct value *given(const struct view *view, unsigned n)
+{
+	return view->given && view->given[n].state != FACT_UNKNOWN ? &view->given[n] : NULL;
+}
+
 static bool looked_up(const struct slot *slot)
 {
 	return slot->def->cost >= COST_DNS;
@@ -104,6 +110,8 @@ const struct value *view_value(struct view *view, unsigned n)
 
 	if (!cell)
 		return &unknown;
+	if (given(view, n))
+		return view->stage < slot->stage ? &unknown : given(view, n);
 	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->stage)
 		return &cell->value;
 	if (looked_up(slot) && (!cell->started || !view->lookups))
@@ -133,7 +141,7 @@ bool view_awaitable(struct view *view, unsigned n)
 	struct cell *cell = cell_of(view, slot);
 
 	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
-	    cell->value.state == FACT_GROWING)
+	    given(view, n) || cell->value.state == FACT_GROWING)
 		return false;
 	for (size_t i = 0; i < slot->input_count; i++)
 		if (!value_known(view_value(view, slot->inputs[i])) &&
@@ -154,6 +162,8 @@ bool view_start(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (given(view, n))
+		return value_known(view_value(view, n));
 	if (!cell || !view->lookups)
 		return false;
 	if (value_known(&cell->value))

@@ -52,7 +52,9 @@ struct view {
 	enum stage stage;
 	struct cell *cells[SCOPE_COUNT]; /* recipient: NULL while no recipient is looked at */
 	struct arena *arenas[SCOPE_COUNT];
-	struct lookups *lookups; /* may be NULL: then nothing is looked up */
+	struct lookups *lookups;   /* may be NULL: then nothing is looked up */
+	const struct value *given; /* a slot each; what is not UNKNOWN holds from its stage on,
+				      whatever the cells say. NULL: nothing is given */
 	const struct clock *clock;
 };
 

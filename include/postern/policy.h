@@ -21,6 +21,7 @@
 #include "postern/value.h"
 
 struct policy;
+struct policy_test;
 struct pattern;
 
 /* ---- slots: a fact with its arguments, as some rule uses it ---- */
@@ -135,11 +136,14 @@ struct policy {
 	struct slot *slots;
 	size_t slot_count;
 	struct dict slot_names;      /* of facts; with arguments: of the first such slot */
+	struct dict slot_keys;       /* the loader's own: of each slot, arguments included */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	unsigned memos[SCOPE_COUNT]; /* conditions noted for a message, and for a recipient */
 	struct value *settings;      /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
+	const struct policy_test *tests;     /* policytest.h */
+	size_t test_count;
 };
 
 struct policy_override {
@@ -171,5 +175,20 @@ const char *policy_peek(struct arena *arena, const char *path, const char *setti
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
+
+/* ---- facts that are given outright, by a test or on the command line ---- */
+
+struct given {
+	unsigned slot;
+	struct value value; /* PRESENT, ABSENT or FAILED; known from the slot's stage on */
+};
+
+/*
+ * A fact as "FACT=VALUE" gives it: FACT as a rule would write it, VALUE a literal, several of them
+ * in braces, `absent` or `failed`; a text needs no quotes. 1: *given_r is set. 0: right, but no
+ * rule of the policy uses the fact. -1: wrong, reported to `diag`. All memory is of `arena`.
+ */
+int policy_given(const struct policy *policy, struct arena *arena, const char *text,
+		 struct diag *diag, struct given *given_r);
 
 #endif

@@ -28,6 +28,7 @@
 #include "postern/ip.h"
 #include "postern/str.h"
 
+struct given;
 struct policy;
 struct resolver;
 struct session;
@@ -87,6 +88,9 @@ struct session_env {
 	void (*settled)(void *ctx, const struct session *session);
 	bool trace;      /* keep a trace of every rule that was gone through (explain) */
 	bool references; /* refusals by the policy end in a reference, for the journal */
+	/* Facts that are taken for granted from their stage on, policy.h; may be NULL. */
+	const struct given *given;
+	size_t given_count;
 };
 
 /*

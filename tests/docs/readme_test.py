@@ -176,8 +176,7 @@ def words_of_later_versions_are_refused():
         refused("accept when %s is present\n" % fact)
     for action in later_words("actions"):
         refused(action + "\n")
-    samples = {"assert": "assert accept when spf is pass",
-               "test": 'test "x" { expect accept }', "observe": 'observe reject "x"'}
+    samples = {"assert": "assert accept when spf is pass", "observe": 'observe reject "x"'}
     equal(sorted(later_words("items")), sorted(samples), "items")
     for text in samples.values():
         refused(text + "\n")

@@ -22,7 +22,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 FOLDER = os.path.join(HERE, "compile")
 POSTERN = os.path.abspath(os.environ.get("POSTERN") or os.path.join(TOP, "postern"))
-SOURCES = ["actions", "comparison", "expression", "include", "load", "rules", "settings", "slots", "tabledef"]
+SOURCES = ["actions", "comparison", "expectations", "expression", "given", "include", "load", "rules",
+           "settings", "slots", "tabledef", "tests"]
 LIMIT_SECONDS = 20
 # A file that cannot be read, and many that include each other: tested with the commands.
 ELSEWHERE = {"%s: %s", "includes nest at most %d deep"}
