@@ -225,15 +225,17 @@ static void add_given(struct loader *loader, struct draft *d, const struct test_
 
 void test_add(struct loader *loader, const struct test_block *tree)
 {
-	struct policy_test *test = vec_push(loader->arena, &loader->tests);
+	struct policy_test *test;
 	struct operand name = {.kind = OPERAND_STRING, .span = tree->name_span, .text = tree->name};
 	struct draft d = {
-	    .test = test,
 	    .body = {.arena = loader->arena},
 	    .records = {.arena = loader->arena},
 	};
 	size_t column;
 
+	if (!tree->name_span.source)
+		return; /* it has no name, which the parser reported */
+	test = d.test = vec_push(loader->arena, &loader->tests);
 	*test = (struct policy_test){.file = tree->name_span.source->name};
 	span_place(tree->name_span, &test->line, &column);
 	test_text(loader, &name, &test->name);
