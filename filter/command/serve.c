@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern serve: the milter daemon. */
 
+#include "filter/command/account.h"
 #include "filter/command/command.h"
 #include "filter/command/server.h"
 
 #include <getopt.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/diag.h"
@@ -145,45 +146,24 @@ static void renew(void *ctx)
 	server->policy = policy;
 }
 
-static bool parse_mode(struct str text, unsigned *mode_r)
-{
-	unsigned mode = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] < '0' || text.s[i] > '7' || mode > 0777 >> 3)
-			return false;
-		mode = mode << 3 | (unsigned)(text.s[i] - '0');
-	}
-	*mode_r = mode;
-	return text.n > 0;
-}
-
-const char *serve_fault(const struct policy *policy)
-{
-	unsigned mode;
-
-	return parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode)
-		   ? NULL
-		   : "'socket.mode' is an octal mode such as 0660";
-}
-
 struct policy *server_load(const char *path, char **text_r)
 {
 	struct arena *arena = arena_new(NULL);
 	struct diag *diag = diag_new(arena);
 	struct policy *policy = policy_load(path, NULL, diag);
-	const char *fault = policy ? serve_fault(policy) : NULL;
 	size_t size;
 	FILE *out = open_memstream(text_r, &size);
 
 	if (!out)
 		abort();
-	diag_print(diag, out);
-	if (fault) {
-		fprintf(out, "%s: error: %s\n", path, fault);
-		policy_free(&policy);
+	if (policy) {
+		serve_check(policy, diag);
+		proofs_check(policy, false, diag);
 	}
+	diag_print(diag, out);
 	fclose(out);
+	if (diag_errors(diag) > 0)
+		policy_free(&policy);
 	arena_free(&arena);
 	return policy;
 }
@@ -202,9 +182,9 @@ static int serve(struct server *server)
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");
-	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
+	server_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
 	config.user = keep(server, "user");
-	if (!config.user && getpwnam(DEFAULT_USER))
+	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
 	config.control = keep(server, "control");
 	if (strcmp(config.control, "none") == 0)

@@ -130,6 +130,9 @@ static enum fact_state explanation_provide(const struct fact_call *call, struct 
 	return FACT_PRESENT;
 }
 
+/* RFC 7208 4.6.4: the record, and ten terms with ten hosts each. */
+#define SPF_LOOKUPS (1 + 10 + 10 * 10)
+
 /*
  * What is told of a message in Authentication-Results. Who has logged in, has no queue or submits
  * on this host is one of our own: SPF, which is about the servers of others, has no say of them
@@ -179,6 +182,7 @@ static const struct fact_def facts[] = {
 		     "sender.domain", "origin.problem"),
      .provide = mfrom_provide,
      .internal = true,
+     .lookups_spf = SPF_LOOKUPS,
      .help = "The check of the envelope sender."},
     {.name = "spf.helo-outcome",
      .type = {TYPE_OPAQUE, false, NULL},
@@ -187,8 +191,10 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("origin.ip", "origin.helo", "origin.problem"),
      .provide = helo_provide,
      .internal = true,
+     .lookups_spf = SPF_LOOKUPS,
      .help = "The check of the HELO name."},
     {.name = "spf",
+     .always = true,
      .type = {TYPE_ENUM, false, &spf_enum},
      SPF,
      .inputs = NAMES("spf.outcome"),
@@ -196,6 +202,7 @@ static const struct fact_def facts[] = {
      .reported = true,
      .help = "Result of SPF for the envelope sender (RFC 7208)."},
     {.name = "spf.helo",
+     .always = true,
      .type = {TYPE_ENUM, false, &spf_enum},
      SPF,
      .inputs = NAMES("spf.helo-outcome"),
@@ -206,12 +213,16 @@ static const struct fact_def facts[] = {
      SPF,
      .inputs = NAMES("spf.outcome"),
      .provide = domain_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf"),
      .help = "Domain that SPF was checked for."},
     {.name = "spf.explanation",
      .type = {TYPE_TEXT, false, NULL},
      SPF,
      .inputs = NAMES("spf.outcome"),
      .provide = explanation_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf"),
      .help = "What the domain itself says about a fail."},
     {.name = "spf.told",
      .type = {TYPE_OPAQUE, false, NULL},

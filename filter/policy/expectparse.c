@@ -26,14 +26,25 @@ static const char *known(struct parser *p, const struct token *t, const char *co
 	return NULL;
 }
 
+static bool is_stage(const struct token *t)
+{
+	for (size_t i = 0; i < COUNT(stages); i++)
+		if (token_is_word(t, stages[i]))
+			return true;
+	return false;
+}
+
 static bool parse_stage(struct parser *p, struct test_expect *expect)
 {
-	struct operand word;
 	const char *stage;
 	struct token t = cursor_peek(p, LEX_ITEM);
 
-	if (!parse_value(p, "a stage", &word))
+	/* "helo" and "message" begin a statement as well: here they are stages. */
+	if (t.kind != TOKEN_WORD || (t.first && parse_at_statement(&t) && !is_stage(&t))) {
+		cursor_missing(p, "a stage");
 		return false;
+	}
+	t = cursor_take(p, LEX_ITEM);
 	stage = known(p, &t, stages, COUNT(stages), "a stage");
 	if (!stage)
 		return false;

@@ -23,9 +23,16 @@ struct loader_name {
 	const struct fact_def
 	    *fact; /* of a map, or of a table that is looked up: see tablefact.c */
 	const struct fact_def *each; /* the same for each of a list */
+	const struct table_def *def;
 	const struct define *define;
 	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
 	bool wrong; /* a define whose value was wrong, which was reported */
+};
+
+/* A score that some action gives, and when what gives it, so far, can be known. */
+struct loader_sum {
+	struct str name; /* empty: the sum of all */
+	enum stage latest, earliest;
 };
 
 struct loader {
@@ -36,9 +43,11 @@ struct loader {
 	const struct source *source; /* of the policy; others are included */
 	const struct tree_words *words;
 	VEC(struct loader_name) names;
+	VEC(struct loader_sum) sums;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
 	VEC(struct policy_test) tests;
+	VEC(struct plan_assertion) assertions;
 	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
 	struct dict names_by, labels_by, slots_by;
 	struct {
@@ -80,6 +89,22 @@ struct str loader_near(struct loader *loader, struct str name);
 /* "a number", "an IP address", "one of none pass fail". */
 struct str type_phrase(struct loader *loader, const struct type *type);
 
+/* The registered fact that a policy names so; `score.NAME` is one for any name. */
+const struct fact_def *loader_fact(struct str name);
+
+/* ---- scores.c ---- */
+
+/* Finds the names that actions give, before any condition is resolved. */
+void scores_collect(struct loader *loader, struct item *const *items, size_t count);
+/* Completes the slot of a score; false: reported. */
+bool score_slot(struct loader *loader, const struct operand *operand, struct slot *slot);
+/* [NAME] NUMBER; false: reported. */
+bool score_arguments(struct loader *loader, const struct action *action,
+		     struct plan_action *action_r);
+/* What a rule, resolved but for this, adds to the sums that rules below it ask for. */
+void scores_add(struct loader *loader, struct plan_rule *rule);
+void scores_finish(struct loader *loader);
+
 /* ---- include.c ---- */
 
 #define POLICY_FILE_MOST (16u << 20)
@@ -101,7 +126,7 @@ const char *const *loader_actions(struct arena *arena);
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural);
 /* The slot of a registered fact without arguments. */
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
-/* The slot of a fact that is computed from one other. */
+/* The slot of a look at a table, by the fact that is the key. */
 unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument);
 
 /* ---- given.c ---- */
@@ -180,6 +205,7 @@ void rule_add(struct loader *loader, const struct rule *rule, const struct surro
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
 /* What stands in a place, on one line. */
 struct str written_text(struct loader *loader, struct span span);
+void assertion_add(struct loader *loader, const struct assertion *assertion);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
 		    struct plan_action *action_r);

@@ -10,18 +10,19 @@
 
 /* What a condition rests on. */
 struct rest {
-	bool recipient, growing;
+	bool recipient, growing, sum;
 };
 
 static void rest_on(const struct policy *policy, unsigned slot, struct rest *rest)
 {
 	rest->recipient |= policy->slots[slot].scope == SCOPE_RECIPIENT;
 	rest->growing |= policy->slots[slot].growing;
+	rest->sum |= policy->slots[slot].sum > 0;
 }
 
 static struct rest assign(struct policy *policy, struct cond *cond)
 {
-	struct rest rest = {cond->memo_scope == SCOPE_RECIPIENT, cond->memo_growing};
+	struct rest rest = {cond->memo_scope == SCOPE_RECIPIENT, cond->memo_growing, false};
 
 	/* The condition of a group is a part of many. */
 	if (cond->memo > 0)
@@ -40,7 +41,11 @@ static struct rest assign(struct policy *policy, struct cond *cond)
 
 		rest.recipient |= part.recipient;
 		rest.growing |= part.growing;
+		rest.sum |= part.sum;
 	}
+	/* A score differs from rule to rule. */
+	if (rest.sum)
+		return rest;
 	cond->memo_scope = rest.recipient ? SCOPE_RECIPIENT : SCOPE_MESSAGE;
 	cond->memo_growing = rest.growing;
 	cond->memo = ++policy->memos[cond->memo_scope];

@@ -72,6 +72,7 @@ static struct str key_of(struct loader *loader, const struct slot *slot)
 	struct buf key = {.arena = loader->arena};
 
 	buf_add(&key, (struct str){(const char *)&slot->def, sizeof(slot->def)});
+	buf_printf(&key, "%u:", slot->sum);
 	for (size_t i = 0; i < slot->argument_count; i++) {
 		const struct slot_argument *argument = &slot->arguments[i];
 		const struct value *value = &argument->value;
@@ -94,7 +95,7 @@ static int intern(struct loader *loader, struct slot *slot)
 	struct str key = key_of(loader, slot);
 	size_t at;
 
-	if (dict_find(&loader->slots_by, key, &at))
+	if (dict_find(&loader->slots_by, key, &at) && at < loader->slots.count)
 		return (int)at;
 	if (loader->seek) {
 		loader->unused = true;
@@ -102,7 +103,8 @@ static int intern(struct loader *loader, struct slot *slot)
 	}
 	slot->scope = def->scope;
 	slot->growing = def->stage == STAGE_RCPT && def->scope < SCOPE_RECIPIENT;
-	slot->stage = def->stage;
+	if (slot->sum == 0)
+		slot->stage = def->stage;
 	slot->stages = 0;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;
@@ -129,8 +131,10 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 
 unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument)
 {
-	struct slot slot = {.def = def, .text = str_of(def->name), .argument_count = 1};
+	struct slot slot = {.def = def, .argument_count = 1};
 
+	slot.text = str_printf(loader->arena, STR_FMT " in %s",
+			       STR_ARG(loader->slots.items[argument].text), def->name);
 	slot.arguments = arena_new_of(loader->arena, struct slot_argument);
 	*slot.arguments = (struct slot_argument){.is_slot = true, .slot = argument};
 	return (unsigned)intern(loader, &slot);
@@ -162,7 +166,7 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 		const struct type *is;
 		int slot;
 
-		if (!registry_fact(operand->word) && !operand->called) {
+		if (!loader_fact(operand->word) && !operand->called) {
 			loader_unknown_text(loader, operand->span, operand->word);
 			return false;
 		}
@@ -170,6 +174,12 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 		if (slot < 0)
 			return false;
 		is = &loader->slots.items[slot].def->type;
+		if (loader->slots.items[slot].sum > 0) {
+			loader_error(
+			    loader, operand->span,
+			    "a score differs from rule to rule, it is no argument of a fact");
+			return false;
+		}
 		if (!fits(is, type)) {
 			loader_error(loader, operand->span,
 				     "'%s' is " STR_FMT ", " STR_FMT " is wanted here",
@@ -235,7 +245,7 @@ static bool arguments(struct loader *loader, const struct operand *operand, stru
 
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural)
 {
-	const struct fact_def *def = registry_fact(operand->word);
+	const struct fact_def *def = loader_fact(operand->word);
 	const struct loader_name *map = tablefact_map(loader, operand);
 	struct slot slot = {0};
 
@@ -261,7 +271,10 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 		return -1;
 	}
 	slot.def = def;
-	if (!arguments(loader, operand, &slot))
+	if (def->sum) {
+		if (!score_slot(loader, operand, &slot))
+			return -1;
+	} else if (!arguments(loader, operand, &slot))
 		return -1;
 	return intern(loader, &slot);
 }

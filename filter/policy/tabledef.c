@@ -41,10 +41,10 @@ static void check_name(struct loader *loader, const struct operand *item, const 
 			     "a table does not stand in braces, write 'in " STR_FMT "'",
 			     STR_ARG(item->word));
 	else
-		diag_warning(loader->diag, item->span,
-			     "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT
-			     "' for that",
-			     STR_ARG(item->word), STR_ARG(item->word));
+		diag_warn(loader->diag, "table-in-braces", item->span,
+			  "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT
+			  "' for that",
+			  STR_ARG(item->word), STR_ARG(item->word));
 }
 
 static bool fill_pattern(struct loader *loader, struct table *table, const struct operand *item)
@@ -239,5 +239,6 @@ void table_define(struct loader *loader, const struct table_def *def)
 	if (!name || name->table)
 		return;
 	name->table = table;
+	name->def = def;
 	tablefact_make(loader, name, on_failure);
 }

@@ -187,9 +187,11 @@ static const struct plan_rule *commit_recipient(struct session *s, struct envelo
 	const struct plan_rule *by = NULL;
 
 	envelope->removed = envelope->passed = false;
+	engine_rewind(&s->view);
 	for (size_t i = 0; i < s->policy->rule_count && i <= end; i++) {
 		const struct plan_rule *rule = &s->policy->rules[i];
-		cond_set state = rule->envelope ? engine_rule(&s->view, rule) : COND_FALSE;
+		bool counts = rule->envelope && !rule->observe;
+		cond_set state = counts ? engine_rule(&s->view, rule) : COND_FALSE;
 
 		if (state & COND_FAILED)
 			note(s, rule, STR("its condition could not be found out"));
@@ -235,9 +237,35 @@ static void remove_discarded(struct session *s)
 			edits_remove_recipient(s->edits, s->recipients.items[i].original);
 }
 
+void envelope_try(struct session *s, struct edit_list *edits, const struct plan_rule *rule)
+{
+	struct envelope envelope = {.arena = s->message_arena};
+	const struct recipient *recipient = NULL;
+
+	for (size_t i = 0; i < s->recipients.count && !recipient; i++)
+		if (s->recipients.items[i].cells == s->view.cells[SCOPE_RECIPIENT])
+			recipient = &s->recipients.items[i];
+	for (size_t i = 0; recipient && i < rule->action_count; i++)
+		if (rule->actions[i].def->class == ACTION_ENVELOPE)
+			commit_action(s, &envelope, recipient, rule, &rule->actions[i]);
+	for (size_t i = 0; i < envelope.adds.count; i++)
+		edits_add_recipient(edits, envelope.adds.items[i]);
+	if (envelope.removed)
+		edits_remove_recipient(edits, recipient->original);
+}
+
+/* Whoever was looked at is looked at again. */
+static void look_back(struct session *s, const struct view *before)
+{
+	s->view.cells[SCOPE_RECIPIENT] = before->cells[SCOPE_RECIPIENT];
+	s->view.arenas[SCOPE_RECIPIENT] = before->arenas[SCOPE_RECIPIENT];
+	engine_rewind(&s->view);
+}
+
 bool envelope_commit(struct session *s, int64_t deadline, const struct plan_rule **by_r)
 {
 	struct envelope envelope = {.arena = s->message_arena};
+	const struct view before = s->view;
 
 	if (!s->policy->edits_recipients || s->recipients.count == 0) {
 		remove_discarded(s);
@@ -267,12 +295,14 @@ bool envelope_commit(struct session *s, int64_t deadline, const struct plan_rule
 	for (size_t i = 0; i < envelope.adds.count; i++)
 		stay(&envelope, envelope.adds.items[i]);
 	finish(s, &envelope);
+	look_back(s, &before);
 	return envelope.staying.used > 0;
 }
 
 bool envelope_pending(struct session *s)
 {
 	struct decision d = {.pending = false};
+	const struct view before = s->view;
 
 	for (size_t i = 0; s->policy->edits_recipients && i < s->recipients.count; i++) {
 		struct arena *scratch;
@@ -286,5 +316,6 @@ bool envelope_pending(struct session *s)
 		if (d.pending)
 			break;
 	}
+	look_back(s, &before);
 	return d.pending;
 }

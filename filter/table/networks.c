@@ -130,6 +130,33 @@ bool networks_have(const struct networks *networks, const struct ip *ip)
 	return ip_is_v4(ip) ? have4(networks, number_of(ip)) : have6(networks, ip);
 }
 
+static struct ip mapped(uint32_t number)
+{
+	return (struct ip){{[10] = 0xff,
+			    [11] = 0xff,
+			    [12] = (uint8_t)(number >> 24),
+			    [13] = (uint8_t)(number >> 16),
+			    [14] = (uint8_t)(number >> 8),
+			    [15] = (uint8_t)number}};
+}
+
+const struct ip *networks_all(const struct networks *networks, struct arena *arena)
+{
+	size_t count = 0;
+	struct ip *all =
+	    arena_array(arena, 2 * (networks->four_count + networks->six_count) + 1, sizeof(*all));
+
+	for (size_t i = 0; i < networks->six_count; i++) {
+		all[count++] = networks->six[i].first;
+		all[count++] = networks->six[i].last;
+	}
+	for (size_t i = 0; i < networks->four_count; i++) {
+		all[count++] = mapped(networks->four[i].first);
+		all[count++] = mapped(networks->four[i].last);
+	}
+	return all;
+}
+
 void networks_free(struct networks *networks)
 {
 	free(networks->four);

@@ -34,6 +34,8 @@ void texts_reserve(struct arena *arena, struct texts *texts, size_t count, size_
 bool texts_add(struct arena *arena, struct texts *texts, struct str text, struct str with);
 /* NULL: not there. Else what belongs to it. */
 const char *texts_find(const struct texts *texts, struct str text);
+/* All texts, as the table has them; in no order. */
+const struct str *texts_all(const struct texts *texts, struct arena *arena);
 /* Gives back what was made ready and not used. */
 void texts_finish(struct arena *arena, struct texts *texts);
 void texts_free(struct texts *texts);
@@ -59,6 +61,8 @@ bool networks_add(struct arena *arena, struct networks *networks, struct str ite
 /* Sorts and joins; before the first look. */
 void networks_finish(struct arena *arena, struct networks *networks);
 bool networks_have(const struct networks *networks, const struct ip *ip);
+/* First and last address of each range, IPv6 before IPv4. */
+const struct ip *networks_all(const struct networks *networks, struct arena *arena);
 void networks_free(struct networks *networks);
 
 /* ---- patterns.c ---- */

@@ -253,6 +253,27 @@ bool table_has_text(const struct table *table, struct str text)
 	return false;
 }
 
+bool table_texts(const struct table *table, struct arena *arena, size_t most,
+		 const struct str **items_r, size_t *count_r)
+{
+	if (table->kind == TABLE_NETWORKS || table->kind == TABLE_PATTERNS ||
+	    table->kind == TABLE_MAP || table->texts.used > most)
+		return false;
+	*items_r = texts_all(&table->texts, arena);
+	*count_r = table->texts.used;
+	return true;
+}
+
+bool table_ranges(const struct table *table, struct arena *arena, size_t most,
+		  const struct ip **items_r, size_t *count_r)
+{
+	*count_r = 2 * (table->networks.four_count + table->networks.six_count);
+	if (table->kind != TABLE_NETWORKS || *count_r > 2 * most)
+		return false;
+	*items_r = networks_all(&table->networks, arena);
+	return true;
+}
+
 enum fact_state table_look(const struct table *table, const struct table_look *look,
 			   struct value *value_r)
 {

@@ -108,6 +108,17 @@ const char *texts_find(const struct texts *texts, struct str text)
 	return slot ? entry_text(texts, slot).s + text.n : NULL;
 }
 
+const struct str *texts_all(const struct texts *texts, struct arena *arena)
+{
+	struct str *all = arena_array(arena, texts->used + 1, sizeof(*all));
+	size_t count = 0;
+
+	for (size_t i = 0; i < texts->slot_count; i++)
+		if (texts->slots[i])
+			all[count++] = entry_text(texts, texts->slots[i]);
+	return all;
+}
+
 void texts_finish(struct arena *arena, struct texts *texts)
 {
 	if (texts->slot_count > slots_for(texts->used) + texts->used / 4)

@@ -24,6 +24,8 @@
 #define LIMIT_PATTERNS_MS 200
 /* Recipients that the edits of one message may add: an alias is no mailing list. */
 #define LIMIT_RECIPIENTS_ADDED 1000
+/* DNS questions of a message beside those of SPF, which have a budget of their own. */
+#define LIMIT_LOOKUPS 60
 /* Bytes of an envelope address or HELO name that are kept. */
 #define LIMIT_PATH 4096
 

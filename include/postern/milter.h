@@ -97,6 +97,9 @@ bool milter_replace(const struct milter_policy *policy);
 #define MILTER_FAILED 1 /* of start: may work when tried again */
 #define MILTER_BROKEN 2 /* will not work until somebody mends it: the parent gives up too */
 
+/* Does a text name a place to listen at? If not, *why_r says what is wrong. */
+bool milter_listen_ok(const char *listen, const char **why_r);
+
 /*
  * Serves until told to stop and returns the status for exit(). `start` is called in the filter
  * process, after privileges were dropped and before the first connection is taken; again in each

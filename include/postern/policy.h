@@ -45,7 +45,10 @@ struct slot {
 	unsigned index;           /* among the cells of its scope */
 	bool growing;             /* speaks of all recipients, of whom more may come */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
-	struct str text;          /* as a policy writes it: header("X-Spam") */
+	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
+	unsigned sum;
+	enum stage earliest; /* something about it may be settled; of other facts their stage */
+	struct str text;     /* as a policy writes it: header("X-Spam") */
 };
 
 /* ---- texts with facts in them ---- */
@@ -77,8 +80,11 @@ enum right_kind {
 
 struct cond {
 	enum cond_kind kind;
-	unsigned number; /* among the conditions of the policy; names it in a residue */
-	unsigned memo;   /* where it is noted once it is settled: memo.c; 0: nowhere */
+	unsigned number;        /* among the conditions of the policy; names it in a residue */
+	struct span span;       /* where it is written; in a define, if it comes from one */
+	struct span right_span; /* of the right side of a test; no source: there is none */
+	bool exception;         /* the negation of what stands behind `unless` */
+	unsigned memo;          /* where it is noted once it is settled: memo.c; 0: nowhere */
 	enum scope memo_scope;
 	bool memo_growing; /* not before all recipients are there */
 	struct cond **parts;
@@ -96,9 +102,16 @@ struct cond {
 	const struct table *table;
 	const struct pattern *pattern;
 	enum type_base base; /* what is compared */
+	bool varies; /* a score is compared in force, and no bound settles it from the start */
 };
 
 /* ---- rules ---- */
+
+/* What is added to one of the sums, in thousandths. */
+struct plan_score {
+	unsigned sum; /* from 1; 0: nothing */
+	int64_t points;
+};
 
 struct plan_action {
 	const struct action_def *def;
@@ -108,22 +121,45 @@ struct plan_action {
 	struct template text;
 	unsigned *inputs;
 	size_t input_count;
+	struct plan_score score;
 };
 
 struct plan_rule {
 	struct str name; /* label, or FILE:LINE */
 	struct span span;
+	const struct rule *tree; /* as written */
 	size_t line;
 	struct str condition; /* as written, on one line; empty: always */
 	struct cond *cond;    /* NULL: always */
 	struct plan_action *actions;
 	size_t action_count;
+	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
-	bool edits;           /* has an action that changes header or envelope */
-	bool envelope;        /* has one that changes the envelope */
+	bool edits;                /* has an action that changes header or envelope */
+	bool envelope;             /* has one that changes the envelope */
+	bool logs;                 /* has a log action */
+	struct plan_score *scores; /* each sum once */
+	size_t score_count;
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
+};
+
+struct policy_table {
+	const struct table_def *def;
+	const struct table *table;
+};
+
+/* ---- assertions: what must hold for every message, see prove.h ---- */
+
+struct plan_assertion {
+	struct span span;
+	struct cond *cond;
+	struct str condition; /* as written, on one line */
+	bool negated;
+	enum outcome outcome;
+	bool by; /* the verdict is told at `stage` or earlier */
+	enum stage stage;
 };
 
 struct policy {
@@ -133,17 +169,29 @@ struct policy {
 	struct plan_rule *rules;
 	size_t rule_count;
 	bool edits_recipients; /* some rule changes the envelope */
+	struct plan_assertion *assertions;
+	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;
+	size_t slot_count;           /* those that rules rest on */
+	size_t all_slot_count;       /* and behind them those that only assertions name */
 	struct dict slot_names;      /* of facts; with arguments: of the first such slot */
 	struct dict slot_keys;       /* the loader's own: of each slot, arguments included */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	unsigned memos[SCOPE_COUNT]; /* conditions noted for a message, and for a recipient */
-	struct value *settings;      /* by the registry's order of settings; lists for braces */
+	struct str *sums; /* names; the first, which has none, is the sum of all scores */
+	size_t sum_count;
+	bool reads_sums;        /* some rule asks for a score */
+	bool scores;            /* some rule adds to one */
+	bool observes;          /* some rule is only observed */
+	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 	const struct policy_test *tests;     /* policytest.h */
 	size_t test_count;
+	const struct span *settings_at;    /* where each is set; no source: it is not */
+	const struct tree *tree;           /* as written, with what it includes */
+	const struct policy_table *tables; /* those with a name */
+	size_t table_count;
 };
 
 struct policy_override {
@@ -165,6 +213,8 @@ void policy_free(struct policy **policy);
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);
 /* By name, for those who read it once. The name must be registered. */
 const struct value *policy_setting_named(const struct policy *policy, const char *name);
+/* `set mode observe`: everything is decided, nothing is done. */
+bool policy_observes(const struct policy *policy);
 /*
  * The text of a setting as a policy file says it, without loading it: the file may be full of
  * mistakes. Settings of included files are not seen. The setting's fallback, or NULL, if it is
@@ -173,6 +223,8 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 const char *policy_peek(struct arena *arena, const char *path, const char *setting);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
+/* Where a setting is set; no source: nowhere, or on the command line. */
+struct span policy_setting_span(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
 

@@ -192,9 +192,10 @@ def settings_that_serve_would_not_start_with():
 
 @tests.test
 def check_says_what_it_found():
-    ran = postern("check", POLICY_FILE)
+    quiet = files.file("quiet.policy", 'detour: reject "No" when recipient.routed\n' + POLICY)
+    ran = postern("check", "-W", "none", quiet)
     equal((ran.status, ran.err), (0, ""), "outcome")
-    contains(ran.out, POLICY_FILE + ": ok (5 rules, ", "output")
+    contains(ran.out, quiet + ": ok (6 rules, ", "output")
 
 
 # ---- explain ----
@@ -203,8 +204,8 @@ def check_says_what_it_found():
 @tests.test
 def explain_has_all_keys():
     said = explain()
-    equal(sorted(said), ["code", "edits", "enhanced", "lookups", "recipients", "rule", "score",
-                         "stage", "text", "trace", "verdict"], "keys")
+    equal(sorted(said), ["code", "edits", "enhanced", "lookups", "observed", "recipients", "rule",
+                         "score", "stage", "text", "trace", "verdict"], "keys")
     equal(sorted(said["recipients"][0]), ["address", "code", "enhanced", "rule", "stage", "text",
                                           "verdict"], "keys of a recipient")
     equal(sorted(said["edits"][0]), ["edit", "index", "name", "value"], "keys of an edit")
@@ -476,8 +477,8 @@ def facts_are_listed():
     names = [fact["name"] for fact in said["facts"]]
     for name in ("client.ip", "spf", "dkim.aligned", "recipient.routed", "header"):
         true(name in names, name + " is listed")
-    equal(sorted(said["facts"][0]), ["called", "cost", "help", "inputs", "name", "scope", "stage",
-                                     "type"], "keys of a fact")
+    equal(sorted(said["facts"][0]), ["called", "cost", "help", "inputs", "lookups", "name", "scope",
+                                     "stage", "trust", "type"], "keys of a fact")
     text = postern("facts").out
     for row in said["facts"] + said["actions"] + said["settings"]:
         contains(text, row["name"], "text")

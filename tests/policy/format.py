@@ -174,7 +174,8 @@ for name, text in POLICIES:
 def plan(path):
     """What `check` says of a policy without its name and its hash; None if it does not compile."""
     ran = postern("check", path)
-    return re.sub(r".*: (?=ok|tests)|, policy \w+|:\d+:\d+:", "", ran.out) if ran.status == 0 else None
+    return re.sub(r".*: (?=ok|tests)|, policy \w+|:\d+:\d+:|^\S+: ", "", ran.out,
+                  flags=re.M) if ran.status == 0 else None
 
 
 @tests.test

@@ -253,6 +253,25 @@ def the_same_as_another_policy():
     fails(same, "unknown action 'acept'", files={"b.policy": "acept\n"})
 
 
+@tests.test
+def scores_and_observed_rules():
+    rules = """add: score 2.5 when spf is fail
+        score bulk 3 when subject is present
+tried:  observe reject "Tried" when spf is fail
+much:   reject "Too much" when score >= 5
+"""
+    passes("given spf fail expect accept expect no rule expect score 2.5",
+           'given spf fail header "Subject: x" expect reject much expect score 5.5',
+           "expect score 0", rules=rules)
+    fails("given spf fail expect score 3", "a score of 2.5", rules=rules)
+    with Folder() as folder:
+        path = policy(folder, 'given spf fail header "Subject: x" expect reject much', rules=rules)
+        equal(postern("check", "--coverage", path).status, 0, "an observed rule that was true is reached")
+        ran = postern("check", policy(folder, "expect reject tried", rules=rules))
+        equal(ran.status, 2, "status where an observed rule is to decide")
+        contains(ran.err, "the rule 'tried' decides nothing", "error")
+
+
 # ---- the commands ----
 
 
@@ -351,7 +370,7 @@ def tests_of_included_files():
 def check_runs_the_tests():
     with Folder() as folder:
         good = policy(folder, OUTSIDE + " expect accept")
-        ran = postern("check", good)
+        ran = postern("check", "-W", "none", good)
         equal((ran.status, ran.err), (0, ""), "outcome")
         contains(ran.out, "a.policy: tests: 1 passed, 0 failed", "output")
         bad = policy(folder, OUTSIDE + " expect reject", name="bad.policy")
@@ -402,9 +421,9 @@ below:  reject "No" when spf is fail
               'sender <a@b.example> header "Subject: x" expect accept last']
     with Folder() as folder:
         path = policy(folder, *bodies, rules=rules)
-        ran = postern("check", "--coverage", path)
+        ran = postern("check", "-W", "none", "--coverage", path)
         equal((ran.status, ran.err), (1, ""), "outcome")
-        lines = ran.out.splitlines()[1:]
+        lines = ran.out.splitlines()[2:]
         equal(lines, ["%s: tests: 3 passed, 0 failed" % path, "%s: tests reach 4 of 7 rules" % path,
                       "%s:3: rule 'never' is evaluated in 3 tests, and true in none" % path,
                       "%s:5: rule 'second' is true in 1 test, and decides none" % path,
