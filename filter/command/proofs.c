@@ -68,10 +68,9 @@ bool proofs_check(const struct policy *policy, bool played, struct diag *diag)
 	bool proved = true;
 
 	if (policy_observes(policy) && policy->assertion_count > 0)
-		diag_warning(
-		    diag, policy->assertions[0].span,
-		    "with 'set mode observe' nothing is done: assertions are judged as if it "
-		    "were");
+		diag_warn(diag, "not-in-force", policy->assertions[0].span,
+			  "with 'set mode observe' nothing is done: assertions are judged as if it "
+			  "were");
 	for (size_t i = 0; i < policy->assertion_count; i++) {
 		const struct plan_assertion *assertion = &policy->assertions[i];
 		struct proof_result result;
@@ -98,11 +97,12 @@ static void warn_unused(struct prover *prover, const struct plan_rule *rule, str
 	enum unused unused = prove_unused(prover, rule, PROVE_STEPS / 20, &by, &count);
 
 	if (unused == UNUSED_IMPOSSIBLE)
-		diag_warning(diag, rule->span,
-			     "this rule never applies: its condition cannot be true");
+		diag_warn(diag, "impossible", rule->span,
+			  "this rule never applies: its condition cannot be true");
 	if (unused != UNUSED_SHADOWED)
 		return;
-	diag_warning(diag, rule->span, "this rule never applies: what it would is decided above");
+	diag_warn(diag, "shadowed", rule->span,
+		  "this rule never applies: what it would is decided above");
 	for (size_t i = 0; i < count; i++)
 		diag_note(diag, by[i]->span, i == 0 ? "by this" : "and by this");
 }
@@ -118,8 +118,8 @@ static void warn_relay(const struct policy *policy, struct prover *prover, struc
 	if (result.proof != PROOF_REFUTED)
 		return;
 	example = counter_show(arena, policy, NULL, &result, true);
-	diag_warning(diag, (result.rule ? result.rule : result.asks)->span,
-		     "an outsider can relay %s, and no assertion says so", what);
+	diag_warn(diag, "outsider-relay", (result.rule ? result.rule : result.asks)->span,
+		  "an outsider can relay %s, and no assertion says so", what);
 	if (!result.rule)
 		diag_note(diag, (struct span){0}, "no rule decides, so the message passes");
 	diag_note(diag, (struct span){0},

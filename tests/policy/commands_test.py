@@ -211,7 +211,7 @@ def explain_has_all_keys():
     equal(sorted(said["edits"][0]), ["edit", "index", "name", "value"], "keys of an edit")
     equal(sorted(said["trace"][0]), ["condition", "line", "rule", "stage", "value"],
           "keys of the trace")
-    equal(said["score"], None, "score")
+    equal(said["score"], 0, "score")
 
 
 @tests.test

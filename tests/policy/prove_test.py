@@ -294,7 +294,7 @@ def the_shipped_policy_holds_what_it_promises():
     # Whoever takes a rule away hears of it.
     for rule, broken in (("relay", "unless trusted"), ("detour", "unless trusted"),
                          ("postmaster", "")):
-        less = re.sub(r"(?ms)^%s:.*?\n\n" % rule, "", text)
+        less = re.sub(r"(?ms)^%s:.*?\n\n|^test \".*?^\}\n" % rule, "", text)
         true(less != text, rule + " is taken away")
         refuted(less, ("accept", "quarantine", "reject", "defer"), ("local-domains", "example.org\n"))
 
@@ -392,7 +392,7 @@ all:  add header "X: y" when spf in { fail softfail }
                        (11, "what it would is decided above")):
         contains(ran.err, "made.policy:%d:1: warning: this rule never applies: %s" % (line, what),
                  "line %d" % line)
-    equal(ran.err.count("warning:"), 3, "warnings")
+    equal(len(re.findall(r"\[(?:shadowed|impossible)\]", ran.err)), 3, "warnings")
     contains(ran.err, "made.policy:6:1: note: by this", "who shadows")
     contains(ran.err, "made.policy:9:1: note: by this", "the first who shadows")
     contains(ran.err, "made.policy:10:1: note: and by this", "the second who shadows")
@@ -407,9 +407,9 @@ def an_outsider_who_can_relay():
     contains(ran.err, "an outsider can relay to a routed recipient", "what is said")
     equal((ran.status, shown[0]["verdict"]), (0, "accept"), "status, verdict")
     detour = 'detour: reject "No" when recipient.routed unless trusted\n'
-    equal(check(HEAD + detour + RELAY)[0].err, "", "all is covered")
+    lacks(check(HEAD + detour + RELAY)[0].err, "outsider", "all is covered")
     # Who looks at no recipient leaves it to the mail server.
-    equal(check('reject "No" when spf is fail\n')[0].err, "", "no recipient is looked at")
+    lacks(check('reject "No" when spf is fail\n')[0].err, "outsider", "no recipient is looked at")
 
 
 # ---- size ----
