@@ -8,9 +8,8 @@
 #include "filter/command/json.h"
 #include "postern/arena.h"
 #include "postern/fact.h"
+#include "postern/limits.h"
 #include "postern/table.h"
-
-const char *const facts_table_types[] = {"file", NULL};
 
 static struct str fact_text(struct arena *arena, const struct fact_def *def)
 {
@@ -70,8 +69,17 @@ static void print_text(struct arena *arena)
 			printf("  %-18s %-10s %s\n", d->name, d->fallback ? d->fallback : "-",
 			       d->help);
 	puts("\nTABLES");
-	for (int kind = 0; kind < FACTS_KINDS; kind++)
-		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
+	for (int kind = 0; kind < TABLE_KINDS; kind++) {
+		printf("  %-12s inline", table_kind_name((enum table_kind)kind));
+		for (const struct table_type *const *type = table_types; *type; type++)
+			printf(", %s", (*type)->name);
+		printf("\n");
+	}
+}
+
+static int walk(const struct fact_def *d, unsigned which)
+{
+	return d->walks & which ? LIMIT_WALK : 0;
 }
 
 static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
@@ -80,8 +88,12 @@ static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
 
 	for (const char *const *in = d->inputs; in && *in; in++)
 		json_array_append_new(inputs, json_string(*in));
-	lookups = json_pack("{s:i, s:i, s:i}", "shared", (int)d->lookups, "each_signature",
-			    (int)d->lookups_signature, "spf", (int)d->lookups_spf);
+	for (const char *const *in = d->late; in && *in; in++)
+		json_array_append_new(inputs, json_string(*in));
+	lookups = json_pack("{s:i, s:i, s:i}", "shared",
+			    (int)d->lookups + walk(d, WALK_AUTHOR) + walk(d, WALK_SPF),
+			    "each_signature", (int)d->lookups_signature + walk(d, WALK_SIGNATURE),
+			    "spf", (int)d->lookups_spf);
 	json_array_append_new(
 	    ctx, json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s, s:o, s:s}", "name", d->name,
 			   "type", json_str(type_text(arena, &d->type), false), "called",
@@ -109,10 +121,15 @@ static void print_json(struct arena *arena)
 			    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
 				      json_str(type_text(arena, &d->type), false), "default",
 				      json_text(d->fallback), "help", d->help));
-	for (int kind = 0; kind < FACTS_KINDS; kind++)
-		json_array_append_new(tables, json_pack("{s:s, s:[s, s]}", "kind",
+	for (int kind = 0; kind < TABLE_KINDS; kind++) {
+		json_t *types = json_pack("[s]", "inline");
+
+		for (const struct table_type *const *type = table_types; *type; type++)
+			json_array_append_new(types, json_string((*type)->name));
+		json_array_append_new(tables, json_pack("{s:s, s:o}", "kind",
 							table_kind_name((enum table_kind)kind),
-							"types", "inline", "file"));
+							"types", types));
+	}
 	json_print(json_pack("{s:o, s:o, s:o, s:o}", "facts", facts, "actions", actions, "settings",
 			     settings, "tables", tables));
 }

@@ -73,6 +73,8 @@ struct view {
 	struct sums *sums;                /* the engine's own, of the connection; NULL at first */
 };
 
+/* How many cells a view needs in a scope, zeroed: those of the facts, and what is settled. */
+size_t engine_cells(const struct policy *policy, enum scope scope);
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
 const struct value *view_value(struct view *view, unsigned slot);
 /* Begins (or goes on with) the lookup of a slot. True if it is known now. */
@@ -95,8 +97,9 @@ struct decision {
 	bool pending;      /* above an accept or hold stands an edit or log that may happen */
 	bool settled; /* if it is delivered: all of those, and those of observed rules, are settled
 		       */
-	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
-	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
+	bool worth_waiting; /* waiting for the needed lookups could make it certain */
+	/* Slots that a lookup could tell now, in order: those that matter, or their inputs. */
+	const unsigned *needed;
 	size_t needed_count;
 	const unsigned
 	    *open; /* all slots that matter and are not known, whatever could tell them */
@@ -126,7 +129,10 @@ void engine_place(struct view *view, const struct plan_rule *rule);
  */
 struct str engine_residue(struct view *view, struct arena *arena);
 
-/* The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. */
+/*
+ * The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. A
+ * fact that may become known at several stages counts from the last of them.
+ */
 enum stage cond_stage(const struct policy *policy, const struct slot *slots,
 		      const struct cond *cond, bool holds);
 
