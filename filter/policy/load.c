@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 
 #include "filter/policy/loader.h"
@@ -63,10 +64,9 @@ void loader_later(struct loader *loader, struct span span, const char *keyword)
 
 struct loader_name *loader_find(struct loader *loader, struct str name)
 {
-	for (size_t i = 0; i < loader->names.count; i++)
-		if (str_eq(loader->names.items[i].name, name))
-			return &loader->names.items[i];
-	return NULL;
+	size_t at;
+
+	return dict_find(&loader->names_by, name, &at) ? &loader->names.items[at] : NULL;
 }
 
 struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
@@ -131,6 +131,7 @@ static void name_add(struct loader *loader, struct str name, struct span span, e
 		loader_error(loader, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
 		return;
 	}
+	dict_add(loader->arena, &loader->names_by, name, loader->names.count);
 	*vec_push(loader->arena, &loader->names) =
 	    (struct loader_name){.name = name, .span = span, .kind = kind, .define = define};
 }
@@ -185,10 +186,9 @@ static void assertions(struct loader *loader, const struct tree *tree)
 
 static bool has_slot(const struct loader *loader, const char *fact)
 {
-	for (size_t i = 0; i < loader->slots.count; i++)
-		if (strcmp(loader->slots.items[i].def->name, fact) == 0)
-			return true;
-	return false;
+	size_t at;
+
+	return dict_find(&loader->policy->slot_names, str_of(fact), &at);
 }
 
 /*
@@ -220,9 +220,7 @@ static void further_slots(struct loader *loader)
 /* Words of later versions are parsed too, so that they are told apart from mistakes. */
 const char *const *loader_actions(struct arena *arena)
 {
-	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "remember",      "forget",
-					   "sign",     "seal"};
+	static const char *const more[] = {"greylist", "remember", "forget", "sign", "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);
@@ -277,9 +275,9 @@ static void keep_tables(struct loader *loader)
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
-static struct policy *compile(struct arena *arena, const struct source *source,
-			      const char *directory, const struct policy_override *overrides,
-			      struct diag *diag)
+struct policy *load_compile(struct arena *arena, const struct source *source, const char *directory,
+			    const struct policy_override *overrides, const struct policy *kept,
+			    struct diag *diag)
 {
 	struct policy *policy = arena_new_of(arena, struct policy);
 	struct loader loader = {
@@ -287,12 +285,15 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	    .diag = diag,
 	    .policy = policy,
 	    .directory = directory,
+	    .kept = kept,
 	    .id = UINT64_C(0xcbf29ce484222325),
 	};
 	size_t before = diag_errors(diag);
 
 	policy->arena = arena;
 	policy->path = str_dup(arena, str_of(source->name)).s;
+	*vec_push(arena, &loader.sources) =
+	    (struct policy_source){.path = policy->path, .text = source->text};
 	loader_id(&loader, source->text);
 	parse_into(&loader, source, overrides);
 	keep_tables(&loader);
@@ -301,11 +302,19 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->all_slot_count = loader.slots.count;
+	policy->slot_keys = loader.slots_by;
 	policy->tests = loader.tests.items;
 	policy->test_count = loader.tests.count;
 	policy->assertions = loader.assertions.items;
 	policy->assertion_count = loader.assertions.count;
+	policy->sources = loader.sources.items;
+	policy->source_count = loader.sources.count;
+	policy->table_files = loader.table_files.items;
+	policy->table_file_count = loader.table_files.count;
+	policy->tables_state = files_state(loader.table_states.items, loader.table_states.count);
+	policy->directory = directory;
 	scores_finish(&loader);
+	memo_assign(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before) {
 		sums_check(policy);
@@ -323,7 +332,7 @@ struct policy *policy_compile(const struct source *source, const char *directory
 
 	own->name = str_dup(arena, str_of(source->name)).s;
 	own->text = str_dup(arena, source->text);
-	return compile(arena, own, directory, overrides, diag);
+	return load_compile(arena, own, directory, overrides, NULL, diag);
 }
 
 struct policy *policy_load(const char *path, const struct policy_override *overrides,
@@ -332,6 +341,7 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 	struct arena *arena = arena_new(NULL);
 	const char *slash = strrchr(path, '/'), *why = NULL, *directory = ".";
 	struct source *source;
+	struct policy *policy;
 
 	if (!source_read(arena, path, POLICY_FILE_MOST, &source, &why)) {
 		diag_error(diag, (struct span){0}, "%s: %s", path, why);
@@ -342,7 +352,10 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 		directory =
 		    str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)})
 			.s;
-	return compile(arena, source, directory, overrides, diag);
+	policy = load_compile(arena, source, directory, overrides, NULL, diag);
+	/* The texts that tables were read from are as large as the tables, and needed no more. */
+	malloc_trim(0);
+	return policy;
 }
 
 void policy_free(struct policy **policy)
@@ -358,9 +371,10 @@ void policy_free(struct policy **policy)
 
 int policy_slot(const struct policy *policy, const char *fact)
 {
-	for (size_t i = 0; i < policy->slot_count; i++)
-		if (policy->slots[i].argument_count == 0 &&
-		    strcmp(policy->slots[i].def->name, fact) == 0)
-			return (int)i;
-	return -1;
+	size_t at;
+
+	if (!dict_find(&policy->slot_names, str_of(fact), &at) || at >= policy->slot_count ||
+	    policy->slots[at].argument_count > 0)
+		return -1;
+	return (int)at;
 }

@@ -305,7 +305,6 @@ struct item *parse_test(struct parser *p, const struct token *keyword)
 	struct span open;
 	bool closed;
 
-	test->name_span = keyword->span;
 	if (!parse_string(p, "the name of the test", &test->name) || !cursor_mark(p, "{")) {
 		if (p->last.from != keyword->span.from)
 			cursor_missing(p, "'{'");

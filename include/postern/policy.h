@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/dict.h"
 #include "postern/diag.h"
 #include "postern/fact.h"
 #include "postern/table.h"
@@ -42,6 +43,7 @@ struct slot {
 	enum stage stage;         /* latest of the same: the earliest at which it may be known */
 	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
+	bool growing;             /* speaks of all recipients, of whom more may come */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
 	unsigned sum;
@@ -82,6 +84,9 @@ struct cond {
 	struct span span;       /* where it is written; in a define, if it comes from one */
 	struct span right_span; /* of the right side of a test; no source: there is none */
 	bool exception;         /* the negation of what stands behind `unless` */
+	unsigned memo;          /* where it is noted once it is settled: memo.c; 0: nowhere */
+	enum scope memo_scope;
+	bool memo_growing; /* not before all recipients are there */
 	struct cond **parts;
 	size_t count;
 	/* COND_TEST */
@@ -132,6 +137,7 @@ struct plan_rule {
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
 	bool edits;                /* has an action that changes header or envelope */
+	bool envelope;             /* has one that changes the envelope */
 	bool logs;                 /* has a log action */
 	struct plan_score *scores; /* each sum once */
 	size_t score_count;
@@ -156,19 +162,31 @@ struct plan_assertion {
 	enum stage stage;
 };
 
+/* A file of the policy language, as it was read. */
+struct policy_source {
+	const char *path; /* as it was opened */
+	const char *real; /* without links and dots; of the policy's own file NULL */
+	struct str text;
+};
+
 struct policy {
 	struct arena *arena;
 	const char *path;
-	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
+	const char *directory; /* where files are looked for that it names */
+	char id[17];           /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
+	bool edits_recipients; /* some rule changes the envelope */
 	struct plan_assertion *assertions;
 	size_t assertion_count;
 	struct slot *slots;
 	size_t slot_count;           /* those that rules rest on */
 	size_t all_slot_count;       /* and behind them those that only assertions name */
+	struct dict slot_names;      /* of facts; with arguments: of the first such slot */
+	struct dict slot_keys;       /* the loader's own: of each slot, arguments included */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
+	unsigned memos[SCOPE_COUNT]; /* conditions noted for a message, and for a recipient */
 	struct str *sums; /* names; the first, which has none, is the sum of all scores */
 	size_t sum_count;
 	bool reads_sums;        /* some rule asks for a score */
@@ -178,8 +196,14 @@ struct policy {
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 	const struct policy_test *tests;     /* policytest.h */
 	size_t test_count;
-	const struct span *settings_at;    /* where each is set; no source: it is not */
-	const struct tree *tree;           /* as written, with what it includes */
+	const struct span *settings_at; /* where each is set; no source: it is not */
+	const struct tree *tree;        /* as written, with what it includes */
+	const struct policy_source
+	    *sources; /* the policy's own file first, then what it includes */
+	size_t source_count;
+	const char *const *table_files; /* paths of files that tables were read from */
+	size_t table_file_count;
+	uint64_t tables_state;             /* of these files, before they were read */
 	const struct policy_table *tables; /* those with a name */
 	size_t table_count;
 };
@@ -198,6 +222,14 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 struct policy *policy_compile(const struct source *source, const char *directory,
 			      const struct policy_override *overrides, struct diag *diag);
 void policy_free(struct policy **policy);
+
+/*
+ * The same policy, with its tables read anew from their files; what the files of the policy
+ * itself look like by now does not matter. NULL: a table is wrong, which is reported.
+ */
+struct policy *policy_refresh(const struct policy *policy, struct diag *diag);
+/* A number that is another one when a file of a table has been changed. 0: there is none. */
+uint64_t policy_tables_state(const struct policy *policy);
 
 /* The value of a setting; ABSENT if it is not set and has no fallback. */
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);

@@ -5,14 +5,20 @@
 /* The policies that sessions are played to, and the DNS that they see. */
 
 static const char *const policy_texts[] = {
-    /* Every stage, every kind of edit. */
+    /* Every stage, every kind of edit, tables that call for care. */
     "set authserv \"mx.example.org\"\n"
     "table local domains { example.org }\n"
+    "table aliases map { \"a b@example.org c@example.org\" \"b x\" }\n"
+    "table words patterns { /^(a+)+$/ /b/i } on failure skip\n"
     "relay: reject \"Relaying ${recipient} for ${helo.name} denied\" when recipient.domain not in "
     "local unless auth.user is present or recipient.count > 3\n"
     "reject \"${spf.explanation}\" when spf is fail unless dkim.aligned\n"
     "discard \"x\" when recipient.tag is \"void\"\n"
     "hold \"y\" when subject contains \"hold\" or from.address is absent\n"
+    "redirect \"${aliases(recipient.local)}\" unless sender in aliases(recipient.local)\n"
+    "redirect \"${recipient.local}@example.com\" when subject in words\n"
+    "add recipient \"${recipient.tag}@${recipient.domain}\" when any header(\"X-A\") in words\n"
+    "remove recipient when recipient.local is \"gone\"\n"
     "add authentication-results, add header \"X-All: ${subject} ${sender} ${client.name}\"\n"
     "prefix subject \"[x] \" when any header(\"X-A\") matches /a+b/i\n"
     "replace header \"X-R: ${from} ${header.trouble}\", remove header \"X-B\" when hops > 2\n"
