@@ -339,6 +339,15 @@ static const char *blind_body(const struct dkim_verifier *v, const struct dkimsi
 	return v->body.bare_lf && !tags->relaxed_body ? "bare LF in the body" : NULL;
 }
 
+/* What is wrong with the body, as far as libopendkim saw the body. */
+static void settle_body(const struct dkim_verifier *v, struct dkimpick *pick,
+			enum dkim_result result, const char *reason)
+{
+	const char *blind = blind_body(v, &pick->tags);
+
+	settle(pick, blind ? DKIM_RESULT_NEUTRAL : result, blind ? blind : reason);
+}
+
 /* Could text have been changed where libopendkim's hashes do not see it? */
 static const char *blind_spot(const struct dkim_verifier *v, const struct dkimsig *tags)
 {
@@ -364,12 +373,9 @@ static void judge(const struct dkim_verifier *v, struct dkimpick *pick, DKIM_SIG
 		if (pick->result == DKIM_RESULT_PASS && pick->tags.partial)
 			pick->reason = "partial";
 	} else if (error == DKIM_SIGERROR_TOOLARGE_L) {
-		settle(pick, DKIM_RESULT_PERMERROR, "l= is longer than the body");
+		settle_body(v, pick, DKIM_RESULT_PERMERROR, "l= is longer than the body");
 	} else if (body == DKIM_SIGBH_MISMATCH && (passed || error == DKIM_SIGERROR_BADSIG)) {
-		pick->reason = blind_body(v, &pick->tags);
-		pick->result = pick->reason ? DKIM_RESULT_NEUTRAL : DKIM_RESULT_FAIL;
-		if (!pick->reason)
-			pick->reason = "body hash mismatch";
+		settle_body(v, pick, DKIM_RESULT_FAIL, "body hash mismatch");
 	} else if (error == DKIM_SIGERROR_BADSIG && pick->tags.awkward) {
 		settle(pick, DKIM_RESULT_NEUTRAL, "b= laid out in a way that is not supported");
 	} else if (error == DKIM_SIGERROR_BADSIG) {
