@@ -99,6 +99,14 @@ static void finish(void *ctx)
 	keeper_free(&server->keeper);
 }
 
+/* From now on somebody may ask how many sessions there are, and for another policy. */
+static bool ready(void *ctx)
+{
+	struct server *server = ctx;
+
+	return reload_watch() && (server->control < 0 || control_start(server, server->control));
+}
+
 /* In the filter process: everything that threads need, made before the first connection. */
 static int start(void *ctx, struct milter_service *service_r)
 {
@@ -124,11 +132,9 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->retire = reload_retire;
 	start_journal(server);
 	service_r->references = server->keeper != NULL;
+	service_r->ready = ready;
+	server->control = service_r->control;
 	reload_begin(server, &service_r->served);
-	if (!reload_watch())
-		return MILTER_FAILED;
-	if (service_r->control >= 0 && !control_start(server, service_r->control))
-		return MILTER_FAILED;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;

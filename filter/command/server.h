@@ -29,6 +29,7 @@ struct server {
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
 	int64_t started;       /* wall clock; of the daemon */
+	int control;           /* the socket that control_start() listens at, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
 };
 

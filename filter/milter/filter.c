@@ -165,6 +165,8 @@ _Noreturn void filter_process(const struct milter_config *config,
 	    !nudge_start(&nudge, ends->listening))
 		_exit(MILTER_FAILED);
 	callbacks_set(&service, &drain, &nudge);
+	if (service.ready && !service.ready(service.ctx))
+		_exit(MILTER_FAILED);
 	if (!start_libmilter(config->name, ends->listening))
 		_exit(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);

@@ -73,6 +73,11 @@ struct milter_service {
 	/* As session_env.settled, but with the ctx below; from several threads. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
 	/*
+	 * All that threads may ask for is there: those that ask may begin now, before the first
+	 * connection of an MTA. False: the process ends with MILTER_FAILED. May be NULL.
+	 */
+	bool (*ready)(void *ctx);
+	/*
 	 * Called last in an orderly stop, when no message is in progress any more; not when
 	 * messages were cut off. May be NULL.
 	 */
