@@ -25,7 +25,8 @@ struct command {
 };
 
 extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt, command_status, command_reload, command_why, command_log;
+    command_facts, command_fmt, command_status, command_reload, command_why, command_log,
+    command_stats;
 
 void command_help(const struct command *command, FILE *out);
 /* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */

@@ -11,8 +11,8 @@
 #include "postern/fact.h"
 
 static const struct command *const commands[] = {
-    &command_serve, &command_check,  &command_explain, &command_auth, &command_facts,
-    &command_fmt,   &command_status, &command_reload,  &command_why,  &command_log};
+    &command_serve,  &command_check, &command_explain, &command_auth, &command_facts, &command_fmt,
+    &command_status, &command_stats, &command_reload,  &command_why,  &command_log};
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/counters.h"
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/policy.h"
@@ -69,6 +70,7 @@ static void serve_now(const struct milter_policy *served)
 	resolver_take(served->resolver);
 	snprintf(room.state.policy, sizeof(room.state.policy), "%s", served->policy->id);
 	pthread_mutex_unlock(&room.lock);
+	counters_adopt(room.server->counters, served->policy);
 }
 
 void reload_begin(struct server *server, const struct milter_policy *served)
@@ -103,8 +105,9 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
-	static const char *const fixed[] = {"listen",  "socket.group", "socket.mode",
-					    "control", "user",         "log"};
+	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
+					    "user",    "log",           "log.format",  "log.socket",
+					    "metrics", "metrics.public"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
@@ -132,8 +135,9 @@ static bool put_in_force(struct policy *policy, const char **why_r)
 static void remember(bool good, const char *text)
 {
 	pthread_mutex_lock(&room.lock);
-	room.state.good += good;
-	room.state.bad += !good;
+	counter_add(good ? &room.server->counters->reloads_good
+			 : &room.server->counters->reloads_bad);
+	atomic_store(&room.server->counters->reload_refused, !good);
 	room.state.last = clock_time(&clock_system);
 	room.state.last_good = good;
 	free(room.last_text);
@@ -158,6 +162,7 @@ bool reload_now(char **text_r)
 	bool good;
 
 	pthread_mutex_lock(&room.one);
+	milter_reloading(false, false);
 	policy = server_load(room.server->path, text_r);
 	good = policy && put_in_force(policy, &why);
 	if (why) {
@@ -173,6 +178,7 @@ bool reload_now(char **text_r)
 		log_line(LOG_LEVEL_ERROR, "not reloaded: policy %.8s stays in force",
 			 room.served.policy->id);
 	remember(good, *text_r);
+	milter_reloading(true, !good);
 	pthread_mutex_unlock(&room.one);
 	return good;
 }
@@ -190,6 +196,8 @@ void reload_state(struct reloads *state_r)
 {
 	pthread_mutex_lock(&room.lock);
 	*state_r = room.state;
+	state_r->good = counter_read(&room.server->counters->reloads_good);
+	state_r->bad = counter_read(&room.server->counters->reloads_bad);
 	state_r->last_text = strdup(room.last_text ? room.last_text : "");
 	pthread_mutex_unlock(&room.lock);
 }

@@ -7,6 +7,7 @@
 
 #include "filter/milter/process.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -82,6 +83,35 @@ bool endpoint_parse(const char *text, struct endpoint *endpoint_r, const char **
 		return fail(why_r, "the host name is too long");
 	memcpy(endpoint_r->host, rest.s, rest.n);
 	return true;
+}
+
+static bool is_loopback(const struct endpoint *endpoint)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (endpoint->family == AF_INET && inet_pton(AF_INET, endpoint->host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (endpoint->family == AF_INET6 && inet_pton(AF_INET6, endpoint->host, &six) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&six);
+	return strcasecmp(endpoint->host, "localhost") == 0;
+}
+
+const char *milter_listen_fault(const char *where, bool local)
+{
+	struct endpoint endpoint;
+	const char *why = NULL;
+
+	if (!endpoint_parse(where, &endpoint, &why))
+		return why;
+	if (local && endpoint.family != AF_UNIX && !is_loopback(&endpoint))
+		return "not an address of this machine alone (127.0.0.1, ::1, localhost)";
+	return NULL;
+}
+
+void listener_lent(int fd, struct listener *listener_r)
+{
+	*listener_r = (struct listener){.fd = fd, .lock = -1, .lent = true};
 }
 
 static bool open_inet(struct arena *arena, const struct endpoint *endpoint,
