@@ -4,18 +4,17 @@
 filter process does not set it back."""
 
 import http.client
-import json
 import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 
-from commandkit import POSTERN, TOP, Folder, answer, postern  # noqa: E402
+from commandkit import POSTERN, Folder, answer, postern  # noqa: E402
 from daemon import Postern  # noqa: E402
+from httpunix import ask  # noqa: E402
 from milterpeer import Milter, deliver  # noqa: E402
 from mta import wait_until  # noqa: E402
 from report import Tests, contains, equal, true  # noqa: E402
@@ -34,27 +33,6 @@ DNS = 'example.net TXT "v=spf1 -all"\nexample.net A 192.0.2.1\nexample.com A 192
 MESSAGE = b"From: a@example.com\r\nSubject: Hi\r\n\r\nText.\r\n"
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(self.path)
-
-
-def ask(path, method="GET", url="/metrics"):
-    connection = Unix(path)
-    try:
-        connection.request(method, url)
-        response = connection.getresponse()
-        return response.status, dict(response.getheaders()), response.read().decode("ascii")
-    finally:
-        connection.close()
 
 
 def samples(text):
