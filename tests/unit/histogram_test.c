@@ -16,8 +16,8 @@ static void test_classes(void)
 	struct histogram_view view;
 
 	histogram_add(&histogram, -5);
-	histogram_add(&histogram, 100000);      /* 0.1 ms: a bound belongs to its class */
-	histogram_add(&histogram, 100001);      /* the next one */
+	histogram_add(&histogram, 100000);        /* 0.1 ms: a bound belongs to its class */
+	histogram_add(&histogram, 100001);        /* the next one */
 	histogram_add(&histogram, 60 * NS_PER_S); /* beyond all */
 	histogram_read(&histogram, &view);
 	CHECK(view.count == 4);
