@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern serve: the milter daemon. */
 
+#include "filter/command/account.h"
 #include "filter/command/command.h"
 #include "filter/command/server.h"
 
 #include <getopt.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/counters.h"
@@ -169,62 +170,24 @@ static void status(void *ctx, char *text, size_t size)
 	snprintf(text, size, "serving policy %.8s of %s", server->policy->id, server->policy->path);
 }
 
-static bool parse_mode(struct str text, unsigned *mode_r)
-{
-	unsigned mode = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] < '0' || text.s[i] > '7' || mode > 0777 >> 3)
-			return false;
-		mode = mode << 3 | (unsigned)(text.s[i] - '0');
-	}
-	*mode_r = mode;
-	return text.n > 0;
-}
-
-/* Where to listen; NULL: nowhere. */
-static const char *place(const struct policy *policy, const char *setting)
-{
-	const char *text = server_setting(policy, setting);
-
-	return text && strcmp(text, "none") != 0 ? text : NULL;
-}
-
-const char *serve_fault(const struct policy *policy)
-{
-	const char *metrics = place(policy, "metrics"), *fault;
-	bool local = strcmp(server_setting(policy, "metrics.public"), "yes") != 0;
-	unsigned mode;
-
-	if (!parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode))
-		return "'socket.mode' is an octal mode such as 0660";
-	fault = metrics ? milter_listen_fault(metrics, local) : NULL;
-	if (!fault)
-		return NULL;
-	return str_printf(policy->arena, "'metrics' is '%s': %s%s", metrics, fault,
-			  milter_listen_fault(metrics, false)
-			      ? ""
-			      : "; to show them to others, 'set metrics.public yes'")
-	    .s;
-}
-
 struct policy *server_load(const char *path, char **text_r)
 {
 	struct arena *arena = arena_new(NULL);
 	struct diag *diag = diag_new(arena);
 	struct policy *policy = policy_load(path, NULL, diag);
-	const char *fault = policy ? serve_fault(policy) : NULL;
 	size_t size;
 	FILE *out = open_memstream(text_r, &size);
 
 	if (!out)
 		abort();
-	diag_print(diag, out);
-	if (fault) {
-		fprintf(out, "%s: error: %s\n", path, fault);
-		policy_free(&policy); /* the text with it */
+	if (policy) {
+		serve_check(policy, diag);
+		proofs_check(policy, false, diag);
 	}
+	diag_print(diag, out);
 	fclose(out);
+	if (diag_errors(diag) > 0)
+		policy_free(&policy);
 	arena_free(&arena);
 	return policy;
 }
@@ -237,11 +200,12 @@ static const char *keep(const struct server *server, const char *setting)
 	return text ? str_dup(server->arena, str_of(text)).s : NULL;
 }
 
+/* Where to listen; NULL: nowhere. */
 static const char *keep_place(const struct server *server, const char *setting)
 {
-	const char *text = place(server->policy, setting);
+	const char *text = server_setting(server->policy, setting);
 
-	return text ? str_dup(server->arena, str_of(text)).s : NULL;
+	return text && strcmp(text, "none") != 0 ? str_dup(server->arena, str_of(text)).s : NULL;
 }
 
 /* In the background nobody reads standard error. */
@@ -265,9 +229,9 @@ static int serve(struct server *server)
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");
-	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
+	server_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
 	config.user = keep(server, "user");
-	if (!config.user && getpwnam(DEFAULT_USER))
+	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
 	config.control = keep_place(server, "control");
 	config.metrics = keep_place(server, "metrics");

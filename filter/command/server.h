@@ -15,6 +15,7 @@
 
 #include "postern/clock.h"
 #include "postern/milter.h"
+#include "postern/str.h"
 
 struct counters;
 struct keeper;
@@ -45,6 +46,8 @@ struct server {
 struct policy *server_load(const char *path, char **text_r);
 /* The value of a text setting, in the policy's arena; NULL: not set. */
 const char *server_setting(const struct policy *policy, const char *name);
+/* The number that a mode in octal says; false: it is none. */
+bool server_mode(struct str text, unsigned *mode_r);
 /* The resolver that the policy wants. 0 or a status of milter_run(). */
 int server_resolver(struct server *server, const struct policy *policy,
 		    struct resolver **resolver_r);

@@ -60,6 +60,18 @@ static json_t *verdicts(const atomic_uint_least64_t counts[COUNTERS_VERDICTS][ST
 	return object;
 }
 
+/* {"reject":3}: what `mode observe` did not do. */
+static json_t *observed(const struct counters *counters)
+{
+	json_t *object = json_object();
+
+	for (int verdict = 0; verdict < COUNTERS_VERDICTS; verdict++)
+		if (counter_read(&counters->observed[verdict]) > 0)
+			json_object_set_new(object, verdict_name((enum verdict)verdict),
+					    number(counter_read(&counters->observed[verdict])));
+	return object;
+}
+
 static uint64_t total(const atomic_uint_least64_t counts[COUNTERS_VERDICTS][STAGE_COUNT])
 {
 	uint64_t sum = 0;
@@ -84,10 +96,11 @@ static void rule(void *ctx, const struct rule_view *view)
 	json_t *verdict = view->decides ? json_text(verdict_name(view->verdict)) : json_null();
 
 	json_array_append_new(
-	    rules->list, json_pack("{s:o,s:b,s:o,s:o,s:f,s:o,s:o}", "rule", name, "in_force",
-				   view->in_force, "verdict", verdict, "hits", number(view->hits),
-				   "share", share, "failures", number(view->failures), "last",
-				   view->last != 0 ? json_integer(view->last) : json_null()));
+	    rules->list,
+	    json_pack("{s:o,s:b,s:o,s:o,s:f,s:o,s:o,s:o}", "rule", name, "in_force", view->in_force,
+		      "verdict", verdict, "hits", number(view->hits), "share", share, "observed",
+		      number(view->observed), "failures", number(view->failures), "last",
+		      view->last != 0 ? json_integer(view->last) : json_null()));
 	arena_free(&arena);
 }
 
@@ -167,12 +180,13 @@ json_t *statistics_object(const struct server *server)
 		    json_pack("{s:o,s:o,s:o}", "written", number(now.journal_written), "dropped",
 			      number(now.journal_dropped), "queued", number(now.journal_queued));
 	return json_pack(
-	    "{s:s,s:I,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", now.version,
+	    "{s:s,s:I,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", now.version,
 	    "started", (json_int_t)now.started, "policy", now.policy, "sessions",
 	    number(now.sessions), "restarts", number(processes > 0 ? processes - 1 : 0), "messages",
-	    verdicts(counters->messages), "recipients", verdicts(counters->recipients), "rules",
-	    rules_list(counters), "results", results(counters), "lookups", lookups(&counters->dns),
-	    "stages", stages(counters), "journal", journal, "log",
+	    verdicts(counters->messages), "recipients", verdicts(counters->recipients), "observed",
+	    observed(counters), "rules", rules_list(counters), "results", results(counters),
+	    "lookups", lookups(&counters->dns), "stages", stages(counters), "journal", journal,
+	    "log",
 	    json_pack("{s:o,s:o}", "written", number(counter_read(&counters->log.written)),
 		      "dropped", number(counter_read(&counters->log.dropped))));
 }

@@ -74,26 +74,6 @@ static void print_verdicts(const char *title, json_t *verdicts)
 	}
 }
 
-static void print_rules(json_t *rules)
-{
-	const json_t *row;
-	size_t i;
-
-	printf("\n%-24s %-10s %12s %8s %9s  %s\n", "rules", "verdict", "hits", "share", "failures",
-	       "last hit");
-	json_array_foreach(rules, i, row)
-	{
-		char last[32];
-
-		printf("  %-22s %-10s %12lld %6.2f %% %9lld  %s%s\n", text_of(row, "rule", "?"),
-		       text_of(row, "verdict", "-"), number_of(row, "hits"),
-		       100.0 * real_of(row, "share"), number_of(row, "failures"),
-		       time_text(number_of(row, "last"), last, sizeof(last)),
-		       json_is_true(json_object_get(row, "in_force")) ? ""
-								      : "  (not in the policy)");
-	}
-}
-
 static void print_counts(const char *title, json_t *counts)
 {
 	const char *key, *before = "";
@@ -108,6 +88,27 @@ static void print_counts(const char *title, json_t *counts)
 		before = ", ";
 	}
 	puts(*before ? "" : "none");
+}
+
+static void print_rules(json_t *rules)
+{
+	const json_t *row;
+	size_t i;
+
+	printf("\n%-24s %-10s %12s %8s %9s %9s  %s\n", "rules", "verdict", "hits", "share",
+	       "observed", "failures", "last hit");
+	json_array_foreach(rules, i, row)
+	{
+		char last[32];
+
+		printf("  %-22s %-10s %12lld %6.2f %% %9lld %9lld  %s%s\n",
+		       text_of(row, "rule", "?"), text_of(row, "verdict", "-"),
+		       number_of(row, "hits"), 100.0 * real_of(row, "share"),
+		       number_of(row, "observed"), number_of(row, "failures"),
+		       time_text(number_of(row, "last"), last, sizeof(last)),
+		       json_is_true(json_object_get(row, "in_force")) ? ""
+								      : "  (not in the policy)");
+	}
 }
 
 static void print_results(json_t *results)
@@ -155,6 +156,10 @@ static void print_stats(const json_t *object)
 	       text_of(object, "policy", "?"), number_of(object, "restarts"));
 	print_verdicts("messages", json_object_get(object, "messages"));
 	print_verdicts("refused", json_object_get(object, "recipients"));
+	if (json_object_size(json_object_get(object, "observed")) > 0) {
+		putchar('\n');
+		print_counts("not done", json_object_get(object, "observed"));
+	}
 	print_rules(json_object_get(object, "rules"));
 	print_results(json_object_get(object, "results"));
 	print_counts("lookups", json_object_get(lookups, "outcomes"));

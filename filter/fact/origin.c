@@ -117,6 +117,7 @@ static const struct fact_def facts[] = {
      .scope = SCOPE_CONNECTION,
      .inputs = NAMES("origin.hop", "client.ip"),
      .provide = ip_provide,
+     .trust = TRUST_PROVED,
      .help = "Address that the message came from: the client's, or that of the client of our first "
 	     "relay."},
     {.name = "origin.helo",
@@ -125,6 +126,8 @@ static const struct fact_def facts[] = {
      .scope = SCOPE_HELO,
      .inputs = NAMES("origin.hop", "helo.name"),
      .provide = helo_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf.helo"),
      .help = "HELO name that the message came with: of the host that 'origin.ip' is of."},
     {.name = "origin.problem",
      .type = {TYPE_TEXT, false, NULL},

@@ -130,23 +130,33 @@ static enum fact_state explanation_provide(const struct fact_call *call, struct 
 	return FACT_PRESENT;
 }
 
+/* RFC 7208 4.6.4: the record, and ten terms with ten hosts each. */
+#define SPF_LOOKUPS (1 + 10 + 10 * 10)
+
 /*
- * What is told of a message in Authentication-Results. Who has logged in, has no queue or submits
- * on this host is one of our own: SPF, which is about the servers of others, has no say of them
- * unless a rule asks for it.
+ * Who has logged in, has no queue or submits on this host is one of our own: what is about the
+ * servers of others has no say of them unless a rule asks for it.
  */
-static enum fact_state told_provide(const struct fact_call *call, struct value *value_r)
+static enum fact_state ours_provide(const struct fact_call *call, struct value *value_r)
 {
 	const struct table *submitters = policy_setting_table(call->policy, "submitters");
 	const struct value *user = call->inputs[0], *client = call->inputs[1],
-			   *port = call->inputs[2], *outcome = call->inputs[4];
+			   *port = call->inputs[2];
 	bool ip = client->state == FACT_PRESENT;
 
-	if (user->state == FACT_PRESENT)
-		return FACT_ABSENT;
-	if (port->state == FACT_ABSENT && (!ip || ip_is_loopback(&client->network.ip)))
-		return FACT_ABSENT;
-	if (ip && submitters && table_has_ip(submitters, &client->network.ip))
+	*value_r = value_boolean(
+	    user->state == FACT_PRESENT ||
+	    (port->state == FACT_ABSENT && (!ip || ip_is_loopback(&client->network.ip))) ||
+	    (ip && submitters && table_has_ip(submitters, &client->network.ip)));
+	return FACT_PRESENT;
+}
+
+/* What is told of a message in Authentication-Results. */
+static enum fact_state told_provide(const struct fact_call *call, struct value *value_r)
+{
+	const struct value *outcome = call->inputs[2];
+
+	if (call->inputs[0]->number)
 		return FACT_ABSENT;
 	if (outcome->state == FACT_UNKNOWN)
 		return fact_wait_late(call);
@@ -157,7 +167,7 @@ static enum fact_state told_provide(const struct fact_call *call, struct value *
 /* The null sender has been checked by its HELO name already; what is no domain was not checked. */
 static enum fact_state helo_told_provide(const struct fact_call *call, struct value *value_r)
 {
-	const struct value *sender = call->inputs[3];
+	const struct value *sender = call->inputs[1];
 	const struct spf_outcome *outcome;
 
 	if (sender->state == FACT_PRESENT && sender->text.n == 0)
@@ -179,6 +189,7 @@ static const struct fact_def facts[] = {
 		     "sender.domain", "origin.problem"),
      .provide = mfrom_provide,
      .internal = true,
+     .lookups_spf = SPF_LOOKUPS,
      .help = "The check of the envelope sender."},
     {.name = "spf.helo-outcome",
      .type = {TYPE_OPAQUE, false, NULL},
@@ -187,8 +198,10 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("origin.ip", "origin.helo", "origin.problem"),
      .provide = helo_provide,
      .internal = true,
+     .lookups_spf = SPF_LOOKUPS,
      .help = "The check of the HELO name."},
     {.name = "spf",
+     .always = true,
      .type = {TYPE_ENUM, false, &spf_enum},
      SPF,
      .inputs = NAMES("spf.outcome"),
@@ -196,6 +209,7 @@ static const struct fact_def facts[] = {
      .reported = true,
      .help = "Result of SPF for the envelope sender (RFC 7208)."},
     {.name = "spf.helo",
+     .always = true,
      .type = {TYPE_ENUM, false, &spf_enum},
      SPF,
      .inputs = NAMES("spf.helo-outcome"),
@@ -206,17 +220,28 @@ static const struct fact_def facts[] = {
      SPF,
      .inputs = NAMES("spf.outcome"),
      .provide = domain_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf"),
      .help = "Domain that SPF was checked for."},
     {.name = "spf.explanation",
      .type = {TYPE_TEXT, false, NULL},
      SPF,
      .inputs = NAMES("spf.outcome"),
      .provide = explanation_provide,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("spf"),
      .help = "What the domain itself says about a fail."},
+    {.name = "spf.ours",
+     .type = {TYPE_BOOLEAN, false, NULL},
+     SPF,
+     .inputs = NAMES("auth.user", "client.ip", "client.port"),
+     .provide = ours_provide,
+     .internal = true,
+     .help = "The client is one of our own."},
     {.name = "spf.told",
      .type = {TYPE_OPAQUE, false, NULL},
      SPF,
-     .inputs = NAMES("auth.user", "client.ip", "client.port", "sender"),
+     .inputs = NAMES("spf.ours", "sender"),
      .late = NAMES("spf.outcome"),
      .provide = told_provide,
      .internal = true,
@@ -224,7 +249,7 @@ static const struct fact_def facts[] = {
     {.name = "spf.helo-told",
      .type = {TYPE_OPAQUE, false, NULL},
      SPF,
-     .inputs = NAMES("auth.user", "client.ip", "client.port", "sender"),
+     .inputs = NAMES("spf.ours", "sender"),
      .late = NAMES("spf.helo-outcome"),
      .provide = helo_told_provide,
      .internal = true,

@@ -85,6 +85,13 @@ bool endpoint_parse(const char *text, struct endpoint *endpoint_r, const char **
 	return true;
 }
 
+bool milter_listen_ok(const char *text, const char **why_r)
+{
+	struct endpoint endpoint;
+
+	return endpoint_parse(text, &endpoint, why_r);
+}
+
 static bool is_loopback(const struct endpoint *endpoint)
 {
 	struct in6_addr six;
@@ -97,16 +104,13 @@ static bool is_loopback(const struct endpoint *endpoint)
 	return strcasecmp(endpoint->host, "localhost") == 0;
 }
 
-const char *milter_listen_fault(const char *where, bool local)
+bool milter_listen_local(const char *text)
 {
 	struct endpoint endpoint;
-	const char *why = NULL;
+	const char *why;
 
-	if (!endpoint_parse(where, &endpoint, &why))
-		return why;
-	if (local && endpoint.family != AF_UNIX && !is_loopback(&endpoint))
-		return "not an address of this machine alone (127.0.0.1, ::1, localhost)";
-	return NULL;
+	return endpoint_parse(text, &endpoint, &why) &&
+	       (endpoint.family == AF_UNIX || is_loopback(&endpoint));
 }
 
 void listener_lent(int fd, struct listener *listener_r)

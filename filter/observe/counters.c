@@ -56,6 +56,7 @@ struct visit {
 	struct counters *counters;
 	const struct report_outcome *outcome;
 	bool failed; /* the rule that is named could not be decided */
+	enum rule_event hit;
 };
 
 /* Edits are made of what is delivered; a log is written whatever the verdict. */
@@ -65,11 +66,14 @@ static void visit_rule(void *ctx, const struct plan_rule *rule, const char *stat
 	bool delivered =
 	    v->outcome->verdict == VERDICT_ACCEPT || v->outcome->verdict == VERDICT_HOLD;
 
+	/* What those would have done stands in the report. */
+	if (rule->observe)
+		return;
 	if (rule->decisive) {
 		if (v->outcome->rule && str_eq(rule->name, str_of(v->outcome->rule)))
 			v->failed = strcmp(state, "failed") == 0;
 	} else if (strcmp(state, "true") == 0 && (delivered || !rule->edits)) {
-		rulecounts_add(v->counters->rules, rule->name, RULE_HIT);
+		rulecounts_add(v->counters->rules, rule->name, v->hit);
 	}
 }
 
@@ -77,15 +81,24 @@ void counters_settled(struct counters *counters, const struct session *session)
 {
 	const struct report *report = session_report(session);
 	bool message = report->refused < 0;
-	struct visit v = {.counters = counters};
+	struct visit v = {.counters = counters,
+			  .hit = report->observing ? RULE_OBSERVED : RULE_HIT};
+	enum verdict done;
 
 	v.outcome = message ? &report->outcome : &report->recipients[report->refused].outcome;
-	counter_add(&(message ? counters->messages
-			      : counters->recipients)[v.outcome->verdict][v.outcome->stage]);
+	/* In `mode observe` the MTA is told nothing but to go on. */
+	done = report->observing ? VERDICT_ACCEPT : v.outcome->verdict;
+	if (message || !report->observing)
+		counter_add(
+		    &(message ? counters->messages : counters->recipients)[done][v.outcome->stage]);
+	if (report->observing)
+		counter_add(&counters->observed[v.outcome->verdict]);
 	if (message)
 		count_results(counters, session);
 	session_each_rule(session, visit_rule, &v);
 	if (v.outcome->rule)
 		rulecounts_add(counters->rules, str_of(v.outcome->rule),
-			       v.failed ? RULE_FAILURE : RULE_HIT);
+			       v.failed ? RULE_FAILURE : v.hit);
+	for (size_t i = 0; i < report->observed_count; i++)
+		rulecounts_add(counters->rules, str_of(report->observed[i].rule), RULE_OBSERVED);
 }

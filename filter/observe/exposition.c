@@ -48,6 +48,16 @@ static void verdicts(struct buf *out, const char *name, const char *help,
 				   (unsigned long long)counter_read(&counts[verdict][stage]));
 }
 
+static void observed(struct buf *out, const struct counters *counters)
+{
+	family(out, "postern_observed_total", "counter",
+	       "What would have been decided of messages and recipients in 'mode observe'.");
+	for (int verdict = 0; verdict < COUNTERS_VERDICTS; verdict++)
+		buf_printf(out, "postern_observed_total{verdict=\"%s\"} %llu\n",
+			   verdict_name((enum verdict)verdict),
+			   (unsigned long long)counter_read(&counters->observed[verdict]));
+}
+
 static void results(struct buf *out, const struct counters *counters)
 {
 	family(out, "postern_results_total", "counter",
@@ -110,7 +120,7 @@ static void lookups(struct buf *out, const struct dns_counts *dns)
 }
 
 struct rules_out {
-	struct buf hits, failures, last;
+	struct buf hits, observed, failures, last;
 };
 
 static void rule(void *ctx, const struct rule_view *view)
@@ -120,6 +130,8 @@ static void rule(void *ctx, const struct rule_view *view)
 
 	buf_printf(&out->hits, "postern_rule_hits_total{rule=\"" STR_FMT "\"} %llu\n",
 		   STR_ARG(name), (unsigned long long)view->hits);
+	buf_printf(&out->observed, "postern_rule_observed_total{rule=\"" STR_FMT "\"} %llu\n",
+		   STR_ARG(name), (unsigned long long)view->observed);
 	buf_printf(&out->failures, "postern_rule_failures_total{rule=\"" STR_FMT "\"} %llu\n",
 		   STR_ARG(name), (unsigned long long)view->failures);
 	if (view->last != 0)
@@ -131,12 +143,16 @@ static void rule(void *ctx, const struct rule_view *view)
 static void rules(struct buf *out, const struct counters *counters)
 {
 	struct arena *arena = out->arena;
-	struct rules_out lists = {{.arena = arena}, {.arena = arena}, {.arena = arena}};
+	struct rules_out lists = {
+	    {.arena = arena}, {.arena = arena}, {.arena = arena}, {.arena = arena}};
 
 	counters_each_rule(counters, rule, &lists);
 	family(out, "postern_rule_hits_total", "counter",
 	       "Times that a rule decided, or that its edits or logs were due.");
 	buf_add(out, buf_str(&lists.hits));
+	family(out, "postern_rule_observed_total", "counter",
+	       "Times that a rule would have been hit, had it not been only observed.");
+	buf_add(out, buf_str(&lists.observed));
 	family(out, "postern_rule_failures_total", "counter",
 	       "Times that a rule put off a message because something could not be found out.");
 	buf_add(out, buf_str(&lists.failures));
@@ -214,6 +230,7 @@ struct str metrics_text(struct arena *arena, const struct counters *counters,
 	verdicts(&out, "postern_recipients_refused_total",
 		 "Recipients that were answered alone, by verdict and where it was told.",
 		 counters->recipients);
+	observed(&out, counters);
 	results(&out, counters);
 	rules(&out, counters);
 	stages(&out, counters);

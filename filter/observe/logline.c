@@ -120,6 +120,21 @@ static void put_fact(struct line *line, const struct session *session, const cha
 		put(line, key, value);
 }
 
+/* Rules that are tried, each with the verdict that it would have given. */
+static void put_observed(struct line *line, const struct report *report)
+{
+	struct buf list = {.arena = line->out.arena};
+
+	for (size_t i = 0; i < report->observed_count; i++) {
+		const struct report_observed *o = &report->observed[i];
+
+		buf_printf(&list, "%s%s", i > 0 ? "," : "", o->rule);
+		if (o->decides)
+			buf_printf(&list, ":%s", verdict_name(o->verdict));
+	}
+	put(line, "observed", buf_str(&list));
+}
+
 /* Behind relays of ours the client says little. */
 static void put_origin(struct line *line, const struct session *session)
 {
@@ -152,18 +167,18 @@ static void send(const struct line *line)
 		log_line(LOG_LEVEL_INFO, "%s", buf_str(&line->out).s);
 }
 
-static void write_logs(struct arena *arena, const struct report *report)
+/* A line of its own about the same message. */
+static void write_further(const struct report *report, struct arena *arena, const char *key,
+			  struct str text)
 {
-	for (size_t i = 0; i < report->log_count; i++) {
-		struct line line = {.out = {.arena = arena}, .json = log_is_json()};
+	struct line line = {.out = {.arena = arena}, .json = log_is_json()};
 
-		put_id(&line, report);
-		if (line.json)
-			put(&line, "log", str_of(report->logs[i]));
-		else
-			buf_printf(&line.out, " log: %s", report->logs[i]);
-		send(&line);
-	}
+	put_id(&line, report);
+	if (line.json)
+		put(&line, key, text);
+	else
+		buf_printf(&line.out, " %s: " STR_FMT, key, STR_ARG(text));
+	send(&line);
 }
 
 void logline_write(void *ctx, const struct session *session)
@@ -188,15 +203,31 @@ void logline_write(void *ctx, const struct session *session)
 	put_fact(&line, session, "from", "from.domain");
 	put_fact(&line, session, "spf", "spf");
 	put_fact(&line, session, "dkim", "dkim");
+	put_fact(&line, session, "dmarc", "dmarc");
 	put_fact(&line, session, "arc", "arc");
 	put_fact(&line, session, "message-id", "message.id");
 	if (report->refused < 0)
 		put_number(&line, "edits", report->edits.count);
+	if (report->scores)
+		put(&line, "score", report_score(arena, report));
+	if (report->observed_count > 0)
+		put_observed(&line, report);
 	put_number(&line, "lookups", report->lookups);
 	put(&line, "policy", str_sub(str_of(report->policy), 0, 8));
 	if (report->problem)
 		put(&line, "problem", str_of(report->problem));
+	if (report->observing)
+		put(&line, "mode", STR("observe"));
 	send(&line);
-	write_logs(arena, report);
+	for (size_t i = 0; i < report->log_count; i++)
+		write_further(report, arena, "log", str_of(report->logs[i]));
+	for (size_t i = 0; i < report->observed_count; i++)
+		write_further(report, arena, "observed",
+			      report_would_have(arena, &report->observed[i]));
+	if (report->observing)
+		write_further(report, arena, "mode observe",
+			      str_printf(arena, "%s would have been %s, nothing is done",
+					 report->refused < 0 ? "the message" : "the recipient",
+					 verdict_name(outcome->verdict)));
 	arena_free(&arena);
 }

@@ -23,7 +23,7 @@
 struct slot_of_rule {
 	atomic_bool named; /* set last: without it the slot is free */
 	char name[RULE_NAME_MOST];
-	atomic_uint_least64_t hits, failures;
+	atomic_uint_least64_t hits, observed, failures;
 	atomic_int_least64_t last;
 	/* Of the policy in force; what follows is under the lock. */
 	int position; /* -1: of another */
@@ -93,6 +93,7 @@ static void slot_name(struct slot_of_rule *slot, const char *key)
 {
 	atomic_store(&slot->named, false);
 	atomic_store(&slot->hits, 0);
+	atomic_store(&slot->observed, 0);
 	atomic_store(&slot->failures, 0);
 	atomic_store(&slot->last, 0);
 	memcpy(slot->name, key, strlen(key) + 1);
@@ -176,7 +177,7 @@ void rulecounts_add(struct rule_counts *rules, struct str name, enum rule_event 
 	if (event == RULE_FAILURE) {
 		counter_add(&slot->failures);
 	} else {
-		counter_add(&slot->hits);
+		counter_add(event == RULE_HIT ? &slot->hits : &slot->observed);
 		atomic_store_explicit(&slot->last, clock_time(&clock_system), memory_order_relaxed);
 	}
 	pthread_rwlock_unlock(&room.lock);
@@ -203,6 +204,7 @@ static void view_slot(const struct slot_of_rule *slot, struct rule_view *view_r)
 	view_r->decides = slot->decides;
 	view_r->verdict = slot->verdict;
 	view_r->hits = counter_read(&slot->hits);
+	view_r->observed = counter_read(&slot->observed);
 	view_r->failures = counter_read(&slot->failures);
 	view_r->last = atomic_load_explicit(&slot->last, memory_order_relaxed);
 }
@@ -219,7 +221,9 @@ void counters_each_rule(const struct counters *counters,
 	for (size_t i = 0; i <= RULES_MOST; i++) {
 		const struct slot_of_rule *slot = &rules->slots[i];
 
-		if (i == OTHER ? counter_read(&slot->hits) + counter_read(&slot->failures) > 0
+		if (i == OTHER ? counter_read(&slot->hits) + counter_read(&slot->observed) +
+					 counter_read(&slot->failures) >
+				     0
 			       : atomic_load(&slot->named))
 			places[count++] = (struct place){slot->position, i};
 	}

@@ -11,7 +11,7 @@ struct rule_counts *rulecounts_new(void);
 void rulecounts_begin(struct rule_counts *rules);
 void rulecounts_adopt(struct rule_counts *rules, const struct policy *policy);
 
-enum rule_event { RULE_HIT, RULE_FAILURE };
+enum rule_event { RULE_HIT, RULE_OBSERVED, RULE_FAILURE };
 void rulecounts_add(struct rule_counts *rules, struct str name, enum rule_event event);
 
 #endif

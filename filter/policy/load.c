@@ -8,26 +8,17 @@
 #include <stdarg.h>
 
 #include "filter/policy/loader.h"
+#include "filter/policy/sums.h"
 
-static const char *const later_facts[] = {"dmarc",
-					  "dmarc.policy",
-					  "dmarc.disposition",
-					  "dmarc.domain",
-					  "dmarc.aligned-by",
-					  "over",
-					  "greylisted",
-					  "remembered",
-					  "country",
-					  "asn",
-					  "score",
-					  NULL};
+static const char *const later_facts[] = {"over",    "greylisted", "remembered",
+					  "country", "asn",        NULL};
 
 const char *later_fact(struct str name)
 {
 	for (const char *const *word = later_facts; *word; word++)
 		if (str_eq(name, str_of(*word)) && !registry_fact(name))
 			return *word;
-	return str_starts(name, STR("score.")) ? "score" : NULL;
+	return NULL;
 }
 
 void loader_id(struct loader *loader, struct str bytes)
@@ -177,14 +168,19 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_SET:     /* these are there before, */
 	case ITEM_TABLE:   /* all of them are filled, */
 	case ITEM_INCLUDE: /* and these have been expanded */
-		break;
-	case ITEM_ASSERT:
-		loader_later(loader, item->span, "assert");
-		break;
-	case ITEM_TEST:
-		loader_later(loader, item->span, "test");
+	case ITEM_TEST:    /* follow when all rules are there */
+	case ITEM_ASSERT:  /* as these do */
 		break;
 	}
+}
+
+/* Facts that only assertions name are asked of no message: their slots stand behind the others. */
+static void assertions(struct loader *loader, const struct tree *tree)
+{
+	loader->policy->slot_count = loader->slots.count;
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_ASSERT)
+			assertion_add(loader, &tree->items.items[i]->assertion);
 }
 
 static bool has_slot(const struct loader *loader, const char *fact)
@@ -213,6 +209,8 @@ static void further_slots(struct loader *loader)
 
 			for (const char *const *in = d->inputs; in && *in; in++)
 				at_hand = at_hand && has_slot(loader, *in);
+			for (const char *const *in = d->late; in && *in; in++)
+				at_hand = at_hand && has_slot(loader, *in);
 			if (at_hand)
 				slot_of_fact(loader, d);
 		}
@@ -223,8 +221,8 @@ static void further_slots(struct loader *loader)
 const char *const *loader_actions(struct arena *arena)
 {
 	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "score",         "remember",
-					   "forget",   "sign",          "seal"};
+					   "redirect", "remember",      "forget",
+					   "sign",     "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);
@@ -248,7 +246,9 @@ static void parse_into(struct loader *loader, const struct source *source,
 	loader->words = &words;
 	tree = tree_parse(loader->arena, source, &words, loader->diag);
 	includes_expand(loader, tree);
+	loader->policy->tree = tree;
 	settings_begin(loader);
+	scores_collect(loader, tree->items.items, tree->items.count);
 	names(loader, tree);
 	/* Settings first, wherever they stand: some facts rest on more where one is set. */
 	for (size_t i = 0; i < tree->items.count; i++)
@@ -258,6 +258,22 @@ static void parse_into(struct loader *loader, const struct source *source,
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
 	further_slots(loader);
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_TEST)
+			test_add(loader, &tree->items.items[i]->test);
+	assertions(loader, tree);
+}
+
+static void keep_tables(struct loader *loader)
+{
+	VEC(struct policy_table) tables = {0};
+
+	for (size_t i = 0; i < loader->names.count; i++)
+		if (loader->names.items[i].table)
+			*vec_push(loader->arena, &tables) = (struct policy_table){
+			    loader->names.items[i].def, loader->names.items[i].table};
+	loader->policy->tables = tables.items;
+	loader->policy->table_count = tables.count;
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
@@ -279,13 +295,22 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->path = str_dup(arena, str_of(source->name)).s;
 	loader_id(&loader, source->text);
 	parse_into(&loader, source, overrides);
+	keep_tables(&loader);
+	policy->settings_at = loader.settings_at;
 	policy->rules = loader.rules.items;
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
-	policy->slot_count = loader.slots.count;
+	policy->all_slot_count = loader.slots.count;
+	policy->tests = loader.tests.items;
+	policy->test_count = loader.tests.count;
+	policy->assertions = loader.assertions.items;
+	policy->assertion_count = loader.assertions.count;
+	scores_finish(&loader);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
-	if (diag_errors(diag) == before)
+	if (diag_errors(diag) == before) {
+		sums_check(policy);
 		return policy;
+	}
 	diag_keep(diag, arena);
 	return NULL;
 }

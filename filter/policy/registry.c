@@ -33,6 +33,13 @@ const char *cost_name(enum cost cost)
 	return names[cost];
 }
 
+const char *trust_name(enum trust trust)
+{
+	static const char *const names[] = {"none", "forgeable", "proved"};
+
+	return names[trust];
+}
+
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {"accept", "reject", "defer", "discard", "quarantine"};
@@ -156,6 +163,14 @@ static const char *check_inputs(struct arena *arena, const struct fact_def *d,
 	return NULL;
 }
 
+/* Only what can be forged wants somebody to vouch for it. */
+static const char *check_trust(struct arena *arena, const struct fact_def *d)
+{
+	if (!d->vouched || d->trust == TRUST_FORGEABLE)
+		return NULL;
+	return str_printf(arena, "fact '%s' is vouched for, but not forgeable", d->name).s;
+}
+
 static const char *check_unique(struct arena *arena, names_vec *names)
 {
 	sorted(arena, names, NULL);
@@ -183,6 +198,8 @@ const char *registry_check(struct arena *arena)
 			if (!fault && count_of(d->inputs) + count_of(d->late) > FACT_INPUTS_MOST)
 				fault =
 				    str_printf(arena, "fact '%s' has too many inputs", d->name).s;
+			if (!fault)
+				fault = check_trust(arena, d);
 			if (!fault && (d->provide == NULL) != (d->inputs == NULL))
 				fault = str_printf(arena,
 						   "fact '%s' has inputs or a provider, "

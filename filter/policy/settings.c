@@ -34,9 +34,19 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 	return policy_setting(policy, registry_setting(str_of(name)));
 }
 
+bool policy_observes(const struct policy *policy)
+{
+	return str_eq(policy_setting_named(policy, "mode")->text, STR("observe"));
+}
+
 const struct table *policy_setting_table(const struct policy *policy, const char *name)
 {
 	return policy->setting_tables[row_of(registry_setting(str_of(name)))];
+}
+
+struct span policy_setting_span(const struct policy *policy, const char *name)
+{
+	return policy->settings_at[row_of(registry_setting(str_of(name)))];
 }
 
 void settings_begin(struct loader *loader)
@@ -208,6 +218,23 @@ void setting_set(struct loader *loader, const struct set *set)
 		loader_error(loader, set->span, "'%s' takes one value", def->name);
 	else
 		store(loader, def, set);
+}
+
+bool setting_try(struct loader *loader, const struct set *set)
+{
+	const struct setting_def *def = known(loader, set->name_span, set->name);
+	size_t errors = diag_errors(loader->diag);
+	const struct table *table;
+	struct value value;
+
+	if (!def)
+		return false;
+	value = loader->policy->settings[row_of(def)];
+	table = loader->policy->setting_tables[row_of(def)];
+	store(loader, def, set);
+	loader->policy->settings[row_of(def)] = value;
+	loader->policy->setting_tables[row_of(def)] = table;
+	return diag_errors(loader->diag) == errors;
 }
 
 static void override(struct loader *loader, const struct policy_override *o)

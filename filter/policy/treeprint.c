@@ -152,6 +152,23 @@ static void print_rule(int depth, const struct rule *rule, FILE *out)
 		print_clause(depth + 1, "unless", rule->unless.items[i], out);
 }
 
+static void print_assertion(int depth, const struct assertion *assertion, struct span span,
+			    FILE *out)
+{
+	struct str outcome = str_of(outcome_name(assertion->outcome));
+
+	print_node(depth, "assert", NULL, span, out);
+	if (assertion->outcome_span.source)
+		print_node(depth + 1, assertion->negated ? "outcome not" : "outcome", &outcome,
+			   assertion->outcome_span, out);
+	if (assertion->stage_span.source)
+		print_node(depth + 1, "by", &assertion->stage, assertion->stage_span, out);
+	if (assertion->when)
+		print_clause(depth + 1, "when", assertion->when, out);
+	for (size_t i = 0; i < assertion->unless.count; i++)
+		print_clause(depth + 1, "unless", assertion->unless.items[i], out);
+}
+
 static void print_table(int depth, const struct table_def *table, FILE *out)
 {
 	print_node(depth, "table", &table->name, table->span, out);
@@ -171,6 +188,49 @@ static void print_table(int depth, const struct table_def *table, FILE *out)
 		print_node(depth + 1, "option", &option->name, option->span, out);
 		print_operand(depth + 2, &option->value, out);
 	}
+}
+
+static void print_expect(int depth, const struct test_expect *expect, FILE *out)
+{
+	static const char *const names[] = {
+	    [EXPECT_VERDICT] = "verdict", [EXPECT_RULE] = "rule",    [EXPECT_STAGE] = "stage",
+	    [EXPECT_CODE] = "code",       [EXPECT_TEXT] = "text",    [EXPECT_EDIT] = "edit",
+	    [EXPECT_SCORE] = "score",     [EXPECT_SAME] = "same as",
+	};
+
+	indent(depth, out);
+	fprintf(out, "expect %s%s", expect->negated ? "no " : "", names[expect->kind]);
+	if (expect->word.n > 0)
+		fprintf(out, " " STR_FMT, STR_ARG(expect->word));
+	if (expect->contains)
+		fputs(" contains", out);
+	if (expect->stage.n > 0)
+		fprintf(out, " at " STR_FMT, STR_ARG(expect->stage));
+	print_place(expect->span, out);
+	for (size_t i = 0; i < expect->values.count; i++)
+		print_operand(depth + 1, &expect->values.items[i], out);
+	if (expect->single) {
+		indent(depth + 1, out);
+		fputs("for\n", out);
+		print_operand(depth + 2, &expect->recipient, out);
+	}
+}
+
+static void print_test(int depth, const struct item *item, FILE *out)
+{
+	const struct test_block *test = &item->test;
+
+	print_node(depth, "test", NULL, item->span, out);
+	print_text(depth + 1, &test->name, out);
+	for (size_t i = 0; i < test->givens.count; i++) {
+		const struct test_given *given = &test->givens.items[i];
+
+		print_node(depth + 1, test_given_word(given->kind), NULL, given->span, out);
+		for (size_t j = 0; j < given->values.count; j++)
+			print_operand(depth + 2, &given->values.items[j], out);
+	}
+	for (size_t i = 0; i < test->expects.count; i++)
+		print_expect(depth + 1, &test->expects.items[i], out);
 }
 
 static void print_item(int depth, const struct item *item, FILE *out)
@@ -204,10 +264,10 @@ static void print_item(int depth, const struct item *item, FILE *out)
 			print_item(depth + 1, item->group.items.items[i], out);
 		break;
 	case ITEM_ASSERT:
-		print_node(depth, "assert", NULL, item->span, out);
+		print_assertion(depth, &item->assertion, item->span, out);
 		break;
 	case ITEM_TEST:
-		print_node(depth, "test", NULL, item->span, out);
+		print_test(depth, item, out);
 		break;
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "postern/engine.h"
 
+#include "filter/policy/sums.h"
 #include "postern/arena.h"
 #include "postern/mail.h"
 
@@ -16,6 +17,12 @@ static struct cell *cell_of(const struct view *view, const struct slot *slot)
 	struct cell *cells = view->cells[slot->scope];
 
 	return cells ? &cells[slot->index] : NULL;
+}
+
+/* What a slot is given outright, or NULL. */
+static const struct value *given(const struct view *view, unsigned n)
+{
+	return view->given && view->given[n].state != FACT_UNKNOWN ? &view->given[n] : NULL;
 }
 
 static bool looked_up(const struct slot *slot)
@@ -101,8 +108,12 @@ const struct value *view_value(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (slot->sum > 0)
+		return sums_value(view, slot);
 	if (!cell)
 		return &unknown;
+	if (given(view, n))
+		return view->stage < slot->stage ? &unknown : given(view, n);
 	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->stage)
 		return &cell->value;
 	if (looked_up(slot) && (!cell->started || !view->lookups))
@@ -131,8 +142,10 @@ bool view_awaitable(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (slot->sum > 0)
+		return sums_awaitable(view, slot);
 	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
-	    cell->value.state == FACT_GROWING)
+	    given(view, n) || cell->value.state == FACT_GROWING)
 		return false;
 	for (size_t i = 0; i < slot->input_count; i++)
 		if (!value_known(view_value(view, slot->inputs[i])) &&
@@ -153,6 +166,8 @@ bool view_start(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (given(view, n))
+		return value_known(view_value(view, n));
 	if (!cell || !view->lookups)
 		return false;
 	if (value_known(&cell->value))

@@ -38,6 +38,20 @@ void scope_renew(struct session *s, enum scope scope, struct arena **arena)
 	s->view.cells[scope] = s->cells[scope] = cells_new(s, *arena, scope);
 }
 
+/* Facts that are given outright, by slot. */
+static const struct value *given_values(struct arena *arena, const struct policy *policy,
+					const struct session_env *env)
+{
+	struct value *values;
+
+	if (env->given_count == 0)
+		return NULL;
+	values = arena_array(arena, policy->slot_count, sizeof(*values));
+	for (size_t i = 0; i < env->given_count; i++)
+		values[env->given[i].slot] = env->given[i].value;
+	return values;
+}
+
 static struct session *session_make(struct arena *arena, const struct policy *policy,
 				    const struct session_env *env)
 {
@@ -50,12 +64,14 @@ static struct session *session_make(struct arena *arena, const struct policy *po
 	if (!s->env.macro)
 		s->env.macro = no_macro;
 	s->mixed_setting = mixed_of(policy);
+	s->observing = policy_observes(policy);
 	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
 	s->keeps_asking =
 	    env->references && str_eq(policy_setting_named(policy, "journal")->text, STR("all"));
 	needs_replies(policy, &s->hears_connect, &s->hears_data, &s->hears_eoh);
 	s->view.policy = policy;
 	s->view.clock = env->clock;
+	s->view.given = given_values(arena, policy, env);
 	s->view.arenas[SCOPE_CONNECTION] = arena;
 	s->view.cells[SCOPE_CONNECTION] = s->cells[SCOPE_CONNECTION] =
 	    cells_new(s, arena, SCOPE_CONNECTION);
@@ -121,6 +137,8 @@ struct str session_fact(const struct session *s, struct arena *arena, const char
 static struct reply out_of_memory(struct session *s)
 {
 	s->broken = true;
+	if (s->observing)
+		return tell_plain(REPLY_CONTINUE);
 	return tell_refuse(451, "4.3.0", "Out of memory, please try again later");
 }
 
@@ -141,7 +159,8 @@ static struct reply guarded(struct session *s,
 	arena_guard(s->arena, &out);
 	reply = handle(s, event);
 	arena_guard(s->arena, NULL);
-	return reply;
+	return s->observing ? observed_reply(reply, handle == event_rcpt || handle == event_eom)
+			    : reply;
 }
 
 struct reply session_connect(struct session *s, struct str name, const struct ip *ip, unsigned port)

@@ -91,7 +91,7 @@ void settle(struct session *s, int64_t deadline, bool whole, struct decision *d)
 		decide(s, scratch, d);
 		if (start(s, d))
 			continue;
-		if (d->certain && !(whole && d->pending && !d->settled))
+		if (d->certain && !(whole && !d->settled))
 			break;
 		if (!whole && !d->worth_waiting)
 			break;
@@ -116,17 +116,19 @@ void settle_start(struct session *s)
 	arena_free(&scratch);
 }
 
-static bool rests_on(const struct policy *policy, unsigned slot, unsigned wanted)
+static bool rests_on(const struct view *view, unsigned slot, unsigned wanted)
 {
-	const struct slot *of = &policy->slots[slot];
+	const struct slot *of = &view->policy->slots[slot];
 
 	if (slot == wanted)
 		return true;
+	if (view->given && view->given[slot].state != FACT_UNKNOWN)
+		return false;
 	for (size_t i = 0; i < of->input_count + of->late_count; i++)
-		if (rests_on(policy, of->inputs[i], wanted))
+		if (rests_on(view, of->inputs[i], wanted))
 			return true;
 	for (size_t i = 0; i < of->argument_count; i++)
-		if (of->arguments[i].is_slot && rests_on(policy, of->arguments[i].slot, wanted))
+		if (of->arguments[i].is_slot && rests_on(view, of->arguments[i].slot, wanted))
 			return true;
 	return false;
 }
@@ -143,7 +145,7 @@ bool settle_rests_on(struct session *s, const char *fact)
 	scratch = arena_new(s->arena);
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
 	for (size_t i = 0; i < d.open_count && !found; i++)
-		found = rests_on(s->policy, d.open[i], (unsigned)wanted);
+		found = rests_on(&s->view, d.open[i], (unsigned)wanted);
 	arena_free(&scratch);
 	return found;
 }

@@ -34,6 +34,7 @@ struct session;
 struct counters {
 	atomic_uint_least64_t messages[COUNTERS_VERDICTS][STAGE_COUNT];
 	atomic_uint_least64_t recipients[COUNTERS_VERDICTS][STAGE_COUNT]; /* refused alone */
+	atomic_uint_least64_t observed[COUNTERS_VERDICTS]; /* `mode observe`: not carried out */
 	atomic_uint_least64_t results[COUNTERS_METHODS][COUNTERS_RESULTS];
 	atomic_uint_least64_t processes; /* filter processes that were started */
 	atomic_uint_least64_t reloads_good, reloads_bad;
@@ -78,6 +79,7 @@ struct rule_view {
 	bool decides;
 	enum verdict verdict; /* of one that decides */
 	uint64_t hits;        /* times that it decided, or that its actions were due */
+	uint64_t observed;    /* times that it would have, had it not been only observed */
 	uint64_t failures;    /* times that it put off a message for want of an answer */
 	int64_t last;         /* wall clock, of a hit; 0: never */
 };

@@ -35,6 +35,7 @@
 
 #include "postern/clock.h"
 #include "postern/histogram.h"
+#include "postern/limits.h"
 #include "postern/str.h"
 
 struct arena;
@@ -76,6 +77,8 @@ struct resolver_config {
 	size_t cache_bytes;  /* of the answer cache; 0: 16 MB */
 };
 
+/* May this be the address of a resolver_config? If not, *why_r says why. */
+bool resolver_address_ok(const char *address, const char **why_r);
 /* Starts the resolver's thread. On failure returns -1 and *why_r says why. */
 int resolver_new(const struct resolver_config *config, struct resolver **resolver_r,
 		 const char **why_r);
@@ -121,7 +124,7 @@ struct lookups;
 
 /* SPF has its RFC's own budget; all else shares `budget` questions. Counted are questions asked. */
 enum lookup_for { LOOKUP_SPF, LOOKUP_OTHER };
-#define DNS_BUDGET_OTHER 60
+#define DNS_BUDGET_OTHER LIMIT_LOOKUPS
 #define DNS_BUDGET_SPF                                                                             \
 	250 /* above what RFC 7208 allows one check: 1 + 10 terms with 10 MX hosts, twice */
 

@@ -86,6 +86,17 @@ enum on_failure {
 
 /* ---- facts ---- */
 
+/* What a fact says about who sends, for the checker: can an exception rest on it? */
+enum trust {
+	TRUST_NONE,      /* nothing: where mail goes, how large it is, what time it is */
+	TRUST_FORGEABLE, /* what the sender claims */
+	TRUST_PROVED,    /* what a sender cannot make up: the address, a login, a signer */
+};
+const char *trust_name(enum trust trust);
+
+/* From which domains the organizational domain is walked to. */
+enum { WALK_AUTHOR = 1, WALK_SPF = 2, WALK_SIGNATURE = 4 };
+
 struct fact_call {
 	/*
 	 * In the order of the row; never UNKNOWN, GROWING or FAILED. The late ones follow, in any
@@ -129,9 +140,17 @@ struct fact_def {
 	const char *macro; /* base facts that are a macro of the MTA, without braces */
 	enum on_failure on_failure;
 	const struct type *parameters; /* of the arguments, in order; .base TYPE_OPAQUE ends them */
+	bool always;                   /* never absent, for proofs */
 	bool internal;                 /* an intermediate result: policies cannot name it */
-	bool reported;      /* told in the log, where what it is computed from is known anyway */
+	bool sum;      /* the score: no provider, the engine adds up the actions above a rule */
+	bool reported; /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
+	enum trust trust;
+	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
+	const char *const *vouched;
+	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
+	unsigned lookups, lookups_spf, lookups_signature;
+	unsigned walks; /* WALK_*: LIMIT_WALK more for each; facts that walk the same share them */
 	const char *help;
 };
 
@@ -148,6 +167,7 @@ enum action_class {
 	ACTION_EDIT,     /* of the header: part of what makes two recipients of one kind */
 	ACTION_ENVELOPE, /* of the envelope: not part of it */
 	ACTION_LOG,
+	ACTION_SCORE, /* adds to a sum that the rules below it can ask for */
 };
 
 enum action_parameters {
@@ -157,6 +177,7 @@ enum action_parameters {
 	PARAMETERS_FIELD,   /* "Name: value" */
 	PARAMETERS_NAME,    /* "Name", of a field; no interpolation */
 	PARAMETERS_ADDRESS, /* <address> or "text" that gives one */
+	PARAMETERS_SCORE,   /* [NAME] NUMBER */
 };
 
 struct action_call {

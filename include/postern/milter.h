@@ -109,16 +109,15 @@ bool milter_replace(const struct milter_policy *policy);
 /* In the filter process: a reload begins, or is over, refused or not; for the service manager. */
 void milter_reloading(bool over, bool refused);
 
-/*
- * Why nothing could listen at such a place (see milter_config.listen); NULL: as it is written it
- * is one. `local`: it has to be one of this machine alone, a unix socket or a loopback address.
- */
-const char *milter_listen_fault(const char *where, bool local);
-
 /* Statuses of milter_run(); those of `start` mean the same. */
 #define MILTER_OK 0
 #define MILTER_FAILED 1 /* of start: may work when tried again */
 #define MILTER_BROKEN 2 /* will not work until somebody mends it: the parent gives up too */
+
+/* Does a text name a place to listen at? If not, *why_r says what is wrong. */
+bool milter_listen_ok(const char *listen, const char **why_r);
+/* Is it a place of this machine alone: a unix socket, a loopback address, localhost? */
+bool milter_listen_local(const char *listen);
 
 /*
  * Serves until told to stop and returns the status for exit(). `start` is called in the filter

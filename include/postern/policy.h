@@ -20,6 +20,7 @@
 #include "postern/value.h"
 
 struct policy;
+struct policy_test;
 struct pattern;
 
 /* ---- slots: a fact with its arguments, as some rule uses it ---- */
@@ -42,7 +43,10 @@ struct slot {
 	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
-	struct str text;          /* as a policy writes it: header("X-Spam") */
+	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
+	unsigned sum;
+	enum stage earliest; /* something about it may be settled; of other facts their stage */
+	struct str text;     /* as a policy writes it: header("X-Spam") */
 };
 
 /* ---- texts with facts in them ---- */
@@ -74,7 +78,10 @@ enum right_kind {
 
 struct cond {
 	enum cond_kind kind;
-	unsigned number; /* among the conditions of the policy; names it in a residue */
+	unsigned number;        /* among the conditions of the policy; names it in a residue */
+	struct span span;       /* where it is written; in a define, if it comes from one */
+	struct span right_span; /* of the right side of a test; no source: there is none */
+	bool exception;         /* the negation of what stands behind `unless` */
 	struct cond **parts;
 	size_t count;
 	/* COND_TEST */
@@ -90,9 +97,16 @@ struct cond {
 	const struct table *table;
 	const struct pattern *pattern;
 	enum type_base base; /* what is compared */
+	bool varies; /* a score is compared in force, and no bound settles it from the start */
 };
 
 /* ---- rules ---- */
+
+/* What is added to one of the sums, in thousandths. */
+struct plan_score {
+	unsigned sum; /* from 1; 0: nothing */
+	int64_t points;
+};
 
 struct plan_action {
 	const struct action_def *def;
@@ -102,21 +116,44 @@ struct plan_action {
 	struct template text;
 	unsigned *inputs;
 	size_t input_count;
+	struct plan_score score;
 };
 
 struct plan_rule {
 	struct str name; /* label, or FILE:LINE */
 	struct span span;
+	const struct rule *tree; /* as written */
 	size_t line;
 	struct str condition; /* as written, on one line; empty: always */
 	struct cond *cond;    /* NULL: always */
 	struct plan_action *actions;
 	size_t action_count;
+	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
-	bool edits;           /* has an action that changes header or envelope */
+	bool edits;                /* has an action that changes header or envelope */
+	bool logs;                 /* has a log action */
+	struct plan_score *scores; /* each sum once */
+	size_t score_count;
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
+};
+
+struct policy_table {
+	const struct table_def *def;
+	const struct table *table;
+};
+
+/* ---- assertions: what must hold for every message, see prove.h ---- */
+
+struct plan_assertion {
+	struct span span;
+	struct cond *cond;
+	struct str condition; /* as written, on one line */
+	bool negated;
+	enum outcome outcome;
+	bool by; /* the verdict is told at `stage` or earlier */
+	enum stage stage;
 };
 
 struct policy {
@@ -125,12 +162,26 @@ struct policy {
 	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
+	struct plan_assertion *assertions;
+	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;
+	size_t slot_count;           /* those that rules rest on */
+	size_t all_slot_count;       /* and behind them those that only assertions name */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
+	struct str *sums; /* names; the first, which has none, is the sum of all scores */
+	size_t sum_count;
+	bool reads_sums;        /* some rule asks for a score */
+	bool scores;            /* some rule adds to one */
+	bool observes;          /* some rule is only observed */
 	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
+	const struct policy_test *tests;     /* policytest.h */
+	size_t test_count;
+	const struct span *settings_at;    /* where each is set; no source: it is not */
+	const struct tree *tree;           /* as written, with what it includes */
+	const struct policy_table *tables; /* those with a name */
+	size_t table_count;
 };
 
 struct policy_override {
@@ -152,6 +203,8 @@ void policy_free(struct policy **policy);
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);
 /* By name, for those who read it once. The name must be registered. */
 const struct value *policy_setting_named(const struct policy *policy, const char *name);
+/* `set mode observe`: everything is decided, nothing is done. */
+bool policy_observes(const struct policy *policy);
 /*
  * The text of a setting as a policy file says it, without loading it: the file may be full of
  * mistakes. Settings of included files are not seen. The setting's fallback, or NULL, if it is
@@ -160,7 +213,24 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 const char *policy_peek(struct arena *arena, const char *path, const char *setting);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
+/* Where a setting is set; no source: nowhere, or on the command line. */
+struct span policy_setting_span(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
+
+/* ---- facts that are given outright, by a test or on the command line ---- */
+
+struct given {
+	unsigned slot;
+	struct value value; /* PRESENT, ABSENT or FAILED; known from the slot's stage on */
+};
+
+/*
+ * A fact as "FACT=VALUE" gives it: FACT as a rule would write it, VALUE a literal, several of them
+ * in braces, `absent` or `failed`; a text needs no quotes. 1: *given_r is set. 0: right, but no
+ * rule of the policy uses the fact. -1: wrong, reported to `diag`. All memory is of `arena`.
+ */
+int policy_given(const struct policy *policy, struct arena *arena, const char *text,
+		 struct diag *diag, struct given *given_r);
 
 #endif

@@ -20,7 +20,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 CONTRACTS = {
     "base": "arena clock diag histogram ip limits log service str",
     "mail": "author mail mime",
-    "policy": "policy engine format",
+    "policy": "policy policytest check prove engine format",
     "dns": "dns",
     "auth": "authres dkim spf dmarc arc",
     "session": "session",
@@ -39,6 +39,7 @@ VENDORS = [
     (r"spf2/", "filter/auth/spf.c"),
     (r"unbound|event2/", "filter/dns/"),
     (r"idn2\.h", "filter/mail/domain.c"),
+    (r"libpsl\.h", "filter/auth/suffix.c"),
     (r"pcre2", "filter/policy/"),
     (r"gmime|glib", "filter/mail/mimefield.c"),
     (r"openssl/", "filter/auth/"),

@@ -121,6 +121,13 @@ static void test_provider_and_inputs(void)
 		.n > 0);
 }
 
+static void test_vouching(void)
+{
+	CHECK_STR(FAULT({.name = "d", .trust = TRUST_FORGEABLE, .vouched = NAMES("a")}), "");
+	CHECK_STR(FAULT({.name = "d", .trust = TRUST_PROVED, .vouched = NAMES("a")}),
+		  "fact 'd' is vouched for, but not forgeable");
+}
+
 static const struct action_def blind[] = {{.name = "x", .inputs = NAMES("a", "nothing")}, END};
 
 static void test_actions_and_settings(void)
@@ -172,6 +179,7 @@ int main(void)
 	RUN(test_inputs);
 	RUN(test_late_inputs);
 	RUN(test_provider_and_inputs);
+	RUN(test_vouching);
 	RUN(test_actions_and_settings);
 	RUN(test_looking_up);
 	arena_free(&arena);
