@@ -205,9 +205,9 @@ def only_reading_is_offered():
 
 @tests.test
 def others_are_shown_nothing_unasked():
-    for where, more, fault in (("inet:9153@192.0.2.1", "", "set metrics.public yes"),
-                               ("inet:9153@0.0.0.0", "", "set metrics.public yes"),
-                               ("inet6:9153@::", "", "set metrics.public yes"),
+    for where, more, fault in (("inet:9153@192.0.2.1", "", "metrics.public yes"),
+                               ("inet:9153@0.0.0.0", "", "metrics.public yes"),
+                               ("inet6:9153@::", "", "metrics.public yes"),
                                ("9153", "", "say unix:PATH"),
                                ("inet:9153@127.0.0.1", "", None),
                                ("inet6:9153@::1", "", None), ("inet:9153@localhost", "", None),
@@ -216,6 +216,7 @@ def others_are_shown_nothing_unasked():
             ran = postern("check", folder.file("p", 'set metrics "%s"\n%s\n' % (where, more)))
             equal(ran.status, 2 if fault else 0, "status with " + where)
             if fault:
+                contains(ran.err, ":1:5: error: 'metrics': ", "place of " + where)
                 contains(ran.err, fault, "what is said of " + where)
 
 
@@ -251,7 +252,7 @@ def stats_for_people_and_programs():
         human = postern("stats", "-c", server.policy_path)
         equal((human.status, human.err), (0, ""), "outcome")
         for line in (r"^messages +3$", r"^  accept +2 +66\.67 %  message 2$",
-                     r"^  relay +reject +1 +20\.00 % +0  \d{4}-", r"^  never +quarantine +0 .* -$",
+                     r"^  relay +reject +1 +20\.00 % +0 +0  \d{4}-", r"^  never +quarantine +0 .* -$",
                      r"^spf +.*fail 1", r"^lookups +.*servfail \d", r"^  mail +4 "):
             true(re.search(line, human.out, re.M), "%r in %s" % (line, human.out))
         nobody = postern("stats", "--control", os.path.join(folder.path, "none"))
@@ -271,6 +272,26 @@ def the_journal_is_counted():
             equal((server.value("postern_journal_dropped_total"),
                    server.value("postern_journal_queued")), (0, 0), "dropped and queued")
             equal(server.stats()["journal"], {"written": 5, "dropped": 0, "queued": 0}, "stats")
+
+
+@tests.test
+def what_is_only_observed_is_counted_apart():
+    tried = POLICY.replace("spf-fail: reject", "spf-fail: observe reject")
+    with Folder() as folder, Daemon(folder, tried) as server:
+        send_some(server)
+        equal((server.value("postern_rule_observed_total", rule="spf-fail"),
+               server.value("postern_rule_hits_total", rule="spf-fail")), (1, 0), "a rule")
+        rules = {rule["rule"]: rule for rule in server.stats()["rules"]}
+        equal((rules["spf-fail"]["observed"], rules["spf-fail"]["hits"]), (1, 0), "stats")
+    with Folder() as folder, Daemon(folder, "set mode observe\n" + POLICY) as server:
+        send_some(server)
+        equal((server.value("postern_observed_total", verdict="reject"),
+               server.value("postern_rule_observed_total", rule="relay"),
+               server.value("postern_rule_hits_total", rule="relay")), (2, 1, 0), "all of them")
+        said = server.stats()
+        equal((said["messages"]["reject"]["count"], said["recipients"]["reject"]["count"],
+               said["observed"]["reject"]), (0, 0, 2), "nothing was refused")
+        contains(postern("stats", "-c", server.policy_path).out, "not done     ", "stats")
 
 
 @tests.test
