@@ -309,6 +309,9 @@ int milter_run(const struct milter_config *config,
 	listener_close(&p.commands);
 	listener_remove(&p.metrics);
 	listener_close(&p.metrics);
+	/* What a filter process said at its very end would end this one, too. */
+	signal(PARENT_RENEW, SIG_IGN);
+	signal(PARENT_NEWS, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	arena_free(&arena);
 	return result;

@@ -126,9 +126,10 @@ bool pulse_start(const struct nudge *nudge, int64_t interval)
 static void tell_state(const struct milter_config *config, void *ctx, const char *state,
 		       bool refused)
 {
-	char status[256];
+	char status[256] = "serving";
 
-	config->status(ctx, status, sizeof(status));
+	if (config->status)
+		config->status(ctx, status, sizeof(status));
 	service_tell("%sSTATUS=%s%s", state, status,
 		     refused ? "; the last reload was refused, see the log" : "");
 }

@@ -14,6 +14,7 @@
 #define RECIPIENTS_MOST 20
 /* Of a value in a JSON object, so that all of them together have their place in a line. */
 #define VALUE_MOST 1000
+#define LIST_MOST 20000
 
 struct line {
 	struct buf out;
@@ -90,7 +91,7 @@ static void put_recipients(struct line *line, const struct report *report)
 	size_t from = report->refused < 0 ? 0 : (size_t)report->refused;
 	size_t to = report->refused < 0 ? report->recipient_count : from + 1, shown = 0;
 
-	for (size_t i = from; i < to && shown < RECIPIENTS_MOST; i++) {
+	for (size_t i = from; i < to && shown < RECIPIENTS_MOST && list.n < LIST_MOST; i++) {
 		const struct report_recipient *recipient = &report->recipients[i];
 
 		/* Those refused on their own have had their line. */

@@ -64,7 +64,7 @@ struct milter_config {
 	 * is no filter process: loads what `start` will serve the next time. May be NULL.
 	 */
 	void (*renew)(void *ctx);
-	/* In the parent: what is served, for the service manager's status line. */
+	/* In the parent: what is served, for the service manager's status line. May be NULL. */
 	void (*status)(void *ctx, char *text, size_t size);
 };
 
