@@ -19,8 +19,8 @@
 static struct {
 	const struct milter_service *service;
 	struct drain *drain;
-	struct nudge *nudge;
-} room; /* set before threads start, constant from then on */
+	struct nudge *_Atomic nudge; /* NULL for those who ask before */
+} room;                              /* set before MTAs come, constant from then on */
 
 void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge)
 {
@@ -31,7 +31,9 @@ void callbacks_set(const struct milter_service *service, struct drain *drain, st
 
 unsigned milter_sessions(void)
 {
-	return atomic_load(&room.nudge->sessions);
+	struct nudge *nudge = room.nudge;
+
+	return nudge ? atomic_load(&nudge->sessions) : 0;
 }
 
 /* ---- what a session asks of its connection ---- */
