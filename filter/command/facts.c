@@ -68,9 +68,8 @@ static void print_text(struct arena *arena)
 	puts("\nSETTINGS");
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				printf("  %-18s %-10s %s\n", d->name,
-				       d->fallback ? d->fallback : "-", d->help);
+			printf("  %-18s %-10s %s\n", d->name, d->fallback ? d->fallback : "-",
+			       d->help);
 	puts("\nTABLES");
 	for (int kind = 0; kind < FACTS_KINDS; kind++)
 		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
@@ -115,12 +114,11 @@ static void print_json(struct arena *arena)
 							classes[d->class], "help", d->help));
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				json_array_append_new(
-				    settings,
-				    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
-					      json_str(type_text(arena, &d->type), false),
-					      "default", json_text(d->fallback), "help", d->help));
+			json_array_append_new(
+			    settings,
+			    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
+				      json_str(type_text(arena, &d->type), false), "default",
+				      json_text(d->fallback), "help", d->help));
 	for (int kind = 0; kind < FACTS_KINDS; kind++)
 		json_array_append_new(tables, json_pack("{s:s, s:[s, s]}", "kind",
 							table_kind_name((enum table_kind)kind),

@@ -119,8 +119,7 @@ static void print_settings(struct arena *arena)
 	print_list("dkim.minimum-bits");
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				print_setting(arena, d);
+			print_setting(arena, d);
 	puts(".El");
 }
 

@@ -148,7 +148,10 @@ struct fact_def {
 	enum trust trust;
 	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
 	const char *const *vouched;
-	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
+	/*
+	 * Most DNS questions that it costs, where there is one author domain: of those all share,
+	 * of SPF's, and of each signature.
+	 */
 	unsigned lookups, lookups_spf, lookups_signature;
 	unsigned walks; /* WALK_*: LIMIT_WALK more for each; facts that walk the same share them */
 	const char *help;
@@ -238,7 +241,6 @@ struct setting_def {
 	const char *const *words; /* TYPE_TEXT: the values there are, NULL-terminated; NULL: any */
 	int64_t least, most;      /* of numbers, whole; both 0: any */
 	bool table;               /* the value is the name of a table */
-	bool later;               /* known to the language, not supported by this version */
 	const char *help;
 };
 
