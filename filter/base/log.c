@@ -28,7 +28,7 @@
 
 struct line {
 	struct line *next;
-	size_t n;
+	size_t n, done; /* bytes, and how many of them were taken */
 	char text[];
 };
 
@@ -123,6 +123,7 @@ static struct line *line_new(enum log_level level, struct str text)
 	if (!line)
 		return NULL;
 	line->next = NULL;
+	line->done = 0;
 	line->n = (size_t)snprintf(line->text, size, "%s%s" STR_FMT "%s%s", before, head,
 				   STR_ARG(text), tail, behind);
 	return line;
@@ -175,13 +176,12 @@ static struct line *say_dropped(void)
 	return line_of_text(LOG_LEVEL_WARNING, text);
 }
 
-static bool send_within(const struct line *line, int milliseconds)
+static bool send_within(struct line *line, int milliseconds)
 {
 	int64_t deadline = clock_now(&clock_system) + milliseconds * NS_PER_MS, left;
-	size_t done = 0;
 	enum taken taken;
 
-	while ((taken = logsink_send(line->text, line->n, &done)) == TAKEN_LATER) {
+	while ((taken = logsink_send(line->text, line->n, &line->done)) == TAKEN_LATER) {
 		left = deadline - clock_now(&clock_system);
 		if (left <= 0)
 			break;
@@ -207,6 +207,32 @@ static void send_direct(struct line *line)
 	free(line);
 }
 
+/* With nothing before it a line may go at once: then no crash takes it. The lock is held. */
+static bool send_at_once(struct line *line)
+{
+	if (room.count > 0 || room.unsaid > 0 || !logsink_instant() ||
+	    logsink_send(line->text, line->n, &line->done) != TAKEN)
+		return false;
+	count_written();
+	free(line);
+	return true;
+}
+
+/* The lock is held. */
+static void enqueue(struct line *line)
+{
+	if (room.count >= QUEUE_MOST || room.bytes + line->n > QUEUE_BYTES_MOST) {
+		drop();
+		free(line);
+		return;
+	}
+	*room.last = line;
+	room.last = &line->next;
+	room.count++;
+	room.bytes += line->n;
+	pthread_cond_signal(&room.more);
+}
+
 static void submit(struct line *line)
 {
 	pthread_mutex_lock(&room.lock);
@@ -214,19 +240,11 @@ static void submit(struct line *line)
 		drop();
 	} else if (!room.threaded) {
 		send_direct(line);
-	} else if (room.count >= QUEUE_MOST || room.bytes + line->n > QUEUE_BYTES_MOST) {
-		drop();
-		free(line);
-	} else {
-		*room.last = line;
-		room.last = &line->next;
-		room.count++;
-		room.bytes += line->n;
-		pthread_cond_signal(&room.more);
+	} else if (!send_at_once(line)) {
+		enqueue(line);
 	}
 	pthread_mutex_unlock(&room.lock);
 }
-
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char raw[LINE_MOST];
@@ -258,12 +276,11 @@ static struct line *next_line(void)
 	return line;
 }
 
-static bool send_patiently(const struct line *line)
+static bool send_patiently(struct line *line)
 {
-	size_t done = 0;
 	enum taken taken;
 
-	while ((taken = logsink_send(line->text, line->n, &done)) == TAKEN_LATER)
+	while ((taken = logsink_send(line->text, line->n, &line->done)) == TAKEN_LATER)
 		logsink_wait(WRITER_MS);
 	if (taken == TAKEN)
 		count_written();
@@ -320,7 +337,7 @@ bool log_start(void)
 	return ok;
 }
 
-void log_finish(int64_t nanoseconds)
+void log_flush(int64_t nanoseconds)
 {
 	int64_t until = clock_now(&clock_system) + nanoseconds;
 	struct timespec deadline = {.tv_sec = (time_t)(until / NS_PER_S),

@@ -145,6 +145,11 @@ enum taken logsink_send(const char *line, size_t n, size_t *done)
 	return took < 0 && errno != EAGAIN && errno != ENOBUFS ? TAKEN_NEVER : TAKEN_LATER;
 }
 
+bool logsink_instant(void)
+{
+	return sink.socket || !sink.patient;
+}
+
 void logsink_wait(int milliseconds)
 {
 	struct pollfd at = {.fd = sink.fd, .events = POLLOUT};

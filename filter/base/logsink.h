@@ -18,6 +18,8 @@ void logsink_open(enum log_sink kind, const char *socket);
 void logsink_frame(enum log_level level, bool json, char *before, char *behind);
 /* Hands a line over, from byte *done on, which is moved on. */
 enum taken logsink_send(const char *line, size_t n, size_t *done);
+/* Does handing over never wait, not even for a disk? */
+bool logsink_instant(void);
 /* Waits until there may be room again, at most so many milliseconds. */
 void logsink_wait(int milliseconds);
 

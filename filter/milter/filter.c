@@ -45,7 +45,7 @@ static void *run_libmilter(void *unused)
 		log_line(LOG_LEVEL_ERROR, "libmilter cannot serve the socket any more");
 	else
 		log_line(LOG_LEVEL_ERROR, "libmilter ended unasked");
-	log_finish(LOG_TIME);
+	log_flush(LOG_TIME);
 	_exit(MILTER_FAILED);
 }
 
@@ -149,7 +149,7 @@ static void await_end(const struct milter_service *service, int control)
 /* With what was logged. */
 _Noreturn static void end(int status)
 {
-	log_finish(LOG_TIME);
+	log_flush(LOG_TIME);
 	_exit(status);
 }
 
@@ -185,6 +185,7 @@ _Noreturn void filter_process(const struct milter_config *config,
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);
 	if (ends->beat > 0 && !pulse_start(&nudge, ends->beat))
 		end(MILTER_FAILED);
+	log_flush(LOG_TIME);
 	pulse_serving();
 
 	await_end(&service, ends->control);

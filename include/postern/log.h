@@ -47,7 +47,7 @@ void log_object(enum log_level level, struct str members);
 
 /* From now on a thread of its own writes. False: there is none, and it stays as it was. */
 bool log_start(void);
-/* Waits until all lines are written, at most for so many nanoseconds; then the process may end. */
-void log_finish(int64_t nanoseconds);
+/* Waits until all lines are written, at most for so many nanoseconds; so before a process ends. */
+void log_flush(int64_t nanoseconds);
 
 #endif
