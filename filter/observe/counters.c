@@ -77,6 +77,19 @@ static void visit_rule(void *ctx, const struct plan_rule *rule, const char *stat
 	}
 }
 
+/* Recipients that were taken out of a message that others got. */
+static void count_discarded(struct counters *counters, const struct report *report,
+			    enum rule_event event)
+{
+	for (size_t i = 0; i < report->recipient_count; i++) {
+		const struct report_outcome *outcome = &report->recipients[i].outcome;
+
+		if (outcome->settled && outcome->rule && outcome->verdict == VERDICT_DISCARD &&
+		    report->outcome.verdict != VERDICT_DISCARD)
+			rulecounts_add(counters->rules, str_of(outcome->rule), event);
+	}
+}
+
 void counters_settled(struct counters *counters, const struct session *session)
 {
 	const struct report *report = session_report(session);
@@ -93,8 +106,10 @@ void counters_settled(struct counters *counters, const struct session *session)
 		    &(message ? counters->messages : counters->recipients)[done][v.outcome->stage]);
 	if (report->observing)
 		counter_add(&counters->observed[v.outcome->verdict]);
-	if (message)
+	if (message) {
 		count_results(counters, session);
+		count_discarded(counters, report, v.hit);
+	}
 	session_each_rule(session, visit_rule, &v);
 	if (v.outcome->rule)
 		rulecounts_add(counters->rules, str_of(v.outcome->rule),

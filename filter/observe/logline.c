@@ -84,8 +84,12 @@ static void put_outcome(struct line *line, const struct report_outcome *outcome)
 		put(line, "text", str_of(outcome->text));
 }
 
-/* Text: <a@b>,<c@d>; JSON: ["a@b","c@d"]. */
-static void put_recipients(struct line *line, const struct report *report)
+/*
+ * The recipients that share a verdict. Nothing where there is none, but for the message's own.
+ * Text: <a@b>,<c@d>; JSON: ["a@b","c@d"].
+ */
+static void put_recipients(struct line *line, const struct report *report, const char *key,
+			   enum verdict verdict)
 {
 	struct buf list = {.arena = line->out.arena};
 	size_t from = report->refused < 0 ? 0 : (size_t)report->refused;
@@ -95,7 +99,7 @@ static void put_recipients(struct line *line, const struct report *report)
 		const struct report_recipient *recipient = &report->recipients[i];
 
 		/* Those refused on their own have had their line. */
-		if (report->refused < 0 && recipient->outcome.verdict != report->outcome.verdict)
+		if (report->refused < 0 && recipient->outcome.verdict != verdict)
 			continue;
 		if (shown++ > 0)
 			buf_putc(&list, ',');
@@ -104,11 +108,13 @@ static void put_recipients(struct line *line, const struct report *report)
 		else
 			buf_printf(&list, "<" STR_FMT ">", STR_ARG(recipient->address));
 	}
+	if (list.n == 0 && verdict != report->outcome.verdict)
+		return;
 	if (!line->json) {
-		put(line, "recipients", list.n > 0 ? buf_str(&list) : STR("-"));
+		put(line, key, list.n > 0 ? buf_str(&list) : STR("-"));
 		return;
 	}
-	put_key(line, "recipients");
+	put_key(line, key);
 	buf_printf(&line->out, "[" STR_FMT "]", STR_ARG(buf_str(&list)));
 }
 
@@ -200,7 +206,9 @@ void logline_write(void *ctx, const struct session *session)
 	put_origin(&line, session);
 	put_fact(&line, session, "user", "auth.user");
 	put(&line, "sender", report->sender);
-	put_recipients(&line, report);
+	put_recipients(&line, report, "recipients", report->outcome.verdict);
+	if (report->refused < 0 && report->outcome.verdict != VERDICT_DISCARD)
+		put_recipients(&line, report, "discarded", VERDICT_DISCARD);
 	put_fact(&line, session, "from", "from.domain");
 	put_fact(&line, session, "spf", "spf");
 	put_fact(&line, session, "dkim", "dkim");

@@ -295,6 +295,16 @@ def what_is_only_observed_is_counted_apart():
 
 
 @tests.test
+def a_discarded_recipient_is_a_hit():
+    drop = 'drop: discard "x" when recipient is <d@example.org>\n'
+    with Folder() as folder, Daemon(folder, POLICY + drop) as server:
+        server.send(recipients=("<b@example.org>", "<d@example.org>"))
+        equal((server.value("postern_rule_hits_total", rule="drop"),
+               server.value("postern_messages_total", verdict="accept", stage="message")),
+              (1, 1), "hits and messages")
+
+
+@tests.test
 def sessions_are_those_that_are_open():
     with Folder() as folder, Daemon(folder) as server:
         with Milter("unix:" + server.path) as mta:
