@@ -297,7 +297,7 @@ def what_is_only_observed_is_counted_apart():
 @tests.test
 def a_discarded_recipient_is_a_hit():
     drop = 'drop: discard "x" when recipient is <d@example.org>\n'
-    with Folder() as folder, Daemon(folder, POLICY + drop) as server:
+    with Folder() as folder, Daemon(folder, drop + POLICY) as server:
         server.send(recipients=("<b@example.org>", "<d@example.org>"))
         equal((server.value("postern_rule_hits_total", rule="drop"),
                server.value("postern_messages_total", verdict="accept", stage="message")),
