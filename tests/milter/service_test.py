@@ -234,6 +234,15 @@ def exposure(path):
 
 
 @tests.test
+def the_installed_unit_names_the_installed_program():
+    path = os.path.join(os.environ.get("BUILD", TOP), "contrib", "systemd", "postern.service")
+    with open(path, encoding="ascii") as file:
+        text = file.read()
+    lacks(text, "@", "the unit")
+    true(re.search(r"^ExecStart=/.*/bin/postern serve ", text, re.M), "the program in " + text)
+
+
+@tests.test
 def systemd_takes_the_units():
     if not shutil.which("systemd-analyze"):
         tests.skip("systemd-analyze is not here")
