@@ -238,7 +238,7 @@ def the_installed_unit_names_the_installed_program():
     path = os.path.join(os.environ.get("BUILD", TOP), "contrib", "systemd", "postern.service")
     with open(path, encoding="ascii") as file:
         text = file.read()
-    lacks(text, "@", "the unit")
+    lacks(text, "@bindir@", "the unit")
     true(re.search(r"^ExecStart=/.*/bin/postern serve ", text, re.M), "the program in " + text)
 
 
