@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/clock.h"
 #include "postern/log.h"
 
 #define MACRO_NAME_MAX 64
@@ -18,8 +19,8 @@
 static struct {
 	const struct milter_service *service;
 	struct drain *drain;
-	struct nudge *nudge;
-} room; /* set before threads start, constant from then on */
+	struct nudge *_Atomic nudge; /* NULL for those who ask before */
+} room;                              /* set before MTAs come, constant from then on */
 
 void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge)
 {
@@ -30,7 +31,9 @@ void callbacks_set(const struct milter_service *service, struct drain *drain, st
 
 unsigned milter_sessions(void)
 {
-	return atomic_load(&room.nudge->sessions);
+	struct nudge *nudge = room.nudge;
+
+	return nudge ? atomic_load(&nudge->sessions) : 0;
 }
 
 /* ---- what a session asks of its connection ---- */
@@ -103,6 +106,7 @@ static void conn_message_over(struct conn *conn)
 	if (conn->in_message)
 		drain_leave(room.drain);
 	conn->in_message = conn->failed = false;
+	conn->body_time = 0;
 }
 
 static void conn_abort(struct conn *conn)
@@ -194,9 +198,26 @@ static bool client_address(const struct sockaddr *address, struct ip *ip_r, unsi
 	return false;
 }
 
+/* A step that the MTA waits for, from its beginning: what was done for it before belongs to it. */
+static int64_t step_begin(void)
+{
+	return room.service->took ? clock_now(&clock_system) : 0;
+}
+
+static void step_end(struct conn *conn, enum stage stage, int64_t begun)
+{
+	pulse_answered();
+	if (!room.service->took)
+		return;
+	room.service->took(room.service->ctx, stage,
+			   clock_now(&clock_system) - begun + conn->body_time);
+	conn->body_time = 0;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 	struct ip ip;
 	unsigned port;
@@ -214,12 +235,14 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 		return reply_answer(conn, STEP_CONNECT, reply);
 	has_ip = client_address(address, &ip, &port);
 	reply = session_connect(conn->session, str_of(name), has_ip ? &ip : NULL, port);
+	step_end(conn, STAGE_CONNECT, begun);
 	return reply_answer(conn, STEP_CONNECT, reply);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -228,12 +251,14 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 		conn_abort(conn);
 	if (!conn_deferral(conn, &reply))
 		reply = session_helo(conn->session, str_of(name));
+	step_end(conn, STAGE_HELO, begun);
 	return reply_answer(conn, STEP_HELO, reply);
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -250,6 +275,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 		reply =
 		    session_mail(conn->session, str_of(arguments[0]),
 				 (const char *const *)(arguments[0] ? arguments + 1 : arguments));
+	step_end(conn, STAGE_MAIL, begun);
 	return conn_answer(conn, STEP_MAIL, reply);
 }
 
@@ -261,6 +287,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 {
 	struct conn *conn = conn_of(ctx);
 	const char *mailer;
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -269,6 +296,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 		reply =
 		    session_rcpt(conn->session, str_of(arguments[0]),
 				 (const char *const *)(arguments[0] ? arguments + 1 : arguments));
+	step_end(conn, STAGE_RCPT, begun);
 	if (conn->steps & SMFIP_RCPT_REJ) {
 		mailer = conn_macro(conn, "rcpt_mailer");
 		if (mailer && strcmp(mailer, "error") == 0)
@@ -280,12 +308,14 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 static sfsistat on_data(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	if (!conn_deferral(conn, &reply))
 		reply = session_data(conn->session);
+	step_end(conn, STAGE_DATA, begun);
 	return conn_answer(conn, STEP_DATA, reply);
 }
 
@@ -310,24 +340,29 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 static sfsistat on_eoh(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	if (!conn_deferral(conn, &reply))
 		reply = session_eoh(conn->session);
+	step_end(conn, STAGE_HEADERS, begun);
 	return conn_answer(conn, STEP_EOH, reply);
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t size)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	if (!conn_deferral(conn, &reply))
 		reply = session_body(conn->session, (struct str){(const char *)chunk, size});
+	if (room.service->took)
+		conn->body_time += clock_now(&clock_system) - begun;
 	return conn_answer(conn, STEP_BODY, reply);
 }
 
@@ -336,6 +371,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 	struct conn *conn = conn_of(ctx);
 	const struct edit *refused;
 	struct edits edits = {.items = NULL};
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -350,6 +386,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 		else
 			session_committed(conn->session);
 	}
+	step_end(conn, STAGE_MESSAGE, begun);
 	return conn_answer(conn, STEP_EOM, reply);
 }
 

@@ -75,6 +75,7 @@ struct conn {
 	bool refusing;       /* no message of this connection can be judged */
 	bool in_message;     /* let in by drain_enter() */
 	bool failed;         /* this message cannot be judged: deferred when next asked */
+	int64_t body_time;   /* nanoseconds, of this message, not counted yet */
 	char *scratch;       /* for a header's value with its leading space */
 	size_t scratch_size;
 };

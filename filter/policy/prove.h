@@ -92,9 +92,9 @@ struct prover {
 	size_t depth;
 	bool *subject_dirty;
 	VEC(size_t) subjects_waiting, waiting; /* those that are dirty, and such constraints */
-	cond_set *all;      /* what each variable may be at all */
-	cond_set *masked;   /* for decisions of an earlier stage */
-	size_t steps, most; /* of the present proof */
+	cond_set *all;                         /* what each variable may be at all */
+	cond_set *masked;                      /* for decisions of an earlier stage */
+	size_t steps, most;                    /* of the present proof */
 };
 
 /* The constraint of a rule; that of the assertion is number 0. */
