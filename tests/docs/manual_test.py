@@ -4,7 +4,7 @@
 
 A comment above a display says what it is: `example: policy [NAME]` must compile, `example: file
 NAME` lies in the folder in which all are tried, `example: console` is run there and must print its
-lines in this order. A daemon with a journal of three messages is up meanwhile; commands that ask it
+lines in this order, of which those that end in dots are cut. A daemon with a journal of three messages is up meanwhile; commands that ask it
 are told its policy.
 """
 
@@ -77,14 +77,8 @@ for number, (name, _, text) in enumerate(examples("policy"), 1):
     def test(text=text):
         with Folder() as folder:
             lay_out(folder)
-            broken = "hole.policy" if text == open(os.path.join(folder.path, "hole.policy"),
-                                                   encoding="ascii").read() else None
             ran = postern("check", "-W", "none", folder.file("example.policy", text))
-            if broken:
-                equal(ran.status, 2, "status of what does not hold")
-                contains(ran.err, "this does not hold", "report")
-            else:
-                equal((ran.status, ran.err), (0, ""), "outcome")
+            equal((ran.status, ran.err), (0, ""), "outcome")
     test.__name__ = "policy %d of %s compiles" % (number, name)
     tests.test(test)
 
@@ -101,10 +95,11 @@ def a_whole_policy_raises_no_doubt():
 def masked(text):
     for pattern, word in CHANGING:
         text = re.sub(pattern, word, text)
-    return re.sub(r" +", " ", text)
+    return re.sub(r"[ \t]+", " ", text)
 
 
 def run_console(text, folder, environment):
+    text = text.replace("\\\n", "")
     for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
         command, expected = part.split("\n", 1)
         command = re.sub(r"^postern (%s)\b" % "|".join(ASKING), r"postern \1 -c daemon.policy",
@@ -113,11 +108,12 @@ def run_console(text, folder, environment):
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=environment, check=False)
         said = masked(done.stdout.decode())
-        at = 0
-        for line in masked(expected).splitlines():
-            found = said.find(line.strip(), at)
-            true(found >= 0, "%r prints, in its place, %r: %s" % (command, line, said))
-            at = found + len(line.strip())
+        lines = iter(said.splitlines())
+        for line in masked(expected).strip().splitlines():
+            cut = line.endswith("...")
+            line = line.rstrip(". ") if cut else line
+            true(any(row.startswith(line) if cut else row == line for row in lines),
+                 "%r prints, in its place, %r: %s" % (command, line, said))
 
 
 MAIL = (("<news@example.net>", "<you@example.org>", b"Subject: Hello\r\nMessage-ID: <1@example.net>\r\n"),
@@ -187,7 +183,7 @@ def every_command_and_option_is_told():
         true(re.search(r"^\.It (?:Nm Cm|Ic postern) %s\b|^\.Ss postern %s\b" % (command, command), text,
                        re.M), command + " is told")
         for option in re.findall(r"^  -(?:-)?([A-Za-z][a-z-]*)", postern(command, "--help").out, re.M):
-            true(re.search(r"Fl -?%s\b" % option, text), "%s: option %s is told" % (command, option))
+            true(re.search(r"Fl -?%s(?![a-z-])" % option, text), "%s: option %s is told" % (command, option))
 
 
 @tests.test
@@ -213,7 +209,7 @@ def mandoc_likes_them():
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=LIMIT_SECONDS, check=False)
         said = [line for line in done.stdout.decode().splitlines()
-                if "referenced manual not found" not in line]
+                if not re.search("referenced manual not found|possible typo in section name", line)]
         equal(said, [], "what mandoc says of " + name)
 
 
