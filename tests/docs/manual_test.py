@@ -24,6 +24,7 @@ from mta import wait_until  # noqa: E402
 from report import Tests, contains, equal, true  # noqa: E402
 
 LIMIT_SECONDS = 60
+BUILD = os.environ.get("BUILD") or os.path.dirname(POSTERN)
 PAGES = ("postern.policy.5", "postern.8")
 MADE = re.compile(r'^\.\\" made by postern facts --mdoc\n(.*?)^\.\\" end of what is made\n',
                   re.M | re.S)
@@ -220,6 +221,21 @@ def sections_that_are_referred_to_are_there():
             true(wanted in sections, "%s has the section %s" % (name, wanted))
 
 
+def they_are_installed():
+    with Folder() as folder:
+        done = subprocess.run(["make", "-s", "install-man", "DESTDIR=" + folder.path], cwd=BUILD,
+                              timeout=LIMIT_SECONDS, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        equal(done.returncode, 0, "status of make install-man: " + done.stdout.decode())
+        found = {os.path.basename(where) + "/" + name
+                 for where, _, names in os.walk(folder.path) for name in names}
+        equal(found, {"man5/postern.policy.5", "man8/postern.8"}, "what is installed")
+
+
+if os.path.exists(os.path.join(BUILD, "Makefile")):
+    tests.test(they_are_installed)
+else:
+    tests.skip("this is no build folder")
 if shutil.which("mandoc"):
     tests.test(mandoc_likes_them)
 else:
