@@ -38,7 +38,9 @@ static void put_outcome(struct buf *line, const struct report_outcome *outcome)
 		put(line, "text", str_of(outcome->text));
 }
 
-static void put_recipients(struct buf *line, const struct report *report)
+/* The recipients that share a verdict. Nothing where there is none, but for the message's own. */
+static void put_recipients(struct buf *line, const struct report *report, const char *key,
+			   enum verdict verdict)
 {
 	struct buf list = {.arena = line->arena};
 	size_t from = report->refused < 0 ? 0 : (size_t)report->refused;
@@ -48,7 +50,7 @@ static void put_recipients(struct buf *line, const struct report *report)
 		const struct report_recipient *recipient = &report->recipients[i];
 
 		/* Those refused on their own have had their line. */
-		if (report->refused < 0 && recipient->outcome.verdict != report->outcome.verdict)
+		if (report->refused < 0 && recipient->outcome.verdict != verdict)
 			continue;
 		if (shown++ > 0)
 			buf_putc(&list, ',');
@@ -56,7 +58,8 @@ static void put_recipients(struct buf *line, const struct report *report)
 		buf_add(&list, recipient->address);
 		buf_putc(&list, '>');
 	}
-	put(line, "recipients", list.n > 0 ? buf_str(&list) : STR("-"));
+	if (list.n > 0 || verdict == report->outcome.verdict)
+		put(line, key, list.n > 0 ? buf_str(&list) : STR("-"));
 }
 
 static void put_fact(struct buf *line, const struct session *session, const char *key,
@@ -114,7 +117,9 @@ void logline_write(void *ctx, const struct session *session)
 	put_origin(&line, session);
 	put_fact(&line, session, "user", "auth.user");
 	put(&line, "sender", report->sender);
-	put_recipients(&line, report);
+	put_recipients(&line, report, "recipients", report->outcome.verdict);
+	if (report->refused < 0 && report->outcome.verdict != VERDICT_DISCARD)
+		put_recipients(&line, report, "discarded", VERDICT_DISCARD);
 	put_fact(&line, session, "from", "from.domain");
 	put_fact(&line, session, "spf", "spf");
 	put_fact(&line, session, "dkim", "dkim");

@@ -233,6 +233,29 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	}
 }
 
+typedef VEC(unsigned) slots_vec;
+
+/*
+ * What a lookup can tell at this stage: the slot itself, or else what it will be computed from, so
+ * that the answers are there when the rest is known.
+ */
+static void need(struct view *view, struct arena *arena, unsigned n, slots_vec *needed)
+{
+	const struct slot *slot = &view->policy->slots[n];
+
+	if (value_known(view_value(view, n)))
+		return;
+	if (!view_awaitable(view, n)) {
+		for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
+			need(view, arena, slot->inputs[i], needed);
+		return;
+	}
+	for (size_t i = 0; i < needed->count; i++)
+		if (needed->items[i] == n)
+			return;
+	*vec_push(arena, needed) = n;
+}
+
 /* Adds what is open of those rules to the slots of a list whose scores rest on them. */
 static void add_scoring(struct walk *w, int list)
 {
@@ -270,29 +293,6 @@ static bool list_counts(const struct walk *w, int list)
 		return delivered && (d->pending || d->verdict == VERDICT_HOLD ||
 				     w->view->stage == STAGE_MESSAGE);
 	return list == LIST_EDITS && d->pending;
-}
-
-typedef VEC(unsigned) slots_vec;
-
-/*
- * What a lookup can tell at this stage: the slot itself, or else what it will be computed from, so
- * that the answers are there when the rest is known.
- */
-static void need(struct view *view, struct arena *arena, unsigned n, slots_vec *needed)
-{
-	const struct slot *slot = &view->policy->slots[n];
-
-	if (value_known(view_value(view, n)))
-		return;
-	if (!view_awaitable(view, n)) {
-		for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
-			need(view, arena, slot->inputs[i], needed);
-		return;
-	}
-	for (size_t i = 0; i < needed->count; i++)
-		if (needed->items[i] == n)
-			return;
-	*vec_push(arena, needed) = n;
 }
 
 /* What is not known and matters, and the part of it that a lookup can tell at this stage. */

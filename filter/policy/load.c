@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 
 #include "filter/policy/loader.h"
@@ -63,10 +64,9 @@ void loader_later(struct loader *loader, struct span span, const char *keyword)
 
 struct loader_name *loader_find(struct loader *loader, struct str name)
 {
-	for (size_t i = 0; i < loader->names.count; i++)
-		if (str_eq(loader->names.items[i].name, name))
-			return &loader->names.items[i];
-	return NULL;
+	size_t at;
+
+	return dict_find(&loader->names_by, name, &at) ? &loader->names.items[at] : NULL;
 }
 
 struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
@@ -131,6 +131,7 @@ static void name_add(struct loader *loader, struct str name, struct span span, e
 		loader_error(loader, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
 		return;
 	}
+	dict_add(loader->arena, &loader->names_by, name, loader->names.count);
 	*vec_push(loader->arena, &loader->names) =
 	    (struct loader_name){.name = name, .span = span, .kind = kind, .define = define};
 }
@@ -185,10 +186,9 @@ static void assertions(struct loader *loader, const struct tree *tree)
 
 static bool has_slot(const struct loader *loader, const char *fact)
 {
-	for (size_t i = 0; i < loader->slots.count; i++)
-		if (strcmp(loader->slots.items[i].def->name, fact) == 0)
-			return true;
-	return false;
+	size_t at;
+
+	return dict_find(&loader->policy->slot_names, str_of(fact), &at);
 }
 
 /*
@@ -220,9 +220,7 @@ static void further_slots(struct loader *loader)
 /* Words of later versions are parsed too, so that they are told apart from mistakes. */
 const char *const *loader_actions(struct arena *arena)
 {
-	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "remember",      "forget",
-					   "sign",     "seal"};
+	static const char *const more[] = {"greylist", "remember", "forget", "sign", "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);
@@ -301,11 +299,13 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->all_slot_count = loader.slots.count;
+	policy->slot_keys = loader.slots_by;
 	policy->tests = loader.tests.items;
 	policy->test_count = loader.tests.count;
 	policy->assertions = loader.assertions.items;
 	policy->assertion_count = loader.assertions.count;
 	scores_finish(&loader);
+	memo_assign(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before) {
 		sums_check(policy);
@@ -332,6 +332,7 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 	struct arena *arena = arena_new(NULL);
 	const char *slash = strrchr(path, '/'), *why = NULL, *directory = ".";
 	struct source *source;
+	struct policy *policy;
 
 	if (!source_read(arena, path, POLICY_FILE_MOST, &source, &why)) {
 		diag_error(diag, (struct span){0}, "%s: %s", path, why);
@@ -342,7 +343,10 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 		directory =
 		    str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)})
 			.s;
-	return compile(arena, source, directory, overrides, diag);
+	policy = compile(arena, source, directory, overrides, diag);
+	/* The texts that tables were read from are as large as the tables, and needed no more. */
+	malloc_trim(0);
+	return policy;
 }
 
 void policy_free(struct policy **policy)
@@ -358,9 +362,10 @@ void policy_free(struct policy **policy)
 
 int policy_slot(const struct policy *policy, const char *fact)
 {
-	for (size_t i = 0; i < policy->slot_count; i++)
-		if (policy->slots[i].argument_count == 0 &&
-		    strcmp(policy->slots[i].def->name, fact) == 0)
-			return (int)i;
-	return -1;
+	size_t at;
+
+	if (!dict_find(&policy->slot_names, str_of(fact), &at) || at >= policy->slot_count ||
+	    policy->slots[at].argument_count > 0)
+		return -1;
+	return (int)at;
 }

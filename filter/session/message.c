@@ -156,7 +156,8 @@ static struct reply tell_early(struct session *s, bool heard)
 		return tell_refused_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
-	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking && discards(s) == 0)
+	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking && discards(s) == 0 &&
+	    !envelope_pending(s))
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
 	return tell_plain(REPLY_CONTINUE);
 }
@@ -264,7 +265,7 @@ static bool matters(struct session *s, const char *fact)
 			continue;
 		settle_recipient(s, &s->recipients.items[i]);
 		found = settle_rests_on(s, fact);
-		if (s->mixed != MIXED_MESSAGE)
+		if (s->mixed != MIXED_MESSAGE && !s->policy->edits_recipients)
 			break;
 	}
 	return found;
@@ -335,7 +336,7 @@ void message_commit(struct session *s, struct edit_list *edits, const struct pla
 		    .edits = edits,
 		};
 
-		if (!action->def->commit)
+		if (action->def->class != ACTION_EDIT)
 			continue;
 		for (size_t j = 0; j < action->input_count && j < 16; j++)
 			inputs[j] = view_value(&s->view, action->inputs[j]);
@@ -365,9 +366,6 @@ static void make_edits(struct session *s, const struct decision *d)
 				       rule->edits ? "edit" : "score", STR_ARG(rule->name))
 				.s;
 	}
-	for (size_t i = 0; i < s->recipients.count; i++)
-		if (s->recipients.items[i].discard)
-			edits_remove_recipient(s->edits, s->recipients.items[i].original);
 	if (d->verdict != VERDICT_HOLD)
 		return;
 	engine_place(&s->view, d->rule);
@@ -375,8 +373,11 @@ static void make_edits(struct session *s, const struct decision *d)
 					 &d->rule->actions[d->rule->action_count - 1].text));
 }
 
-static struct reply deliver(struct session *s, const struct decision *d, struct edits *edits_r)
+static struct reply deliver(struct session *s, const struct decision *d, int64_t deadline,
+			    struct edits *edits_r)
 {
+	struct decision discard = {.certain = true, .verdict = VERDICT_DISCARD, .end = d->end};
+
 	s->edits = edits_new(s->message_arena, &s->message_fields);
 	make_edits(s, d);
 	if (edits_too_many(s->edits)) {
@@ -386,6 +387,9 @@ static struct reply deliver(struct session *s, const struct decision *d, struct 
 		    s, &reject,
 		    tell_refuse(552, "5.3.4", "Too many forged Authentication-Results fields"));
 	}
+	/* MTAs drop a message that has lost its last recipient: then let it be said. */
+	if (!envelope_commit(s, deadline, &discard.rule))
+		return tell_message(s, &discard, tell_plain(REPLY_DISCARD));
 	s->report.edits = edits_finish(s->edits, s->message_arena);
 	if (!s->observing)
 		*edits_r = s->report.edits;
@@ -412,6 +416,7 @@ static void whole_message(struct session *s)
 struct reply event_eom(struct session *s, const struct event *event)
 {
 	struct decision d;
+	int64_t deadline;
 
 	if (!s->in_message)
 		return tell_refuse(451, "4.3.0", "No message was begun");
@@ -422,7 +427,8 @@ struct reply event_eom(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	if (s->has_latch)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
-	decide(s, settle_deadline(s, LIMIT_MESSAGE_SECONDS), true, &d);
+	deadline = settle_deadline(s, LIMIT_MESSAGE_SECONDS);
+	decide(s, deadline, true, &d);
 	if (!d.certain) {
 		/* Cannot be: at the end all is known or failed. A defer loses nothing. */
 		d = (struct decision){.certain = true, .verdict = VERDICT_DEFER, .failure = true};
@@ -431,7 +437,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 		return tell_refused_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
-	return deliver(s, &d, event->edits);
+	return deliver(s, &d, deadline, event->edits);
 }
 
 struct reply event_edit_failed(struct session *s, const struct event *event)

@@ -4,6 +4,7 @@
 
 /* One SMTP connection, for the files of this room. */
 
+#include "postern/dict.h"
 #include "postern/engine.h"
 #include "postern/limits.h"
 #include "postern/mail.h"
@@ -25,7 +26,7 @@ struct recipient {
 	struct str address;  /* canonical */
 	struct str original; /* as the MTA wrote it, for removing it again */
 	bool bare;           /* postmaster without a domain */
-	uint64_t kind;       /* when it was answered, for turns.c */
+	uint64_t kind;       /* for turns.c, of the first one; 0: not found out */
 	bool discard;        /* certain at RCPT: deleted at the end, or the message discarded */
 	const struct plan_rule *discard_rule;
 	size_t discard_end;
@@ -161,10 +162,22 @@ void set_macros(struct session *s, enum stage stage);
 struct edit_list *edits_new(struct arena *arena, const struct fields *fields);
 /* In the order in which the MTA must be asked. */
 struct edits edits_finish(struct edit_list *edits, struct arena *arena);
+void edits_add_recipient(struct edit_list *edits, struct str address);
 void edits_remove_recipient(struct edit_list *edits, struct str address);
 void edits_hold(struct edit_list *edits, struct str reason);
 bool edits_too_many(const struct edit_list *edits);
 
+/* ---- envelope.c ---- */
+
+/*
+ * Works out who the message is for and asks for what that takes, discarded recipients included.
+ * False: nobody is left; *by_r is the rule that removed the last.
+ */
+bool envelope_commit(struct session *s, int64_t deadline, const struct plan_rule **by_r);
+/* What an observed rule would do with the recipient that is looked at. */
+void envelope_try(struct session *s, struct edit_list *edits, const struct plan_rule *rule);
+/* Does an edit of some recipient have to wait for the end of the message? */
+bool envelope_pending(struct session *s);
 /* ---- observed.c ---- */
 
 /* Notes what the observed rules above the decision would have done. */

@@ -11,7 +11,8 @@ static const char *const verbs[] = {
     "connect",  "helo",  "mail",    "rcpt",    "data",    "header",  "eoh",  "body",
     "eom",      "abort", "close",   "macro",   "wait",    "refuse",  "told", "logged",
     "observed", "score", "problem", "settled", "lookups", "progress"};
-static const char *const edit_verbs[] = {"remove", "replace", "add", "insert", "drop", "hold"};
+static const char *const edit_verbs[] = {"remove", "replace", "add", "insert",
+					 "drop",   "join",    "hold"};
 
 struct reader {
 	struct arena *arena;
