@@ -412,6 +412,20 @@ def an_outsider_who_can_relay():
     lacks(check('reject "No" when spf is fail\n')[0].err, "outsider", "no recipient is looked at")
 
 
+@tests.test
+def a_message_for_one_recipient_has_no_other():
+    rules = """set mixed message
+help: accept when recipient.local is "postmaster"
+long: reject "Too many hops" when hops > 20
+assert not refused when recipient.local is "postmaster"%s
+"""
+    for one in (" and recipient.count is 1", " and (hops > 3 and recipient.count <= 1)"):
+        proved(rules % one)
+    for more in ("", " and recipient.count is not 1", " and recipient.count <= 2",
+                 " and (recipient.count is 1 or hops > 3)"):
+        refuted(rules % more, ["reject"], rule="long")
+
+
 # ---- size ----
 
 def made_up(rules, conditions, seed):
