@@ -161,12 +161,13 @@ void prove_want_nothing(struct prover *p)
 		p->constraints[i].wanted = 0;
 		p->constraints[i].dirty = false;
 	}
+	p->waiting.count = 0;
 }
 
 bool prove_want(struct prover *p, struct constraint *constraint, cond_set wanted)
 {
 	constraint->wanted = wanted;
-	constraint->dirty = true;
+	constraint_touch(p, (size_t)(constraint - p->constraints));
 	return narrow(p);
 }
 
