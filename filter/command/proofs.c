@@ -67,10 +67,6 @@ bool proofs_check(const struct policy *policy, bool played, struct diag *diag)
 	struct prover *prover = NULL;
 	bool proved = true;
 
-	if (policy_observes(policy) && policy->assertion_count > 0)
-		diag_warn(diag, "not-in-force", policy->assertions[0].span,
-			  "with 'set mode observe' nothing is done: assertions are judged as if it "
-			  "were");
 	for (size_t i = 0; i < policy->assertion_count; i++) {
 		const struct plan_assertion *assertion = &policy->assertions[i];
 		struct proof_result result;
