@@ -162,12 +162,21 @@ static const struct dns_answer *key_answer(struct dkim_verifier *v, const struct
 /* Gives one field to libopendkim, its folds as CRLF. The result matters for signatures only. */
 static DKIM_STAT feed_field(struct dkim_verifier *v, struct buf *scratch, struct str text)
 {
+	const char *end = text.s + text.n, *p = text.s, *fold;
+	char *nul;
+
 	scratch->n = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] == '\n' && (i == 0 || text.s[i - 1] != '\r'))
+	while (p < end && (fold = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		buf_add(scratch, (struct str){p, (size_t)(fold - p)});
+		if (fold == text.s || fold[-1] != '\r')
 			buf_putc(scratch, '\r');
-		buf_putc(scratch, text.s[i] == '\0' ? ' ' : text.s[i]);
+		buf_putc(scratch, '\n');
+		p = fold + 1;
 	}
+	buf_add(scratch, (struct str){p, (size_t)(end - p)});
+	for (size_t i = 0; (nul = memchr(scratch->s + i, '\0', scratch->n - i)) != NULL;
+	     i = (size_t)(nul - scratch->s))
+		*nul = ' ';
 	return dkim_header(v->dkim, (unsigned char *)scratch->s, scratch->n);
 }
 

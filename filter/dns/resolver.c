@@ -123,6 +123,7 @@ static struct query **find_in_flight(struct resolver *resolver, const struct dns
 
 static void waiter_link(struct waiter *waiter, struct query *query)
 {
+	waiter->mailbox->used = true;
 	waiter->query = query;
 	waiter->previous = NULL;
 	waiter->next = query->waiters;
@@ -293,12 +294,15 @@ void mailbox_start(struct mailbox *mailbox)
 	pthread_cond_init(&mailbox->filled, &attributes);
 	pthread_condattr_destroy(&attributes);
 	atomic_init(&mailbox->count, 0);
+	mailbox->used = false;
 }
 
 void mailbox_end(struct resolver *resolver, struct mailbox *mailbox)
 {
 	/* A delivery that is under way still touches the condition: wait until it is over. */
-	pthread_mutex_lock(&resolver->lock);
-	pthread_mutex_unlock(&resolver->lock);
+	if (mailbox->used) {
+		pthread_mutex_lock(&resolver->lock);
+		pthread_mutex_unlock(&resolver->lock);
+	}
 	pthread_cond_destroy(&mailbox->filled);
 }

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "filter/policy/loader.h"
 
@@ -255,6 +256,23 @@ static void parse_into(struct loader *loader, const struct source *source,
 	further_slots(loader);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct slot *const *x = a, *const *y = b;
+
+	return strcmp((*x)->def->name, (*y)->def->name);
+}
+
+/* The slots without arguments, sorted by name, for policy_slot(). */
+static void name_slots(struct policy *policy)
+{
+	policy->named = arena_array(policy->arena, policy->slot_count, sizeof(*policy->named));
+	for (size_t i = 0; i < policy->slot_count; i++)
+		if (policy->slots[i].argument_count == 0)
+			policy->named[policy->named_count++] = &policy->slots[i];
+	qsort(policy->named, policy->named_count, sizeof(*policy->named), by_name);
+}
+
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
 static struct policy *compile(struct arena *arena, const struct source *source,
 			      const char *directory, const struct policy_override *overrides,
@@ -278,6 +296,7 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->slot_count = loader.slots.count;
+	name_slots(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before)
 		return policy;
@@ -328,9 +347,18 @@ void policy_free(struct policy **policy)
 
 int policy_slot(const struct policy *policy, const char *fact)
 {
-	for (size_t i = 0; i < policy->slot_count; i++)
-		if (policy->slots[i].argument_count == 0 &&
-		    strcmp(policy->slots[i].def->name, fact) == 0)
-			return (int)i;
+	size_t from = 0, to = policy->named_count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		int order = strcmp(fact, policy->named[middle]->def->name);
+
+		if (order == 0)
+			return (int)(policy->named[middle] - policy->slots);
+		if (order < 0)
+			to = middle;
+		else
+			from = middle + 1;
+	}
 	return -1;
 }

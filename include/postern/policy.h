@@ -125,6 +125,8 @@ struct policy {
 	size_t rule_count;
 	struct slot *slots;
 	size_t slot_count;
+	struct slot **named; /* those without arguments, sorted by name */
+	size_t named_count;
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */
