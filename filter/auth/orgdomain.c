@@ -12,7 +12,8 @@
 
 #include "filter/auth/dkimtag.h"
 
-#define QUERIES_MAX 8 /* 4.10: the name itself, then names of 7 labels and fewer */
+/* 4.10: the name itself, then names of 7 labels and fewer. */
+#define QUERIES_MAX ORGDOMAIN_LOOKUPS
 
 struct walk {
 	struct str names[QUERIES_MAX];

@@ -12,6 +12,8 @@
 #define NAME_MAX_BYTES 253
 /* Of a name that grows too long only the right end is kept while it is built. */
 #define NAME_WINDOW 1024
+/* RFC 7208 7.3 wants 127, as many as a name can have; more than this is no honest number. */
+#define PARTS_MOST 9999
 
 struct macro {
 	char letter; /* lower case; or % _ - of the three literal macros */
@@ -58,9 +60,9 @@ static size_t scan(struct str text, struct macro *macro)
 	from = 2;
 	if (is_digit(left.s[from])) {
 		for (; from < left.n && is_digit(left.s[from]); from++)
-			if (macro->keep < 1000)
+			if (macro->keep <= PARTS_MOST)
 				macro->keep = macro->keep * 10 + (size_t)(left.s[from] - '0');
-		if (macro->keep == 0)
+		if (macro->keep == 0 || macro->keep > PARTS_MOST)
 			return 0;
 	}
 	if (from < left.n && (left.s[from] | 0x20) == 'r') {

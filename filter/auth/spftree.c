@@ -166,7 +166,7 @@ static enum spftree_state node_read(struct spftree *tree, struct spftree_node *n
 	if (answer->status == DNS_FAILED) {
 		node->problem =
 		    str_printf(tree->arena, "cannot look up %s TXT: %s", shown, answer->problem);
-		return SPFTREE_FAILED;
+		return answer->oversize ? SPFTREE_BROKEN : SPFTREE_FAILED;
 	}
 	for (size_t i = 0; i < answer->count; i++) {
 		if (!spfrecord_is(answer->records[i].data))

@@ -15,9 +15,7 @@
 #define LINE_MOST 160
 
 struct report {
-	enum diag_level level;
-	struct span span;
-	struct str text;
+	struct diag_report what;
 	size_t order;         /* of making: keeps equal places stable */
 	struct report *notes; /* those that belong to this one, in order */
 	struct report *next_note;
@@ -26,8 +24,10 @@ struct report {
 struct diag {
 	struct arena *arena;
 	VEC(struct report) reports;
+	VEC(const char *) silenced;
 	size_t errors, warnings;
-	bool last_dropped; /* notes of a report that was not kept go with it */
+	bool strict, silent; /* warnings are printed as errors; none are kept */
+	bool last_dropped;   /* notes of a report that was not kept go with it */
 };
 
 struct diag *diag_new(struct arena *arena)
@@ -55,8 +55,8 @@ static struct str format(struct diag *diag, const char *fmt, va_list args)
 	return buf_str(&out);
 }
 
-static void add(struct diag *diag, enum diag_level level, struct span span, const char *fmt,
-		va_list args)
+static void add(struct diag *diag, enum diag_level level, const char *name, struct span span,
+		const char *fmt, va_list args)
 {
 	struct report *report;
 
@@ -64,8 +64,9 @@ static void add(struct diag *diag, enum diag_level level, struct span span, cons
 	if (diag->last_dropped)
 		return;
 	report = vec_push(diag->arena, &diag->reports);
-	*report = (struct report){.level = level, .span = span, .order = diag->reports.count};
-	report->text = format(diag, fmt, args);
+	*report = (struct report){.what = {.level = level, .name = name, .span = span},
+				  .order = diag->reports.count};
+	report->what.text = format(diag, fmt, args);
 }
 
 void diag_error(struct diag *diag, struct span span, const char *fmt, ...)
@@ -74,18 +75,58 @@ void diag_error(struct diag *diag, struct span span, const char *fmt, ...)
 
 	diag->errors++;
 	va_start(args, fmt);
-	add(diag, DIAG_ERROR, span, fmt, args);
+	add(diag, DIAG_ERROR, NULL, span, fmt, args);
 	va_end(args);
+}
+
+static bool silenced(const struct diag *diag, const char *name)
+{
+	for (size_t i = 0; name && i < diag->silenced.count; i++)
+		if (strcmp(diag->silenced.items[i], name) == 0)
+			return true;
+	return diag->silent;
+}
+
+static void warn(struct diag *diag, const char *name, struct span span, const char *fmt,
+		 va_list args)
+{
+	if (silenced(diag, name)) {
+		diag->last_dropped = true;
+		return;
+	}
+	diag->warnings++;
+	add(diag, DIAG_WARNING, name, span, fmt, args);
 }
 
 void diag_warning(struct diag *diag, struct span span, const char *fmt, ...)
 {
 	va_list args;
 
-	diag->warnings++;
 	va_start(args, fmt);
-	add(diag, DIAG_WARNING, span, fmt, args);
+	warn(diag, NULL, span, fmt, args);
 	va_end(args);
+}
+
+void diag_warn(struct diag *diag, const char *name, struct span span, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	warn(diag, name, span, fmt, args);
+	va_end(args);
+}
+
+void diag_silence(struct diag *diag, const char *name)
+{
+	if (name)
+		*vec_push(diag->arena, &diag->silenced) = name;
+	else
+		diag->silent = true;
+}
+
+void diag_strict(struct diag *diag)
+{
+	diag->strict = true;
 }
 
 void diag_note(struct diag *diag, struct span span, const char *fmt, ...)
@@ -96,10 +137,10 @@ void diag_note(struct diag *diag, struct span span, const char *fmt, ...)
 	if (diag->last_dropped || diag->reports.count == 0)
 		return;
 	note = arena_new_of(diag->arena, struct report);
-	note->level = DIAG_NOTE;
-	note->span = span;
+	note->what.level = DIAG_NOTE;
+	note->what.span = span;
 	va_start(args, fmt);
-	note->text = format(diag, fmt, args);
+	note->what.text = format(diag, fmt, args);
 	va_end(args);
 	last = &diag->reports.items[diag->reports.count - 1].notes;
 	while (*last)
@@ -120,7 +161,7 @@ size_t diag_warnings(const struct diag *diag)
 bool diag_within(const struct diag *diag, struct span span)
 {
 	for (size_t i = 0; i < diag->reports.count; i++) {
-		const struct report *report = &diag->reports.items[i];
+		const struct diag_report *report = &diag->reports.items[i].what;
 
 		if (report->level == DIAG_ERROR && report->span.source == span.source &&
 		    span.source && report->span.from >= span.from && report->span.from < span.to)
@@ -188,59 +229,75 @@ static void print_line(struct span span, size_t line, size_t column, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_report(const struct report *report, FILE *out)
+static void print_report(void *ctx, const struct diag_report *report)
 {
 	static const char *const levels[] = {"error", "warning", "note"};
-	size_t line, column;
+	size_t line = 0, column = 0;
+	FILE *out = ctx;
 
-	if (!report->span.source) {
-		fprintf(out, "%s: " STR_FMT "\n", levels[report->level], STR_ARG(report->text));
-		return;
+	if (report->span.source) {
+		span_place(report->span, &line, &column);
+		fprintf(out, "%s:%zu:%zu: ", report->span.source->name, line, column);
 	}
-	span_place(report->span, &line, &column);
-	fprintf(out, "%s:%zu:%zu: %s: " STR_FMT "\n", report->span.source->name, line, column,
-		levels[report->level], STR_ARG(report->text));
-	print_line(report->span, line, column, out);
+	fprintf(out, "%s: " STR_FMT, levels[report->level], STR_ARG(report->text));
+	if (report->name)
+		fprintf(out, " [%s]", report->name);
+	fputc('\n', out);
+	if (report->span.source)
+		print_line(report->span, line, column, out);
 }
 
 static int by_place(const void *va, const void *vb)
 {
 	const struct report *a = *(const struct report *const *)va;
 	const struct report *b = *(const struct report *const *)vb;
+	const struct span *x = &a->what.span, *y = &b->what.span;
 
-	if (a->span.source != b->span.source) {
-		if (!a->span.source || !b->span.source)
-			return a->span.source ? 1 : -1;
-		return strcmp(a->span.source->name, b->span.source->name);
+	if (x->source != y->source) {
+		if (!x->source || !y->source)
+			return x->source ? 1 : -1;
+		return strcmp(x->source->name, y->source->name);
 	}
-	if (a->span.from != b->span.from)
-		return a->span.from < b->span.from ? -1 : 1;
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static bool same(const struct report *a, const struct report *b)
+static bool same(const struct diag_report *a, const struct diag_report *b)
 {
 	return a->level == b->level && a->span.source == b->span.source &&
 	       a->span.from == b->span.from && str_eq(a->text, b->text);
 }
 
-void diag_print(const struct diag *diag, FILE *out)
+void diag_each(const struct diag *diag, void (*fn)(void *ctx, const struct diag_report *report),
+	       void *ctx)
 {
-	size_t count = diag->reports.count, all = diag->errors + diag->warnings;
+	size_t count = diag->reports.count;
 	const struct report **sorted = arena_array(diag->arena, count + 1, sizeof(*sorted));
 
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = &diag->reports.items[i];
 	qsort(sorted, count, sizeof(*sorted), by_place);
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && same(sorted[i], sorted[i - 1]))
+		struct diag_report what = sorted[i]->what;
+
+		if (i > 0 && same(&sorted[i]->what, &sorted[i - 1]->what))
 			continue;
-		print_report(sorted[i], out);
+		if (diag->strict && what.level == DIAG_WARNING)
+			what.level = DIAG_ERROR;
+		fn(ctx, &what);
 		for (const struct report *note = sorted[i]->notes; note; note = note->next_note)
-			print_report(note, out);
+			fn(ctx, &note->what);
 	}
-	if (all > count)
-		fprintf(out, "and %zu more\n", all - count);
+}
+
+void diag_print(const struct diag *diag, FILE *out)
+{
+	size_t all = diag->errors + diag->warnings;
+
+	diag_each(diag, print_report, out);
+	if (all > diag->reports.count)
+		fprintf(out, "and %zu more\n", all - diag->reports.count);
 }
 
 /* Edit distance with two rows; names are short. */

@@ -185,6 +185,8 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (status == 0 && d.policy)
 		status = command_usage(self, "this command has no -c: it reads no policy");
+	if (status == 0 && d.given.count > 0)
+		status = command_usage(self, "this command has no --given: it finds facts out");
 	if (status == 0 && !d.message)
 		status = command_usage(self, "which message?");
 	if (status == 0) {

@@ -22,18 +22,36 @@ struct command {
 	const char *help;     /* one line */
 	const char *options;  /* a line each, or NULL */
 	int (*run)(const struct command *self, int argc, char **argv);
+	void (*further)(FILE *out); /* prints what --help says besides; or NULL */
 };
 
-extern const struct command command_serve, command_check, command_explain, command_auth,
-    command_facts, command_fmt, command_status, command_reload;
+/* clang-format off */
+extern const struct command
+	command_serve,
+	command_check,
+	command_test,
+	command_explain,
+	command_auth,
+	command_facts,
+	command_fmt,
+	command_status,
+	command_reload,
+	command_why,
+	command_log,
+	command_replay,
+	command_doctor;
+/* clang-format on */
 
+/* All commands, in the order of the program's own help. */
+const struct command *const *command_all(size_t *count_r);
 void command_help(const struct command *command, FILE *out);
 /* "postern NAME: TEXT" and a hint at --help on stderr; returns EXIT_BROKEN. */
 int command_usage(const struct command *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+struct diag;
 struct policy;
-/* Why `serve` would not start with the settings of a policy; NULL: it would. */
-const char *serve_fault(const struct policy *policy);
+/* Reports what `serve` would not start with, of the settings of a policy. */
+void serve_check(const struct policy *policy, struct diag *diag);
 
 #endif

@@ -19,6 +19,7 @@ enum {
 	OPT_RECIPIENT,
 	OPT_AUTH,
 	OPT_MACRO,
+	OPT_GIVEN,
 	OPT_SET,
 	OPT_TIME,
 	OPT_DNS,
@@ -32,6 +33,7 @@ static const struct option options[] = {
     {"recipient", required_argument, NULL, OPT_RECIPIENT},
     {"auth", required_argument, NULL, OPT_AUTH},
     {"macro", required_argument, NULL, OPT_MACRO},
+    {"given", required_argument, NULL, OPT_GIVEN},
     {"set", required_argument, NULL, OPT_SET},
     {"time", required_argument, NULL, OPT_TIME},
     {"dns", required_argument, NULL, OPT_DNS},
@@ -102,6 +104,9 @@ static int parse_option(const struct command *command, struct dialogue *d, int o
 		return 0;
 	case OPT_AUTH:
 		*vec_push(d->arena, &d->macros) = (struct policy_override){"auth_authen", optarg};
+		return 0;
+	case OPT_GIVEN:
+		*vec_push(d->arena, &d->given) = optarg;
 		return 0;
 	case OPT_MACRO:
 	case OPT_SET:
@@ -245,8 +250,23 @@ static void play(struct dialogue *d, struct session *s, const struct eml *eml)
 		play_content(s, eml);
 }
 
-struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
-			      struct resolver *resolver)
+/* The facts of --given; false: one is wrong, and it was said. */
+static bool given_facts(struct dialogue *d, const struct policy *policy, struct given *given,
+			size_t *count_r)
+{
+	struct diag *diag = diag_new(d->arena);
+
+	*count_r = 0;
+	for (size_t i = 0; i < d->given.count; i++)
+		*count_r +=
+		    policy_given(policy, d->arena, d->given.items[i], diag, &given[*count_r]) > 0;
+	diag_print(diag, stderr);
+	return diag_errors(diag) == 0;
+}
+
+struct session *dialogue_run(struct dialogue *d, const struct policy *policy,
+			     struct resolver *resolver, const struct eml *eml,
+			     const struct given *given, size_t given_count)
 {
 	struct session_env env = {
 	    .resolver = resolver,
@@ -254,16 +274,29 @@ struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
 	    .macro = macro,
 	    .ctx = d,
 	    .trace = true,
+	    .given = given,
+	    .given_count = given_count,
 	};
+	struct session *s = session_new(policy, &env);
+
+	if (s)
+		play(d, s, eml);
+	return s;
+}
+
+struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
+			      struct resolver *resolver)
+{
+	struct given *given = arena_array(d->arena, d->given.count, sizeof(*given));
 	struct eml eml = {0};
-	struct session *s;
 	const char *why = NULL;
+	size_t count;
 
 	if (d->message && !eml_read(d->arena, d->message, &eml, &why)) {
 		fprintf(stderr, "postern: %s: %s\n", d->message, why);
 		return NULL;
 	}
-	s = session_new(policy, &env);
-	play(d, s, &eml);
-	return s;
+	if (!given_facts(d, policy, given, &count))
+		return NULL;
+	return dialogue_run(d, policy, resolver, &eml, given, count);
 }

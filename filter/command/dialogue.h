@@ -15,6 +15,8 @@
 #include "postern/policy.h"
 #include "postern/session.h"
 
+struct eml;
+
 struct dialogue {
 	struct arena *arena;
 	const char *policy; /* -c */
@@ -27,8 +29,9 @@ struct dialogue {
 	VEC(const char *) recipients;         /* the same */
 	VEC(struct policy_override) settings; /* ends with a NULL name once parsed */
 	VEC(struct policy_override) macros;
-	const char *dns;     /* file of records; NULL: the real DNS */
-	const char *message; /* file; NULL: none */
+	VEC(const char *) given; /* FACT=VALUE */
+	const char *dns;         /* file of records; NULL: the real DNS */
+	const char *message;     /* file; NULL: none */
 	struct clock clock;
 };
 
@@ -56,5 +59,9 @@ struct resolver *dialogue_resolver(struct dialogue *d, const struct policy *poli
  */
 struct session *dialogue_play(struct dialogue *d, const struct policy *policy,
 			      struct resolver *resolver);
+/* The same with a message and facts that are at hand. NULL: memory ended. */
+struct session *dialogue_run(struct dialogue *d, const struct policy *policy,
+			     struct resolver *resolver, const struct eml *eml,
+			     const struct given *given, size_t given_count);
 
 #endif

@@ -67,7 +67,7 @@ static struct str with_crlf(struct arena *arena, struct str body)
 	return buf_str(&out);
 }
 
-static bool has_8bit(struct str s)
+bool eml_8bit(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.s[i] > 127)
@@ -115,7 +115,7 @@ bool eml_read(struct arena *arena, const char *path, struct eml *eml_r, const ch
 		    .value = value_of(&r, str_sub(line, (size_t)colon + 1, line.n)),
 		};
 	}
-	eml_r->utf8 = has_8bit(str_sub(r.text, 0, r.at));
+	eml_r->utf8 = eml_8bit(str_sub(r.text, 0, r.at));
 	eml_r->fields = fields.items;
 	eml_r->field_count = fields.count;
 	eml_r->body = str_sub(r.text, r.at, r.text.n);

@@ -16,6 +16,8 @@ struct eml {
 	bool utf8;       /* a byte over 127 stands in the header */
 };
 
+/* Is there a byte over 127? */
+bool eml_8bit(struct str s);
 /* Reads a file with LF or CRLF line ends; "-" is standard input. False: *why_r says why. */
 bool eml_read(struct arena *arena, const char *path, struct eml *eml_r, const char **why_r);
 

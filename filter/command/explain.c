@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern explain: what would happen to this message, rule by rule, and why. */
 
+#include "filter/command/explain.h"
+
 #include "filter/command/dialogue.h"
-#include "filter/command/json.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
 #include "postern/mime.h"
@@ -20,8 +21,7 @@ static const char *const edit_names[] = {
     [EDIT_HOLD] = "hold",
 };
 
-/* The outcome of the message: where all recipients were refused, that of the first. */
-static const struct report_outcome *overall(const struct report *report)
+const struct report_outcome *explain_overall(const struct report *report)
 {
 	if (report->outcome.settled || report->recipient_count == 0)
 		return &report->outcome;
@@ -36,9 +36,9 @@ static json_t *outcome_json(const struct report_outcome *o)
 			 json_text(o->enhanced), "text", json_text(o->text));
 }
 
-static void print_json(const struct report *report)
+json_t *explain_json(const struct report *report)
 {
-	json_t *object = outcome_json(overall(report)), *list = json_array();
+	json_t *object = outcome_json(explain_overall(report)), *list = json_array();
 
 	for (size_t i = 0; i < report->recipient_count; i++) {
 		json_t *one =
@@ -74,7 +74,7 @@ static void print_json(const struct report *report)
 				    json_text(t->condition), "value", t->value));
 	}
 	json_object_set_new(object, "trace", list);
-	json_print(object);
+	return object;
 }
 
 static void print_outcome(const struct report_outcome *o)
@@ -87,8 +87,7 @@ static void print_outcome(const struct report_outcome *o)
 	printf(", at %s, by %s\n", stage_name(o->stage), o->rule ? o->rule : "no rule");
 }
 
-/* A field's value on one line. */
-static struct str unfolded(struct arena *arena, const char *value)
+struct str explain_unfolded(struct arena *arena, const char *value)
 {
 	struct buf out = {.arena = arena};
 
@@ -100,10 +99,10 @@ static struct str unfolded(struct arena *arena, const char *value)
 	return str_clean(arena, str_trim(buf_str(&out)), 2000);
 }
 
-static void print_text(struct arena *arena, const struct report *report)
+void explain_print(struct arena *arena, const struct report *report)
 {
 	printf("verdict    ");
-	print_outcome(overall(report));
+	print_outcome(explain_overall(report));
 	for (size_t i = 0; i < report->recipient_count; i++) {
 		printf("recipient  <" STR_FMT ">: ", STR_ARG(report->recipients[i].address));
 		print_outcome(&report->recipients[i].outcome);
@@ -116,7 +115,7 @@ static void print_text(struct arena *arena, const struct report *report)
 			printf(" (number %d)", edit->index);
 		if (edit->value)
 			printf("%s" STR_FMT, edit->name ? ": " : "",
-			       STR_ARG(unfolded(arena, edit->value)));
+			       STR_ARG(explain_unfolded(arena, edit->value)));
 		printf("\n");
 	}
 	printf("lookups    %zu\n", report->lookups);
@@ -135,9 +134,9 @@ static int explain(struct dialogue *d, const struct policy *policy)
 	int status = s ? EXIT_FINE : EXIT_BROKEN;
 
 	if (s && d->json)
-		print_json(session_report(s));
+		json_print(explain_json(session_report(s)));
 	else if (s)
-		print_text(d->arena, session_report(s));
+		explain_print(d->arena, session_report(s));
 	session_free(&s);
 	resolver_free(&resolver);
 	return status;
@@ -172,6 +171,7 @@ const struct command command_explain = {
     .name = "explain",
     .synopsis = "[-c POLICY] [DIALOGUE] [MESSAGE.eml]",
     .help = "what would happen to this message, rule by rule, and why",
-    .options = "  -c POLICY            default " DEFAULT_POLICY "\n" DIALOGUE_OPTIONS,
+    .options = "  -c POLICY            default " DEFAULT_POLICY "\n" DIALOGUE_OPTIONS
+	       "  --given FACT=VALUE   a fact taken for granted, as spf=fail\n",
     .run = run,
 };

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern facts: the vocabulary, from the registry. */
 
+#include <string.h>
+
 #include "filter/command/command.h"
+#include "filter/command/facts.h"
 #include "filter/command/json.h"
 #include "postern/arena.h"
 #include "postern/fact.h"
 #include "postern/table.h"
+
+const char *const facts_table_types[] = {"file", NULL};
 
 static struct str fact_text(struct arena *arena, const struct fact_def *def)
 {
@@ -31,17 +36,29 @@ static void each_fact(struct arena *arena,
 				fn(arena, d, ctx);
 }
 
+/* "mail", or "mail/headers" where it may hang on what is known only there. */
+static struct str stages_text(struct arena *arena, const struct fact_def *d)
+{
+	struct buf out = {.arena = arena};
+	unsigned stages = registry_stages(d);
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		if (stages & 1u << i)
+			buf_printf(&out, "%s%s", out.n > 0 ? "/" : "", stage_name((enum stage)i));
+	return buf_str(&out);
+}
+
 static void fact_line(struct arena *arena, const struct fact_def *d, void *ctx)
 {
 	(void)ctx;
-	printf("  %-28s %-9s %-11s %-5s " STR_FMT "\n      %s\n", fact_text(arena, d).s,
-	       stage_name(d->stage), scope_name(d->scope), cost_name(d->cost),
+	printf("  %-28s %-16s %-11s %-5s " STR_FMT "\n      %s\n", fact_text(arena, d).s,
+	       stages_text(arena, d).s, scope_name(d->scope), cost_name(d->cost),
 	       STR_ARG(type_text(arena, &d->type)), d->help);
 }
 
 static void print_text(struct arena *arena)
 {
-	puts("FACTS                          first known scope      cost  type");
+	puts("FACTS                          first known      scope      cost  type");
 	each_fact(arena, fact_line, NULL);
 	puts("\nACTIONS");
 	for (const struct family *const *f = families; *f; f++)
@@ -54,22 +71,24 @@ static void print_text(struct arena *arena)
 				printf("  %-18s %-10s %s\n", d->name,
 				       d->fallback ? d->fallback : "-", d->help);
 	puts("\nTABLES");
-	for (int kind = TABLE_NETWORKS; kind <= TABLE_STRINGS; kind++)
+	for (int kind = 0; kind < FACTS_KINDS; kind++)
 		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
 }
 
 static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
 {
-	json_t *inputs = json_array();
+	json_t *inputs = json_array(), *lookups;
 
 	for (const char *const *in = d->inputs; in && *in; in++)
 		json_array_append_new(inputs, json_string(*in));
-	json_array_append_new(ctx,
-			      json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s}", "name", d->name,
-					"type", json_str(type_text(arena, &d->type), false),
-					"called", d->parameters != NULL, "stage",
-					stage_name(d->stage), "scope", scope_name(d->scope), "cost",
-					cost_name(d->cost), "inputs", inputs, "help", d->help));
+	lookups = json_pack("{s:i, s:i, s:i}", "shared", (int)d->lookups, "each_signature",
+			    (int)d->lookups_signature, "spf", (int)d->lookups_spf);
+	json_array_append_new(
+	    ctx, json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s, s:o, s:s}", "name", d->name,
+			   "type", json_str(type_text(arena, &d->type), false), "called",
+			   d->parameters != NULL, "stage", stage_name(d->stage), "scope",
+			   scope_name(d->scope), "cost", cost_name(d->cost), "inputs", inputs,
+			   "trust", trust_name(d->trust), "lookups", lookups, "help", d->help));
 }
 
 static void print_json(struct arena *arena)
@@ -92,7 +111,7 @@ static void print_json(struct arena *arena)
 				    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
 					      json_str(type_text(arena, &d->type), false),
 					      "default", json_text(d->fallback), "help", d->help));
-	for (int kind = TABLE_NETWORKS; kind <= TABLE_STRINGS; kind++)
+	for (int kind = 0; kind < FACTS_KINDS; kind++)
 		json_array_append_new(tables, json_pack("{s:s, s:[s, s]}", "kind",
 							table_kind_name((enum table_kind)kind),
 							"types", "inline", "file"));
@@ -102,23 +121,35 @@ static void print_json(struct arena *arena)
 
 static int run(const struct command *self, int argc, char **argv)
 {
+	static const struct {
+		const char *option;
+		void (*print)(struct arena *arena);
+	} forms[] = {{"", print_text},
+		     {"--json", print_json},
+		     {"--mdoc", facts_mdoc},
+		     {"--vim", facts_vim},
+		     {"--bash", facts_bash}};
+	const char *wanted = argc > 1 ? argv[1] : "";
 	struct arena *arena;
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	size_t form = 0;
 
-	if (argc > 1 && !json)
-		return command_usage(self, "no option '%s'", argv[1]);
+	while (form < sizeof(forms) / sizeof(forms[0]) && strcmp(forms[form].option, wanted) != 0)
+		form++;
+	if (argc > 2 || form == sizeof(forms) / sizeof(forms[0]))
+		return command_usage(self, "no option '%s'", argv[argc > 2 ? 2 : 1]);
 	arena = arena_new(NULL);
-	if (json)
-		print_json(arena);
-	else
-		print_text(arena);
+	forms[form].print(arena);
 	arena_free(&arena);
 	return EXIT_FINE;
 }
 
 const struct command command_facts = {
     .name = "facts",
-    .synopsis = "[--json]",
+    .synopsis = "[--json | --mdoc | --vim | --bash]",
     .help = "the vocabulary: facts, actions, settings, table types",
+    .options = "  --json  print JSON\n"
+	       "  --mdoc  print sections of a manual page\n"
+	       "  --vim   print a syntax file for Vim\n"
+	       "  --bash  print completion for bash\n",
     .run = run,
 };

@@ -10,9 +10,23 @@
 #include "postern/arena.h"
 #include "postern/fact.h"
 
-static const struct command *const commands[] = {&command_serve,  &command_check, &command_explain,
-						 &command_auth,   &command_facts, &command_fmt,
-						 &command_status, &command_reload};
+/* clang-format off */
+static const struct command *const commands[] = {
+	&command_serve,
+	&command_check,
+	&command_test,
+	&command_explain,
+	&command_auth,
+	&command_facts,
+	&command_fmt,
+	&command_status,
+	&command_reload,
+	&command_why,
+	&command_log,
+	&command_replay,
+	&command_doctor,
+};
+/* clang-format on */
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -24,12 +38,20 @@ static void usage(FILE *out)
 	fputs("\n'postern COMMAND --help' tells more; 'postern --version' the version.\n", out);
 }
 
+const struct command *const *command_all(size_t *count_r)
+{
+	*count_r = COUNT;
+	return commands;
+}
+
 void command_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: postern %s %s\n\n%s.\n", command->name, command->synopsis,
 		command->help);
 	if (command->options)
 		fprintf(out, "\n%s", command->options);
+	if (command->further)
+		command->further(out);
 }
 
 int command_usage(const struct command *command, const char *fmt, ...)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern serve: the milter daemon. */
 
+#include "filter/command/account.h"
 #include "filter/command/command.h"
 #include "filter/command/server.h"
 
 #include <getopt.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,11 +15,13 @@
 #include "postern/diag.h"
 #include "postern/dkim.h"
 #include "postern/dns.h"
+#include "postern/journal.h"
 #include "postern/log.h"
 #include "postern/milter.h"
 #include "postern/mime.h"
 #include "postern/observe.h"
 #include "postern/policy.h"
+#include "postern/session.h"
 #include "postern/spf.h"
 
 #define DEFAULT_USER "postern"
@@ -51,6 +53,51 @@ int server_resolver(struct server *server, const struct policy *policy,
 	return MILTER_FAILED;
 }
 
+/* Without a journal mail is judged all the same, and that is said. */
+static void start_journal(struct server *server)
+{
+	struct journal_config config = {.path = server_setting(server->policy, "journal.path")};
+	struct journal *journal;
+	const char *why = NULL;
+
+	if (strcmp(server_setting(server->policy, "journal"), "off") == 0)
+		return;
+	config.size = (uint64_t)policy_setting_named(server->policy, "journal.size")->number;
+	config.age = policy_setting_named(server->policy, "journal.age")->number / 1000;
+	if (!journal_open(server->arena, &config, &journal, &why)) {
+		log_line(LOG_LEVEL_WARNING, "there is no journal: %s", why);
+		return;
+	}
+	server->keeper = keeper_new(journal);
+	if (!server->keeper) {
+		journal_close(&journal);
+		log_line(LOG_LEVEL_WARNING, "there is no journal: no thread for it");
+	}
+}
+
+/* From several threads: what was decided goes to the log and the journal. */
+static void settled(void *ctx, const struct session *session)
+{
+	const struct server *server = ctx;
+	struct record record;
+	struct arena *arena;
+
+	logline_write(ctx, session);
+	if (!server->keeper)
+		return;
+	arena = arena_new(session_report(session)->arena);
+	record_make(arena, session, &record);
+	keeper_submit(server->keeper, &record);
+	arena_free(&arena);
+}
+
+static void finish(void *ctx)
+{
+	struct server *server = ctx;
+
+	keeper_free(&server->keeper);
+}
+
 /* In the filter process: everything that threads need, made before the first connection. */
 static int start(void *ctx, struct milter_service *service_r)
 {
@@ -69,9 +116,13 @@ static int start(void *ctx, struct milter_service *service_r)
 		return status;
 	service_r->served.policy = server->policy;
 	service_r->clock = &clock_system;
-	service_r->settled = logline_write;
+	service_r->settled = settled;
+	service_r->finish = finish;
+	service_r->ctx = server;
 	service_r->reload = reload_asked;
 	service_r->retire = reload_retire;
+	start_journal(server);
+	service_r->references = server->keeper != NULL;
 	reload_begin(server, &service_r->served);
 	if (service_r->control >= 0 && !control_start(server, service_r->control))
 		return MILTER_FAILED;
@@ -94,45 +145,22 @@ static void renew(void *ctx)
 	server->policy = policy;
 }
 
-static bool parse_mode(struct str text, unsigned *mode_r)
-{
-	unsigned mode = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] < '0' || text.s[i] > '7' || mode > 0777 >> 3)
-			return false;
-		mode = mode << 3 | (unsigned)(text.s[i] - '0');
-	}
-	*mode_r = mode;
-	return text.n > 0;
-}
-
-const char *serve_fault(const struct policy *policy)
-{
-	unsigned mode;
-
-	return parse_mode(policy_setting_named(policy, "socket.mode")->text, &mode)
-		   ? NULL
-		   : "'socket.mode' is an octal mode such as 0660";
-}
-
 struct policy *server_load(const char *path, char **text_r)
 {
 	struct arena *arena = arena_new(NULL);
 	struct diag *diag = diag_new(arena);
 	struct policy *policy = policy_load(path, NULL, diag);
-	const char *fault = policy ? serve_fault(policy) : NULL;
 	size_t size;
 	FILE *out = open_memstream(text_r, &size);
 
 	if (!out)
 		abort();
+	if (policy)
+		serve_check(policy, diag);
 	diag_print(diag, out);
-	if (fault) {
-		fprintf(out, "%s: error: %s\n", path, fault);
-		policy_free(&policy);
-	}
 	fclose(out);
+	if (diag_errors(diag) > 0)
+		policy_free(&policy);
 	arena_free(&arena);
 	return policy;
 }
@@ -151,9 +179,9 @@ static int serve(struct server *server)
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");
-	parse_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
+	server_mode(policy_setting_named(server->policy, "socket.mode")->text, &config.mode);
 	config.user = keep(server, "user");
-	if (!config.user && getpwnam(DEFAULT_USER))
+	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
 	config.control = keep(server, "control");
 	if (strcmp(config.control, "none") == 0)

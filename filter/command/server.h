@@ -13,7 +13,9 @@
 
 #include "postern/clock.h"
 #include "postern/milter.h"
+#include "postern/str.h"
 
+struct keeper;
 struct policy;
 struct resolver;
 struct source;
@@ -26,7 +28,8 @@ struct server {
 	struct source *records;
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
-	int64_t started; /* wall clock; of the daemon */
+	int64_t started;       /* wall clock; of the daemon */
+	struct keeper *keeper; /* of the journal; NULL: there is none */
 };
 
 /* ---- serve.c ---- */
@@ -38,6 +41,8 @@ struct server {
 struct policy *server_load(const char *path, char **text_r);
 /* The value of a text setting, in the policy's arena; NULL: not set. */
 const char *server_setting(const struct policy *policy, const char *name);
+/* The number that a mode in octal says; false: it is none. */
+bool server_mode(struct str text, unsigned *mode_r);
 /* The resolver that the policy wants. 0 or a status of milter_run(). */
 int server_resolver(struct server *server, const struct policy *policy,
 		    struct resolver **resolver_r);

@@ -217,6 +217,15 @@ static const char *set_server(struct ub_ctx *context, const char *address)
 	return ub_ctx_resolvconf(context, NULL) == 0 ? NULL : "/etc/resolv.conf cannot be read";
 }
 
+bool resolver_address_ok(const char *address, const char **why_r)
+{
+	struct ub_ctx *context = ub_ctx_create();
+
+	*why_r = context ? set_server(context, address) : "libunbound cannot be started";
+	ub_ctx_delete(context);
+	return !*why_r;
+}
+
 static const char *start(struct upstream *upstream, const char *address)
 {
 	const char *why;

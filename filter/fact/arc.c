@@ -4,6 +4,7 @@
 #include "postern/arc.h"
 #include "postern/arena.h"
 #include "postern/fact.h"
+#include "postern/limits.h"
 #include "postern/policy.h"
 
 static const char *const results[] = {"none", "pass", "fail", "temperror", NULL};
@@ -124,6 +125,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("arc.stream"),
      .provide = outcome_provide,
      .internal = true,
+     .lookups = LIMIT_ARC_KEYS,
      .help = "The result of the chain."},
     {.name = "arc",
      .type = {TYPE_ENUM, false, &arc_enum},
@@ -138,6 +140,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("arc.outcome"),
      .provide = sealer_provide,
      .on_failure = FAILURE_DEFER,
+     .trust = TRUST_PROVED,
      .help = "Domains (d=) that sealed the message as it is, newest first; none unless arc is "
 	     "pass."},
     {.name = "arc.oldest-pass",

@@ -16,7 +16,7 @@
 /* Results of signatures that did not pass; real mail has a handful. */
 #define OTHERS_MOST 20
 
-enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_ARC };
+enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_ARC, IN_SPF_HELO, IN_ORIGIN };
 
 static struct str authserv(const struct action_call *call)
 {
@@ -57,15 +57,22 @@ static void set_properties(struct arena *arena, struct authres_result *result, s
 	result->properties = copy;
 }
 
-static void add_spf(const struct action_call *call, struct authres_result *result)
+/* RFC 7208 2.4: the null sender is checked by its HELO name. */
+static bool null_sender(const struct action_call *call)
 {
-	const struct spf_outcome *spf = call->inputs[IN_SPF]->opaque;
+	const struct value *sender = call->inputs[IN_SENDER];
+
+	return sender->state == FACT_PRESENT && sender->text.n == 0;
+}
+
+static void add_spf(const struct action_call *call, const struct spf_outcome *spf, bool by_helo,
+		    struct authres_result *result)
+{
 	const struct value *sender = call->inputs[IN_SENDER], *helo = call->inputs[IN_HELO];
-	bool null = sender->state == FACT_PRESENT && sender->text.n == 0;
 
 	*result = (struct authres_result){
 	    .method = "spf", .result = spf_result_name(spf->result), .reason = spf->problem};
-	if (null)
+	if (by_helo)
 		set_properties(call->arena, result, 1,
 			       (struct authres_property[]){{"smtp", "helo", helo->text}});
 	else
@@ -113,6 +120,41 @@ static bool told(const struct dkim_outcome *dkim, size_t i, size_t *others)
 	return (*others)++ < OTHERS_MOST;
 }
 
+static bool writes_received(const struct action_call *call)
+{
+	return str_eq(policy_setting_named(call->policy, "spf.received")->text, STR("yes"));
+}
+
+/*
+ * Those of others stand below the Received field of our server, which shows whose they are (RFC
+ * 7208 9.1); those that name us are forged, and go: some readers look no further.
+ */
+static void remove_received(const struct action_call *call)
+{
+	const struct fields *fields = edit_fields(call->edits);
+	struct str ours = authserv(call);
+
+	for (size_t i = 0; i < fields->count; i++)
+		if (str_caseeq(fields->items[i].name, STR("Received-SPF")) &&
+		    spf_received_claims(call->arena, fields->items[i].value, ours))
+			edit_remove(call->edits, &fields->items[i]);
+}
+
+static void add_received(const struct action_call *call, const struct spf_outcome *outcome)
+{
+	const struct value *ip = call->inputs[IN_ORIGIN];
+	struct spf_received received = {
+	    .outcome = outcome,
+	    .ip = ip->state == FACT_PRESENT ? &ip->network.ip : NULL,
+	    .sender = call->inputs[IN_SENDER]->text,
+	    .helo = call->inputs[IN_HELO]->text,
+	    .receiver = authserv(call),
+	    .helo_scope = null_sender(call),
+	};
+
+	edit_insert(call->edits, STR("Received-SPF"), spf_received_write(call->arena, &received));
+}
+
 static void add_commit(const struct action_call *call)
 {
 	const struct dkim_outcome *dkim =
@@ -120,17 +162,26 @@ static void add_commit(const struct action_call *call)
 	const struct arc_outcome *arc =
 	    call->inputs[IN_ARC]->state == FACT_PRESENT ? call->inputs[IN_ARC]->opaque : NULL;
 	size_t signatures = dkim ? dkim->count : 0, count = 0, others = 0;
-	struct authres_result *results = arena_array(call->arena, signatures + 4, sizeof(*results));
+	struct authres_result *results = arena_array(call->arena, signatures + 5, sizeof(*results));
 
 	remove_forged(call);
+	if (writes_received(call))
+		remove_received(call);
 	if (call->inputs[IN_USER]->state == FACT_PRESENT) {
 		results[count] = (struct authres_result){.method = "auth", .result = "pass"};
 		set_properties(
 		    call->arena, &results[count++], 1,
 		    (struct authres_property[]){{"smtp", "auth", call->inputs[IN_USER]->text}});
 	}
-	if (call->inputs[IN_SPF]->state == FACT_PRESENT)
-		add_spf(call, &results[count++]);
+	if (call->inputs[IN_SPF]->state == FACT_PRESENT) {
+		const struct spf_outcome *spf = call->inputs[IN_SPF]->opaque;
+
+		add_spf(call, spf, null_sender(call), &results[count++]);
+		if (writes_received(call))
+			add_received(call, spf);
+	}
+	if (call->inputs[IN_SPF_HELO]->state == FACT_PRESENT)
+		add_spf(call, call->inputs[IN_SPF_HELO]->opaque, true, &results[count++]);
 	for (size_t i = 0; i < signatures; i++)
 		if (told(dkim, i, &others))
 			add_dkim(call, &dkim->signatures[i], &results[count++]);
@@ -143,8 +194,9 @@ static void add_commit(const struct action_call *call)
 				  edit_fields(call->edits)->utf8));
 }
 
-static const char *const inputs[] = {"mta.name",  "spf.outcome", "dkim.outcome", "sender",
-				     "helo.name", "auth.user",   "arc.outcome",  NULL};
+static const char *const inputs[] = {"mta.name",    "spf.told",  "dkim.outcome", "sender",
+				     "origin.helo", "auth.user", "arc.outcome",  "spf.helo-told",
+				     "origin.ip",   NULL};
 
 static const struct action_def actions[] = {
     {.name = "add authentication-results",

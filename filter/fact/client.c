@@ -91,18 +91,13 @@ static enum fact_state name_provide(const struct fact_call *call, struct value *
 	return trouble ? failed(trouble, value_r) : FACT_ABSENT;
 }
 
-static enum fact_state origin_provide(const struct fact_call *call, struct value *value_r)
-{
-	*value_r = *call->inputs[0];
-	return call->inputs[0]->state;
-}
-
 static const struct fact_def facts[] = {
     {.name = "client.ip",
      .type = {TYPE_IP, false, NULL},
      .stage = STAGE_CONNECT,
      .scope = SCOPE_CONNECTION,
      .reported = true,
+     .trust = TRUST_PROVED,
      .help = "Address of the SMTP client."},
     {.name = "client.port",
      .type = {TYPE_NUMBER, false, NULL},
@@ -128,6 +123,7 @@ static const struct fact_def facts[] = {
      .scope = SCOPE_CONNECTION,
      .inputs = NAMES("client.ip"),
      .provide = net_provide,
+     .trust = TRUST_PROVED,
      .help = "Network of the client: /24 of IPv4, /64 of IPv6."},
     {.name = "client.name",
      .type = {TYPE_DOMAIN, false, NULL},
@@ -137,27 +133,16 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("client.ip", "client.reported-name", "client.resolve"),
      .provide = name_provide,
      .on_failure = FAILURE_DEFER,
+     .trust = TRUST_PROVED,
+     .lookups = 1 + NAMES_MOST,
      .help = "Name of the client, confirmed by a lookup forward and back."},
     {.name = "client.ptr",
      .type = {TYPE_TEXT, false, NULL},
      .stage = STAGE_CONNECT,
      .scope = SCOPE_CONNECTION,
      .macro = "client_ptr",
+     .trust = TRUST_FORGEABLE,
      .help = "Name that the client's address points to, not confirmed."},
-    {.name = "origin.ip",
-     .type = {TYPE_IP, false, NULL},
-     .stage = STAGE_CONNECT,
-     .scope = SCOPE_CONNECTION,
-     .inputs = NAMES("client.ip"),
-     .provide = origin_provide,
-     .help = "Address that the message came from: the client's."},
-    {.name = "origin.helo",
-     .type = {TYPE_TEXT, false, NULL},
-     .stage = STAGE_HELO,
-     .scope = SCOPE_HELO,
-     .inputs = NAMES("helo.name"),
-     .provide = origin_provide,
-     .help = "HELO name that the message came with: the client's."},
     {.name = NULL},
 };
 

@@ -82,6 +82,7 @@ static struct conn *conn_new(SMFICTX *ctx)
 					 .macro = conn_macro,
 					 .progress = conn_progress,
 					 .settled = conn_settled,
+					 .references = room.service->references,
 					 .ctx = conn};
 	if (smfi_setpriv(ctx, conn) != MI_SUCCESS) {
 		generation_release(conn->generation);

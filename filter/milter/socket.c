@@ -84,6 +84,13 @@ bool endpoint_parse(const char *text, struct endpoint *endpoint_r, const char **
 	return true;
 }
 
+bool milter_listen_ok(const char *text, const char **why_r)
+{
+	struct endpoint endpoint;
+
+	return endpoint_parse(text, &endpoint, why_r);
+}
+
 static bool open_inet(struct arena *arena, const struct endpoint *endpoint,
 		      struct listener *listener, const char **why_r)
 {

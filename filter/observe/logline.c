@@ -68,6 +68,16 @@ static void put_fact(struct buf *line, const struct session *session, const char
 		put(line, key, value);
 }
 
+/* Behind relays of ours the client says little. */
+static void put_origin(struct buf *line, const struct session *session)
+{
+	struct str client = session_fact(session, line->arena, "client.ip");
+	struct str origin = session_fact(session, line->arena, "origin.ip");
+
+	if (!str_eq(origin, STR("-")) && !str_eq(origin, client))
+		put(line, "origin", origin);
+}
+
 void logline_write(void *ctx, const struct session *session)
 {
 	const struct report *report = session_report(session);
@@ -80,8 +90,11 @@ void logline_write(void *ctx, const struct session *session)
 	buf_puts(&line, report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-");
 	buf_putc(&line, ':');
 	put_outcome(&line, outcome);
+	if (report->reference)
+		put(&line, "ref", str_of(report->reference));
 	put_fact(&line, session, "client", "client.ip");
 	put_fact(&line, session, "helo", "helo.name");
+	put_origin(&line, session);
 	put_fact(&line, session, "user", "auth.user");
 	put(&line, "sender", report->sender);
 	put_recipients(&line, report);

@@ -507,6 +507,8 @@ struct cond *comparison(struct loader *loader, const struct expr *expr)
 		return NULL;
 	fits = quantifier_fits(loader, expr, &loader->slots.items[slot]);
 	cond = cond_new(loader, COND_TEST);
+	cond->span = expr->span;
+	cond->right_span = expr->right.span;
 	cond->left = (unsigned)slot;
 	cond->quantifier = expr->left.quantifier;
 	cond->base = def->type.base;

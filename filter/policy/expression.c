@@ -90,6 +90,7 @@ static struct cond *several(struct loader *loader, const struct expr *expr, enum
 {
 	struct cond *cond = cond_new(loader, kind);
 
+	cond->span = expr->span;
 	cond->parts = arena_array(loader->arena, expr->parts.count, sizeof(*cond->parts));
 	for (size_t i = 0; i < expr->parts.count; i++) {
 		struct cond *part;
@@ -168,6 +169,7 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 		return NULL;
 	}
 	cond = cond_new(loader, COND_TEST);
+	cond->span = expr->span;
 	cond->left = (unsigned)slot;
 	cond->op = OP_IS;
 	cond->base = TYPE_BOOLEAN;

@@ -15,11 +15,10 @@
 #define LABEL_MOST 24
 #define NAME_MOST 24
 
-/* How much further in things stand: a block, a clause below its rule, the lines of a test. */
+/* How much further in things stand: a block, a clause below its rule. */
 #define BLOCK_INDENT 2
 #define CLAUSE_INDENT 2
 #define IF_INDENT 4
-#define TEST_INDENT 4
 
 static void space(struct format *f)
 {
@@ -255,68 +254,6 @@ static void format_assertion(struct format *f, const struct assertion *assertion
 	format_piece(f, PIECE_CLOSE, 0);
 }
 
-/* One line of a test, as it is, indented by the braces that are open. */
-static void test_line(struct format *f, size_t from, size_t to, int *depth, bool blank)
-{
-	struct lex lex = {.source = f->lex.source, .limit = to};
-	struct token t = lex_token(&lex, from, LEX_ITEM);
-	int indent = *depth - token_is_mark(&t, "}");
-
-	format_open(f, TEST_INDENT * (indent + 1), true);
-	*vec_push(f->arena, &f->out) = (struct piece){.kind = PIECE_LINE, .blank = blank};
-	*vec_push(f->arena, &f->out) =
-	    (struct piece){.kind = PIECE_TEXT, .text = str_sub(lex.source->text, from, to - from)};
-	format_piece(f, PIECE_CLOSE, 0);
-	for (; t.kind != TOKEN_END; t = lex_token(&lex, t.span.to, LEX_ITEM))
-		*depth += token_is_mark(&t, "{") - token_is_mark(&t, "}");
-}
-
-/* What stands in a test is kept by lines; one that is all on one line stays there. */
-static void format_test(struct format *f, size_t end)
-{
-	struct str text = f->lex.source->text, body;
-	bool blank = false, fresh = true;
-	int depth = 0;
-	size_t at;
-
-	format_take(f);
-	space(f);
-	format_take(f);
-	space(f);
-	at = format_next(f, NULL) + 1;
-	format_copy(f, at - 1, at);
-	body = str_sub(text, at, end - 1 - at);
-	if (str_chr(body, '\n') < 0) {
-		space(f);
-		body = str_trim(body);
-		if (body.n > 0) {
-			*vec_push(f->arena, &f->out) =
-			    (struct piece){.kind = PIECE_TEXT, .text = body};
-			space(f);
-		}
-	} else {
-		while (at < end - 1) {
-			size_t to = at;
-			struct str line;
-
-			while (to < end - 1 && text.s[to] != '\n')
-				to++;
-			line = str_trim(str_sub(text, at, to - at));
-			at = to + 1;
-			if (line.n > 0) {
-				size_t from = (size_t)(line.s - text.s);
-
-				test_line(f, from, from + line.n, &depth, blank && !fresh);
-				fresh = false;
-			}
-			blank = line.n == 0;
-		}
-		format_piece(f, PIECE_LINE, 0);
-	}
-	f->at = end - 1;
-	format_take(f);
-}
-
 /* The columns that the items of a block have in common. */
 struct columns {
 	int action, value, source;
@@ -349,7 +286,7 @@ static void format_item(struct format *f, const struct item *item, const struct 
 		format_assertion(f, &item->assertion);
 		break;
 	case ITEM_TEST:
-		format_test(f, item->span.to);
+		format_test(f, &item->test, item->span.to);
 		break;
 	}
 }

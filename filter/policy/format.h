@@ -54,4 +54,9 @@ void format_condition(struct format *f, const struct expr *expr);
 void format_clauses(struct format *f, int indent, int further, const struct expr *when,
 		    struct expr *const *unless, size_t count);
 
+/* ---- formattest.c ---- */
+
+/* A test, which ends at the byte `end`. */
+void format_test(struct format *f, const struct test_block *test, size_t end);
+
 #endif

@@ -91,6 +91,8 @@ static item_vec read_items(struct loader *loader, const struct include *include,
 	loader_id(loader, source->text);
 	frame.path = str_dup(loader->arena, str_of(real)).s;
 	tree = tree_parse(loader->arena, source, loader->words, loader->diag);
+	if (tree->items.count == 0)
+		diag_warn(loader->diag, "empty", include->span, "there is nothing in '%s'", path);
 	for (size_t i = 0; i < tree->items.count; i++)
 		*vec_push(loader->arena, &items) = tree->items.items[i];
 	expand(loader, &items, &frame);

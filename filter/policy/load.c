@@ -166,9 +166,6 @@ static void item_add(struct loader *loader, const struct item *item)
 	static const struct surroundings nothing;
 
 	switch (item->kind) {
-	case ITEM_SET:
-		setting_set(loader, &item->set);
-		break;
 	case ITEM_DEFINE:
 		define_check(loader, &item->define);
 		break;
@@ -178,14 +175,13 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_GROUP:
 		group_add(loader, &item->group, &nothing);
 		break;
-	case ITEM_TABLE:   /* all of them are filled before */
+	case ITEM_SET:     /* these are there before, */
+	case ITEM_TABLE:   /* all of them are filled, */
 	case ITEM_INCLUDE: /* and these have been expanded */
+	case ITEM_TEST:    /* follow when all rules are there */
 		break;
 	case ITEM_ASSERT:
 		loader_later(loader, item->span, "assert");
-		break;
-	case ITEM_TEST:
-		loader_later(loader, item->span, "test");
 		break;
 	}
 }
@@ -200,10 +196,13 @@ static bool has_slot(const struct loader *loader, const char *fact)
 
 /*
  * Facts that the log tells of every message get a slot where what they rest on has one: that costs
- * no lookup and no step of the dialogue. A stream needs the header's fields besides.
+ * no lookup and no step of the dialogue. A stream needs the header's fields besides, and so does a
+ * journal of all.
  */
 static void further_slots(struct loader *loader)
 {
+	if (str_eq(policy_setting_named(loader->policy, "journal")->text, STR("all")))
+		slot_of_fact(loader, registry_fact(STR("message.fields")));
 	for (const struct family *const *f = families; *f; f++)
 		if ((*f)->stream && has_slot(loader, (*f)->stream->fact))
 			slot_of_fact(loader, registry_fact(STR("message.fields")));
@@ -248,12 +247,32 @@ static void parse_into(struct loader *loader, const struct source *source,
 	loader->words = &words;
 	tree = tree_parse(loader->arena, source, &words, loader->diag);
 	includes_expand(loader, tree);
+	loader->policy->tree = tree;
 	settings_begin(loader);
 	names(loader, tree);
+	/* Settings first, wherever they stand: some facts rest on more where one is set. */
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_SET)
+			setting_set(loader, &tree->items.items[i]->set);
+	settings_finish(loader, overrides);
 	for (size_t i = 0; i < tree->items.count; i++)
 		item_add(loader, tree->items.items[i]);
-	settings_finish(loader, overrides);
 	further_slots(loader);
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_TEST)
+			test_add(loader, &tree->items.items[i]->test);
+}
+
+static void keep_tables(struct loader *loader)
+{
+	VEC(struct policy_table) tables = {0};
+
+	for (size_t i = 0; i < loader->names.count; i++)
+		if (loader->names.items[i].table)
+			*vec_push(loader->arena, &tables) = (struct policy_table){
+			    loader->names.items[i].def, loader->names.items[i].table};
+	loader->policy->tables = tables.items;
+	loader->policy->table_count = tables.count;
 }
 
 static int by_name(const void *a, const void *b)
@@ -292,11 +311,15 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->path = str_dup(arena, str_of(source->name)).s;
 	loader_id(&loader, source->text);
 	parse_into(&loader, source, overrides);
+	keep_tables(&loader);
+	policy->settings_at = loader.settings_at;
 	policy->rules = loader.rules.items;
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->slot_count = loader.slots.count;
 	name_slots(policy);
+	policy->tests = loader.tests.items;
+	policy->test_count = loader.tests.count;
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before)
 		return policy;

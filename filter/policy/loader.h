@@ -10,6 +10,7 @@
 #include "postern/arena.h"
 #include "postern/engine.h"
 #include "postern/policy.h"
+#include "postern/policytest.h"
 
 enum name_kind { NAME_TABLE, NAME_DEFINE };
 
@@ -18,6 +19,7 @@ struct loader_name {
 	struct span span;
 	enum name_kind kind;
 	const struct table *table;
+	const struct table_def *def;
 	const struct define *define;
 	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
 	bool wrong; /* a define whose value was wrong, which was reported */
@@ -33,9 +35,12 @@ struct loader {
 	VEC(struct loader_name) names;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
+	VEC(struct policy_test) tests;
 	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
+	bool seek;                /* facts get no new slots; `unused` says that one has none */
+	bool unused;
 	uint64_t id;
 };
 
@@ -89,6 +94,12 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 /* The slot of a registered fact without arguments. */
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
 
+/* ---- given.c ---- */
+
+/* A fact that is given outright: as policy_given(). */
+int given_resolve(struct loader *loader, const struct operand *fact, const struct operand *value,
+		  struct given *given_r);
+
 /* ---- tabledef.c ---- */
 
 void table_define(struct loader *loader, const struct table_def *def);
@@ -103,6 +114,23 @@ bool item_text(const struct operand *item, struct str *text_r);
 void setting_set(struct loader *loader, const struct set *set);
 void settings_begin(struct loader *loader);
 void settings_finish(struct loader *loader, const struct policy_override *overrides);
+
+/* Is it one that could be set? Reported if not; sets nothing. */
+bool setting_try(struct loader *loader, const struct set *set);
+
+/* ---- tests.c, expectations.c ---- */
+
+/* After all rules: makes a test of the policy. */
+void test_add(struct loader *loader, const struct test_block *tree);
+/* What a test expects; what is given in it is there. */
+void expectations_add(struct loader *loader, const struct test_block *tree,
+		      struct policy_test *test);
+/* The text of a literal; false: reported. */
+bool test_text(struct loader *loader, const struct operand *operand, const char **text_r);
+/* An address as SMTP has it, <a@b>. */
+const char *test_path(struct loader *loader, const struct operand *operand);
+/* The path of a file that is named; NULL: reported. */
+const char *test_file(struct loader *loader, const struct operand *operand);
 
 /* ---- expression.c, comparison.c ---- */
 
@@ -126,6 +154,8 @@ struct surroundings {
 };
 void rule_add(struct loader *loader, const struct rule *rule, const struct surroundings *around);
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
+/* What stands in a place, on one line. */
+struct str written_text(struct loader *loader, struct span span);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
 		    struct plan_action *action_r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads a policy's items, one after the other: finds out which one begins, and reads groups,
- * assertions and tests here; rules are in ruleparse.c, declarations in declare.c. Builds the
- * tree and nothing else.
+ * Reads a policy's items, one after the other: finds out which one begins, and reads groups and
+ * assertions here; rules are in ruleparse.c, declarations in declare.c, tests in testparse.c.
+ * Builds the tree and nothing else.
  */
 
 #include "filter/policy/parse.h"
@@ -70,7 +70,7 @@ static struct item *parse_group(struct parser *p, const struct token *keyword)
 	return item;
 }
 
-/* ---- assertions and tests: their form only ---- */
+/* ---- assertions: their form only ---- */
 
 /* One of the words; false, behind what was to follow, if there is no word at all. */
 static bool check_word(struct parser *p, const char *const *words, size_t count, const char *what)
@@ -120,45 +120,6 @@ static struct item *parse_assert(struct parser *p)
 		cursor_missing(p, "'when'");
 	item->assertion.when = clauses.when;
 	vec_move(&item->assertion.unless, &clauses.unless);
-	return item;
-}
-
-/* A test's text, up to and with the '}' that closes it. */
-static struct item *parse_test(struct parser *p, const struct token *keyword)
-{
-	struct item *item = parse_new_item(p, ITEM_TEST);
-	size_t levels = 1, lines = 0, column = keyword->first ? cursor_column(keyword) : 1;
-	struct text name;
-	struct span open;
-
-	if (!parse_string(p, "the name of the test", &name) || !cursor_mark(p, "{")) {
-		if (p->last.from != keyword->span.from)
-			cursor_missing(p, "'{'");
-		cursor_sync(p, 0);
-		return item;
-	}
-	open = p->last;
-	while (levels > 0) {
-		struct token t = cursor_peek(p, LEX_ITEM);
-
-		if (t.kind == TOKEN_END)
-			break;
-		/* Where a line looks as if the next item began there, in case '}' is missing. */
-		if (lines == 0 && t.first && cursor_column(&t) <= column &&
-		    cursor_begins_item(p, p->at))
-			lines = p->at;
-		levels += token_is_mark(&t, "{");
-		levels -= token_is_mark(&t, "}");
-		p->at = t.span.to;
-		p->last = t.span;
-	}
-	if (levels > 0) {
-		diag_error(p->diag, open, "the '{' is not closed, write '}'");
-		/* Once only: to look ahead to the end for each of many would take too long. */
-		if (lines > 0 && !p->lost)
-			p->at = lines;
-		p->lost = true;
-	}
 	return item;
 }
 

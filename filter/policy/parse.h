@@ -157,6 +157,22 @@ struct item *parse_table(struct parser *p);
 struct item *parse_define(struct parser *p);
 struct item *parse_include(struct parser *p);
 
+/* ---- testparse.c, expectparse.c ---- */
+
+/* A test, whose keyword was taken. */
+struct item *parse_test(struct parser *p, const struct token *keyword);
+/* Is it a word that begins what is given or expected in a test? */
+bool parse_at_statement(const struct token *t);
+/* To the next of them, or a line that begins with another word; strings are passed over whole. */
+void parse_skip_statement(struct parser *p);
+/* A literal: a name, a number, an address; false, with a report that `what` is missing. */
+bool parse_value(struct parser *p, const char *what, struct operand *value_r);
+/* An address in < >, or a string; false, with a report. */
+bool parse_address(struct parser *p, struct operand *value_r);
+bool parse_quoted(struct parser *p, const char *what, struct operand *value_r);
+/* What is expected, behind its keyword. */
+void parse_expect(struct parser *p, struct test_block *test, const struct token *keyword);
+
 /* ---- ruleparse.c ---- */
 
 struct clauses {

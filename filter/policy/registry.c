@@ -33,6 +33,13 @@ const char *cost_name(enum cost cost)
 	return names[cost];
 }
 
+const char *trust_name(enum trust trust)
+{
+	static const char *const names[] = {"none", "forgeable", "proved"};
+
+	return names[trust];
+}
+
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {"accept", "reject", "defer", "discard", "quarantine"};
@@ -114,25 +121,54 @@ const char *const *registry_setting_names(struct arena *arena, size_t *count_r)
 	return sorted(arena, &names, count_r);
 }
 
-static const char *check_inputs(struct arena *arena, const struct fact_def *d)
+unsigned registry_stages(const struct fact_def *def)
 {
-	for (const char *const *input = d->inputs; input && *input; input++) {
+	unsigned stages = 1u << def->stage, later = ~0u << def->stage;
+
+	for (const char *const *input = def->inputs; input && *input; input++)
+		stages |= registry_stages(registry_fact(str_of(*input))) & later;
+	for (const char *const *input = def->late; input && *input; input++)
+		stages |= registry_stages(registry_fact(str_of(*input))) & later;
+	return stages;
+}
+
+static size_t count_of(const char *const *names)
+{
+	size_t count = 0;
+
+	while (names && names[count])
+		count++;
+	return count;
+}
+
+static const char *check_inputs(struct arena *arena, const struct fact_def *d,
+				const char *const *inputs)
+{
+	for (const char *const *input = inputs; input && *input; input++) {
 		const struct fact_def *in = registry_fact(str_of(*input));
 
 		if (!in)
 			return str_printf(arena, "fact '%s': no fact '%s'", d->name, *input).s;
-		if (in->stage > d->stage)
+		if (in->stage > d->stage && inputs != d->late)
 			return str_printf(
 				   arena, "fact '%s' is promised at %s, its input '%s' at %s",
 				   d->name, stage_name(d->stage), *input, stage_name(in->stage))
 			    .s;
-		if (in->scope > d->scope)
+		if (in->scope > d->scope && !(inputs == d->late && d->late_if))
 			return str_printf(
 				   arena, "fact '%s' lives for a %s, its input '%s' for a %s",
 				   d->name, scope_name(d->scope), *input, scope_name(in->scope))
 			    .s;
 	}
 	return NULL;
+}
+
+/* Only what can be forged wants somebody to vouch for it. */
+static const char *check_trust(struct arena *arena, const struct fact_def *d)
+{
+	if (!d->vouched || d->trust == TRUST_FORGEABLE)
+		return NULL;
+	return str_printf(arena, "fact '%s' is vouched for, but not forgeable", d->name).s;
 }
 
 static const char *check_unique(struct arena *arena, names_vec *names)
@@ -152,7 +188,18 @@ const char *registry_check(struct arena *arena)
 	for (const struct family *const *f = families; *f; f++) {
 		for (const struct fact_def *d = (*f)->facts; d && d->name && !fault; d++) {
 			*vec_push(arena, &facts) = d->name;
-			fault = check_inputs(arena, d);
+			fault = check_inputs(arena, d, d->inputs);
+			if (!fault)
+				fault = check_inputs(arena, d, d->late);
+			if (!fault && d->late_if && !registry_setting(str_of(d->late_if)))
+				fault = str_printf(arena, "fact '%s': no setting '%s'", d->name,
+						   d->late_if)
+					    .s;
+			if (!fault && count_of(d->inputs) + count_of(d->late) > FACT_INPUTS_MOST)
+				fault =
+				    str_printf(arena, "fact '%s' has too many inputs", d->name).s;
+			if (!fault)
+				fault = check_trust(arena, d);
 			if (!fault && (d->provide == NULL) != (d->inputs == NULL))
 				fault = str_printf(arena,
 						   "fact '%s' has inputs or a provider, "

@@ -37,7 +37,7 @@ static void put_slot(struct view *view, struct buf *out, unsigned n)
 		put_value(out, value);
 		return;
 	}
-	for (size_t i = 0; i < slot->input_count; i++)
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
 		put_slot(view, out, slot->inputs[i]);
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot)

@@ -33,6 +33,14 @@ static void add_text(struct buf *out, struct str text)
 	}
 }
 
+struct str written_text(struct loader *loader, struct span span)
+{
+	struct buf out = {.arena = loader->arena};
+
+	add_text(&out, source_text(&span));
+	return buf_str(&out);
+}
+
 static struct str condition_text(struct loader *loader, struct str around, const struct expr *when,
 				 struct expr *const *unless, size_t count)
 {
@@ -65,6 +73,10 @@ static struct cond *whole(struct loader *loader, struct cond *around, const stru
 	for (size_t i = 0; i < count; i++) {
 		parts[i + 2] = cond_negate(loader, expression(loader, unless[i]));
 		*ok &= parts[i + 2] != NULL;
+		if (parts[i + 2]) {
+			parts[i + 2]->exception = true;
+			parts[i + 2]->span = unless[i]->span;
+		}
 	}
 	return cond_join(loader, parts, count + 2);
 }
@@ -177,7 +189,7 @@ static void refuse_observe(struct loader *loader, const struct rule *tree)
 
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
-	struct plan_rule rule = {.span = tree->span};
+	struct plan_rule rule = {.span = tree->span, .tree = tree};
 	bool ok = true;
 	size_t column;
 

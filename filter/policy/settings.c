@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Settings: values for the registry's rows, from `set`, from the command line, or by default. */
 
+#include "filter/policy/lex.h"
 #include "filter/policy/loader.h"
 
 static size_t row_of(const struct setting_def *def)
@@ -38,6 +39,11 @@ const struct table *policy_setting_table(const struct policy *policy, const char
 	return policy->setting_tables[row_of(registry_setting(str_of(name)))];
 }
 
+struct span policy_setting_span(const struct policy *policy, const char *name)
+{
+	return policy->settings_at[row_of(registry_setting(str_of(name)))];
+}
+
 void settings_begin(struct loader *loader)
 {
 	size_t count = row_of(NULL);
@@ -67,35 +73,51 @@ static struct str words_text(struct loader *loader, const struct setting_def *de
 	return buf_str(&out);
 }
 
-/* One value from its text; numbers are whole, with the unit undone by the parser. */
+static bool is_number(enum type_base base)
+{
+	return base == TYPE_NUMBER || base == TYPE_DURATION || base == TYPE_SIZE;
+}
+
+/* A number, with its unit where its type has one. */
+static bool convert_number(struct loader *loader, const struct setting_def *def, struct span span,
+			   struct str text, struct value *value_r)
+{
+	static const enum token_kind kinds[] = {[TYPE_NUMBER] = TOKEN_NUMBER,
+						[TYPE_DURATION] = TOKEN_DURATION,
+						[TYPE_SIZE] = TOKEN_SIZE};
+	struct type scalar = {.base = def->type.base};
+	enum lex_problem problem;
+	int64_t number;
+	size_t at;
+
+	if (literal_classify(text, &number, &problem, &at) != kinds[def->type.base]) {
+		loader_error(loader, span, "'%s' is " STR_FMT "%s", def->name,
+			     STR_ARG(type_phrase(loader, &scalar)),
+			     def->type.base == TYPE_DURATION ? ", such as 30d"
+			     : def->type.base == TYPE_SIZE   ? ", such as 10MB"
+							     : "");
+		return false;
+	}
+	*value_r = value_number(number);
+	if (def->type.base == TYPE_NUMBER && (def->least != 0 || def->most != 0) &&
+	    (number % 1000 != 0 || number < def->least * 1000 || number > def->most * 1000)) {
+		loader_error(loader, span, "'%s' is a number from %lld to %lld", def->name,
+			     (long long)def->least, (long long)def->most);
+		return false;
+	}
+	return true;
+}
+
+/* One value from its text. */
 static bool convert(struct loader *loader, const struct setting_def *def, struct span span,
-		    struct str text, int64_t number, bool is_number, struct value *value_r)
+		    struct str text, struct value *value_r)
 {
 	struct type scalar = def->type;
 	const char *why = "none";
 
 	scalar.list = false;
-	switch (def->type.base) {
-	case TYPE_NUMBER:
-	case TYPE_DURATION:
-	case TYPE_SIZE:
-		if (!is_number) {
-			loader_error(loader, span, "'%s' is " STR_FMT, def->name,
-				     STR_ARG(type_phrase(loader, &scalar)));
-			return false;
-		}
-		*value_r = value_number(number);
-		if (def->type.base == TYPE_NUMBER && (def->least != 0 || def->most != 0) &&
-		    (number % 1000 != 0 || number < def->least * 1000 ||
-		     number > def->most * 1000)) {
-			loader_error(loader, span, "'%s' is a number from %lld to %lld", def->name,
-				     (long long)def->least, (long long)def->most);
-			return false;
-		}
-		return true;
-	default:
-		break;
-	}
+	if (is_number(def->type.base))
+		return convert_number(loader, def, span, text, value_r);
 	if (!word_allowed(def, text)) {
 		loader_error(loader, span, "'%s' is " STR_FMT, def->name,
 			     STR_ARG(words_text(loader, def)));
@@ -106,11 +128,6 @@ static bool convert(struct loader *loader, const struct setting_def *def, struct
 	loader_error(loader, span, "'%s' is " STR_FMT ", and this is %s", def->name,
 		     STR_ARG(type_phrase(loader, &scalar)), why);
 	return false;
-}
-
-static bool is_numeric(enum operand_kind kind)
-{
-	return kind == OPERAND_NUMBER || kind == OPERAND_DURATION || kind == OPERAND_SIZE;
 }
 
 static void set_table(struct loader *loader, const struct setting_def *def, struct span span,
@@ -147,8 +164,7 @@ static void store(struct loader *loader, const struct setting_def *def, const st
 		if (def->table) {
 			set_table(loader, def, operand->span, text);
 			items[i] = value_text(text);
-		} else if (!convert(loader, def, operand->span, text, operand->number,
-				    is_numeric(operand->kind), &items[i])) {
+		} else if (!convert(loader, def, operand->span, text, &items[i])) {
 			return;
 		}
 	}
@@ -199,13 +215,29 @@ void setting_set(struct loader *loader, const struct set *set)
 		store(loader, def, set);
 }
 
+bool setting_try(struct loader *loader, const struct set *set)
+{
+	const struct setting_def *def = known(loader, set->name_span, set->name);
+	size_t errors = diag_errors(loader->diag);
+	const struct table *table;
+	struct value value;
+
+	if (!def)
+		return false;
+	value = loader->policy->settings[row_of(def)];
+	table = loader->policy->setting_tables[row_of(def)];
+	store(loader, def, set);
+	loader->policy->settings[row_of(def)] = value;
+	loader->policy->setting_tables[row_of(def)] = table;
+	return diag_errors(loader->diag) == errors;
+}
+
 static void override(struct loader *loader, const struct policy_override *o)
 {
 	const struct setting_def *def;
 	struct source *source = arena_new_of(loader->arena, struct source);
 	struct span span = {source, 0, strlen(o->value)};
 	struct str text = str_of(o->value);
-	uint64_t whole = 0;
 	struct value *item = arena_new_of(loader->arena, struct value);
 
 	source->name = str_printf(loader->arena, "--set %s", o->name).s;
@@ -216,9 +248,7 @@ static void override(struct loader *loader, const struct policy_override *o)
 	if (def->table) {
 		set_table(loader, def, span, text);
 		*item = value_text(text);
-	} else if (!convert(loader, def, span, text,
-			    str_uint(text, 1000000000, &whole) ? (int64_t)whole * 1000 : 0,
-			    str_uint(text, 1000000000, &whole), item)) {
+	} else if (!convert(loader, def, span, text, item)) {
 		return;
 	}
 	loader->policy->settings[row_of(def)] = def->type.list ? value_list(item, 1) : *item;
@@ -234,17 +264,13 @@ void settings_finish(struct loader *loader, const struct policy_override *overri
 		const struct setting_def *def = setting_row(i);
 		struct value *value = &loader->policy->settings[i];
 		struct span nowhere = {0};
-		uint64_t whole = 0;
 
 		if (value->state != FACT_UNKNOWN)
 			continue;
 		*value = value_absent();
 		if (!def->fallback)
 			continue;
-		convert(loader, def, nowhere, str_of(def->fallback),
-			str_uint(str_of(def->fallback), 1000000000, &whole) ? (int64_t)whole * 1000
-									    : 0,
-			true, value);
+		convert(loader, def, nowhere, str_of(def->fallback), value);
 		if (def->type.list) {
 			struct value *item = arena_new_of(loader->arena, struct value);
 

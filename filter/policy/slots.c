@@ -18,15 +18,51 @@ struct str type_phrase(struct loader *loader, const struct type *type)
 	return str_printf(loader->arena, "%s " STR_FMT, vowel ? "an" : "a", STR_ARG(text));
 }
 
-/* Inputs come first, so that a slot's stage, scope and failures can be read off theirs. */
-static void inherit(struct slot *slot, const struct slot *from)
+/*
+ * Inputs come first, so that a slot's stages, scope and failures can be read off theirs. A late
+ * one does not put off the stage at which the slot may be known.
+ */
+static void inherit(struct slot *slot, const struct slot *from, bool late)
 {
 	if (from->scope > slot->scope)
 		slot->scope = from->scope;
-	if (from->stage > slot->stage)
+	if (from->stage > slot->stage && !late)
 		slot->stage = from->stage;
+	slot->stages |= from->stages;
 	slot->may_defer |= from->may_defer;
 	slot->may_skip |= from->may_skip;
+}
+
+static size_t count_of(const char *const *names)
+{
+	size_t count = 0;
+
+	while (names && names[count])
+		count++;
+	return count;
+}
+
+static bool setting_given(const struct loader *loader, const char *name)
+{
+	return policy_setting_named(loader->policy, name)->state == FACT_PRESENT;
+}
+
+static void inputs(struct loader *loader, struct slot *slot)
+{
+	const struct fact_def *def = slot->def;
+	bool late = def->late && (!def->late_if || setting_given(loader, def->late_if));
+
+	slot->input_count = count_of(def->inputs);
+	slot->late_count = late ? count_of(def->late) : 0;
+	slot->inputs =
+	    arena_array(loader->arena, slot->input_count + slot->late_count, sizeof(*slot->inputs));
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++) {
+		late = i >= slot->input_count;
+		slot->inputs[i] = slot_of_fact(
+		    loader, registry_fact(
+				str_of(late ? def->late[i - slot->input_count] : def->inputs[i])));
+		inherit(slot, &loader->slots.items[slot->inputs[i]], late);
+	}
 }
 
 static bool same_arguments(const struct slot *a, const struct slot *b)
@@ -46,40 +82,39 @@ static bool same_arguments(const struct slot *a, const struct slot *b)
 	return true;
 }
 
-static unsigned intern(struct loader *loader, struct slot *slot)
+/* -1: it is only sought, and there is none. */
+static int intern(struct loader *loader, struct slot *slot)
 {
 	const struct fact_def *def = slot->def;
-	size_t count = 0;
 
 	for (size_t i = 0; i < loader->slots.count; i++)
 		if (loader->slots.items[i].def == def &&
 		    same_arguments(&loader->slots.items[i], slot))
-			return (unsigned)i;
+			return (int)i;
+	if (loader->seek) {
+		loader->unused = true;
+		return -1;
+	}
 	slot->scope = def->scope;
 	slot->stage = def->stage;
+	slot->stages = 0;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot)
-			inherit(slot, &loader->slots.items[slot->arguments[i].slot]);
-	while (def->inputs && def->inputs[count])
-		count++;
-	slot->inputs = arena_array(loader->arena, count, sizeof(*slot->inputs));
-	slot->input_count = count;
-	for (size_t i = 0; i < count; i++) {
-		slot->inputs[i] = slot_of_fact(loader, registry_fact(str_of(def->inputs[i])));
-		inherit(slot, &loader->slots.items[slot->inputs[i]]);
-	}
+			inherit(slot, &loader->slots.items[slot->arguments[i].slot], false);
+	inputs(loader, slot);
+	slot->stages = (slot->stages & ~0u << slot->stage) | 1u << slot->stage;
 	slot->index = loader->policy->cells[slot->scope]++;
 	*vec_push(loader->arena, &loader->slots) = *slot;
-	return (unsigned)(loader->slots.count - 1);
+	return (int)(loader->slots.count - 1);
 }
 
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 {
 	struct slot slot = {.def = def, .text = str_of(def->name)};
 
-	return intern(loader, &slot);
+	return (unsigned)intern(loader, &slot);
 }
 
 /* A domain is a text, and a text may be a domain: which, is found out when its value is there. */
@@ -192,5 +227,5 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 	slot.def = def;
 	if (!arguments(loader, operand, &slot))
 		return -1;
-	return (int)intern(loader, &slot);
+	return intern(loader, &slot);
 }

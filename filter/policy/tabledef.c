@@ -44,10 +44,10 @@ static void check_name(struct loader *loader, const struct operand *item, const 
 			     "a table does not stand in braces, write 'in " STR_FMT "'",
 			     STR_ARG(item->word));
 	else
-		diag_warning(loader->diag, item->span,
-			     "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT
-			     "' for that",
-			     STR_ARG(item->word), STR_ARG(item->word));
+		diag_warn(loader->diag, "table-in-braces", item->span,
+			  "this is the text '" STR_FMT "', not the table, write 'in " STR_FMT
+			  "' for that",
+			  STR_ARG(item->word), STR_ARG(item->word));
 }
 
 static bool fill(struct loader *loader, struct table *table, const struct operand *items,
@@ -153,6 +153,8 @@ void table_define(struct loader *loader, const struct table_def *def)
 			sizeof(types) / sizeof(types[0]));
 	}
 	table_finish(table);
-	if (name && !name->table)
+	if (name && !name->table) {
 		name->table = table;
+		name->def = def;
+	}
 }

@@ -173,6 +173,49 @@ static void print_table(int depth, const struct table_def *table, FILE *out)
 	}
 }
 
+static void print_expect(int depth, const struct test_expect *expect, FILE *out)
+{
+	static const char *const names[] = {
+	    [EXPECT_VERDICT] = "verdict", [EXPECT_RULE] = "rule",    [EXPECT_STAGE] = "stage",
+	    [EXPECT_CODE] = "code",       [EXPECT_TEXT] = "text",    [EXPECT_EDIT] = "edit",
+	    [EXPECT_SCORE] = "score",     [EXPECT_SAME] = "same as",
+	};
+
+	indent(depth, out);
+	fprintf(out, "expect %s%s", expect->negated ? "no " : "", names[expect->kind]);
+	if (expect->word.n > 0)
+		fprintf(out, " " STR_FMT, STR_ARG(expect->word));
+	if (expect->contains)
+		fputs(" contains", out);
+	if (expect->stage.n > 0)
+		fprintf(out, " at " STR_FMT, STR_ARG(expect->stage));
+	print_place(expect->span, out);
+	for (size_t i = 0; i < expect->values.count; i++)
+		print_operand(depth + 1, &expect->values.items[i], out);
+	if (expect->single) {
+		indent(depth + 1, out);
+		fputs("for\n", out);
+		print_operand(depth + 2, &expect->recipient, out);
+	}
+}
+
+static void print_test(int depth, const struct item *item, FILE *out)
+{
+	const struct test_block *test = &item->test;
+
+	print_node(depth, "test", NULL, item->span, out);
+	print_text(depth + 1, &test->name, out);
+	for (size_t i = 0; i < test->givens.count; i++) {
+		const struct test_given *given = &test->givens.items[i];
+
+		print_node(depth + 1, test_given_word(given->kind), NULL, given->span, out);
+		for (size_t j = 0; j < given->values.count; j++)
+			print_operand(depth + 2, &given->values.items[j], out);
+	}
+	for (size_t i = 0; i < test->expects.count; i++)
+		print_expect(depth + 1, &test->expects.items[i], out);
+}
+
 static void print_item(int depth, const struct item *item, FILE *out)
 {
 	switch (item->kind) {
@@ -207,7 +250,7 @@ static void print_item(int depth, const struct item *item, FILE *out)
 		print_node(depth, "assert", NULL, item->span, out);
 		break;
 	case ITEM_TEST:
-		print_node(depth, "test", NULL, item->span, out);
+		print_test(depth, item, out);
 		break;
 	}
 }

@@ -9,15 +9,19 @@
 #include "postern/arena.h"
 #include "postern/mail.h"
 
-#define INPUTS_MOST 16
-
-static const struct value unknown = {.state = FACT_UNKNOWN};
+static const struct value unknown = {.state = FACT_UNKNOWN}, absent = {.state = FACT_ABSENT};
 
 static struct cell *cell_of(const struct view *view, const struct slot *slot)
 {
 	struct cell *cells = view->cells[slot->scope];
 
 	return cells ? &cells[slot->index] : NULL;
+}
+
+/* What a slot is given outright, or NULL. */
+static const struct value *given(const struct view *view, unsigned n)
+{
+	return view->given && view->given[n].state != FACT_UNKNOWN ? &view->given[n] : NULL;
 }
 
 static bool looked_up(const struct slot *slot)
@@ -70,12 +74,16 @@ static bool gather(struct view *view, const struct slot *slot, const struct valu
 			return false;
 		}
 	}
+	for (size_t i = 0; slot->def->late && slot->def->late[i]; i++)
+		inputs[slot->input_count + i] =
+		    i < slot->late_count ? view_value(view, slot->inputs[slot->input_count + i])
+					 : &absent;
 	return true;
 }
 
 static void compute(struct view *view, const struct slot *slot, struct cell *cell)
 {
-	const struct value *inputs[INPUTS_MOST], *arguments[INPUTS_MOST];
+	const struct value *inputs[FACT_INPUTS_MOST], *arguments[FACT_INPUTS_MOST];
 	struct fact_call call = {
 	    .inputs = inputs,
 	    .arguments = arguments,
@@ -84,9 +92,11 @@ static void compute(struct view *view, const struct slot *slot, struct cell *cel
 	    .clock = view->clock,
 	    .policy = view->policy,
 	    .task = &cell->task,
+	    .late_wanted = &cell->late_wanted,
 	};
-	struct value value = {0}, converted[INPUTS_MOST];
+	struct value value = {0}, converted[FACT_INPUTS_MOST];
 
+	cell->late_wanted = false;
 	if (gather(view, slot, inputs, converted, arguments, &value))
 		value.state = slot->def->provide(&call, &value);
 	cell->value = value;
@@ -99,6 +109,8 @@ const struct value *view_value(struct view *view, unsigned n)
 
 	if (!cell)
 		return &unknown;
+	if (given(view, n))
+		return view->stage < slot->stage ? &unknown : given(view, n);
 	if (cell->value.state != FACT_UNKNOWN || !slot->def->provide || view->stage < slot->stage)
 		return &cell->value;
 	if (looked_up(slot) && (!cell->started || !view->lookups))
@@ -107,18 +119,35 @@ const struct value *view_value(struct view *view, unsigned n)
 	return &cell->value;
 }
 
+/* Does it do without its late inputs, as far as it says; or could one of them become known? */
+static bool late_awaitable(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+
+	view_value(view, n);
+	if (!cell_of(view, slot)->late_wanted)
+		return true;
+	for (size_t i = slot->input_count; i < slot->input_count + slot->late_count; i++)
+		if (!value_known(view_value(view, slot->inputs[i])) &&
+		    view_awaitable(view, slot->inputs[i]))
+			return true;
+	return false;
+}
+
 bool view_awaitable(struct view *view, unsigned n)
 {
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
 	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
-	    cell->value.state == FACT_GROWING)
+	    given(view, n) || cell->value.state == FACT_GROWING)
 		return false;
 	for (size_t i = 0; i < slot->input_count; i++)
 		if (!value_known(view_value(view, slot->inputs[i])) &&
 		    !view_awaitable(view, slot->inputs[i]))
 			return false;
+	if (slot->late_count > 0 && !late_awaitable(view, n))
+		return false;
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot &&
 		    !value_known(view_value(view, slot->arguments[i].slot)) &&
@@ -132,6 +161,8 @@ bool view_start(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (given(view, n))
+		return value_known(view_value(view, n));
 	if (!cell || !view->lookups)
 		return false;
 	if (value_known(&cell->value))
@@ -142,6 +173,12 @@ bool view_start(struct view *view, unsigned n)
 	for (size_t i = 0; i < slot->input_count; i++)
 		view_start(view, slot->inputs[i]);
 	cell->started = true;
+	if (value_known(view_value(view, n)))
+		return true;
+	if (!cell->late_wanted)
+		return false;
+	for (size_t i = 0; i < slot->late_count; i++)
+		view_start(view, slot->inputs[slot->input_count + i]);
 	return value_known(view_value(view, n));
 }
 

@@ -71,7 +71,7 @@ struct reply event_connect(struct session *s, const struct event *event)
 	settle(s, clock_now(s->env.clock), false, &d);
 	if (!d.certain || !s->hears_connect)
 		return tell_plain(REPLY_CONTINUE);
-	if (d.verdict == VERDICT_ACCEPT && !d.pending)
+	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking)
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
 	if (tell_is_refusal(d.verdict) && s->early_connect)
 		return tell_message(s, &d, tell_refusal(s, &d));
@@ -151,6 +151,7 @@ struct reply event_mail(struct session *s, const struct event *event)
 
 	message_reset(s);
 	s->in_message = true;
+	s->began = clock_now(s->env.clock);
 	s->view.stage = STAGE_MAIL;
 	parameters.opaque = copy_parameters(s->message_arena, event->parameters);
 	set_sender(s, event->text);
@@ -175,7 +176,7 @@ struct reply event_mail(struct session *s, const struct event *event)
 		return tell_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
-	if (d.verdict == VERDICT_ACCEPT && !d.pending)
+	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking)
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
 	return tell_plain(REPLY_CONTINUE);
 }

@@ -41,6 +41,8 @@ void message_reset(struct session *s)
 	memset(&s->logs, 0, sizeof(s->logs));
 	s->message_fields = (struct fields){0};
 	s->report = (struct report){.refused = -1};
+	s->reference = NULL;
+	s->began = 0;
 	s->trace_last = NULL;
 	if (s->env.trace) {
 		s->trace_last =
@@ -152,7 +154,7 @@ static struct reply tell_early(struct session *s, bool heard)
 		return tell_refused_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
-	if (d.verdict == VERDICT_ACCEPT && !d.pending && discards(s) == 0)
+	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking && discards(s) == 0)
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
 	return tell_plain(REPLY_CONTINUE);
 }

@@ -82,7 +82,7 @@ static bool accept_by(const struct policy *policy, enum stage stage)
 
 static bool slot_at(const struct policy *policy, unsigned slot, enum stage stage)
 {
-	return policy->slots[slot].stage == stage;
+	return policy->slots[slot].stages & 1u << stage;
 }
 
 static bool cond_at(const struct policy *policy, const struct cond *cond, enum stage stage)
@@ -100,7 +100,7 @@ static bool cond_at(const struct policy *policy, const struct cond *cond, enum s
 	       (cond->right_kind == RIGHT_SLOT && slot_at(policy, cond->right, stage));
 }
 
-/* Does some verdict rest on what is first known at this stage? */
+/* Does some verdict rest on what may become known at this stage? */
 static bool decided_at(const struct policy *policy, enum stage stage)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {

@@ -53,14 +53,17 @@ struct session {
 	bool connected, in_message, over, data_seen, eoh_seen;
 	bool local_submission; /* not SMTP: no recipient may be refused */
 	bool early_connect;
+	bool keeps_asking; /* `set journal all`: an accept waits for the end of the message */
 	bool hears_connect, hears_data, hears_eoh; /* the MTA waits for the reply */
-	bool has_latch; /* a refusal of the message, told to every further command */
+	bool has_latch;        /* a refusal of the message, told to every further command */
+	const char *reference; /* of the last refusal */
 	struct reply latch;
 	struct decision latch_decision;
 	enum mixed mixed_setting;
 	enum mixed mixed; /* of this message */
 	bool submitter;   /* the client is in the table of `set submitters` */
 
+	int64_t began; /* clock_now() at MAIL; 0: no message */
 	struct path sender;
 	struct str sender_text;
 	VEC(struct recipient) recipients;                /* answered 250 */
@@ -121,6 +124,11 @@ int64_t settle_deadline(const struct session *s, int64_t nanoseconds);
 /* Does some undecided rule rest on this fact? */
 bool settle_rests_on(struct session *s, const char *fact);
 void settle_recipient(struct session *s, struct recipient *recipient);
+
+/* ---- reference.c ---- */
+
+/* A short name that no other refusal of this host has; in the arena. */
+const char *reference_new(struct arena *arena);
 
 /* ---- tell.c ---- */
 

@@ -38,6 +38,20 @@ void scope_renew(struct session *s, enum scope scope, struct arena **arena)
 	s->view.cells[scope] = s->cells[scope] = cells_new(s, *arena, scope);
 }
 
+/* Facts that are given outright, by slot. */
+static const struct value *given_values(struct arena *arena, const struct policy *policy,
+					const struct session_env *env)
+{
+	struct value *values;
+
+	if (env->given_count == 0)
+		return NULL;
+	values = arena_array(arena, policy->slot_count, sizeof(*values));
+	for (size_t i = 0; i < env->given_count; i++)
+		values[env->given[i].slot] = env->given[i].value;
+	return values;
+}
+
 static struct session *session_make(struct arena *arena, const struct policy *policy,
 				    const struct session_env *env)
 {
@@ -51,9 +65,12 @@ static struct session *session_make(struct arena *arena, const struct policy *po
 		s->env.macro = no_macro;
 	s->mixed_setting = mixed_of(policy);
 	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
+	s->keeps_asking =
+	    env->references && str_eq(policy_setting_named(policy, "journal")->text, STR("all"));
 	needs_replies(policy, &s->hears_connect, &s->hears_data, &s->hears_eoh);
 	s->view.policy = policy;
 	s->view.clock = env->clock;
+	s->view.given = given_values(arena, policy, env);
 	s->view.arenas[SCOPE_CONNECTION] = arena;
 	s->view.cells[SCOPE_CONNECTION] = s->cells[SCOPE_CONNECTION] =
 	    cells_new(s, arena, SCOPE_CONNECTION);

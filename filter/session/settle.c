@@ -38,13 +38,17 @@ static void decide(struct session *s, struct arena *scratch, struct decision *d)
 	engine_decide(&s->view, scratch, trace ? trace_rule : NULL, s, d);
 }
 
-/* Begins all lookups that matter. True if one of them was known at once. */
+/*
+ * Begins all lookups that matter. True if one of them was known at once, or turned out to hang on
+ * what this stage cannot tell.
+ */
 static bool start(struct session *s, const struct decision *d)
 {
 	bool news = false;
 
 	for (size_t i = 0; i < d->needed_count; i++)
-		news |= view_start(&s->view, d->needed[i]);
+		news |=
+		    view_start(&s->view, d->needed[i]) || !view_awaitable(&s->view, d->needed[i]);
 	return news;
 }
 
@@ -112,17 +116,19 @@ void settle_start(struct session *s)
 	arena_free(&scratch);
 }
 
-static bool rests_on(const struct policy *policy, unsigned slot, unsigned wanted)
+static bool rests_on(const struct view *view, unsigned slot, unsigned wanted)
 {
-	const struct slot *of = &policy->slots[slot];
+	const struct slot *of = &view->policy->slots[slot];
 
 	if (slot == wanted)
 		return true;
-	for (size_t i = 0; i < of->input_count; i++)
-		if (rests_on(policy, of->inputs[i], wanted))
+	if (view->given && view->given[slot].state != FACT_UNKNOWN)
+		return false;
+	for (size_t i = 0; i < of->input_count + of->late_count; i++)
+		if (rests_on(view, of->inputs[i], wanted))
 			return true;
 	for (size_t i = 0; i < of->argument_count; i++)
-		if (of->arguments[i].is_slot && rests_on(policy, of->arguments[i].slot, wanted))
+		if (of->arguments[i].is_slot && rests_on(view, of->arguments[i].slot, wanted))
 			return true;
 	return false;
 }
@@ -139,7 +145,7 @@ bool settle_rests_on(struct session *s, const char *fact)
 	scratch = arena_new(s->arena);
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
 	for (size_t i = 0; i < d.open_count && !found; i++)
-		found = rests_on(s->policy, d.open[i], (unsigned)wanted);
+		found = rests_on(&s->view, d.open[i], (unsigned)wanted);
 	arena_free(&scratch);
 	return found;
 }

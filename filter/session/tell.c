@@ -27,17 +27,28 @@ struct reply tell_refuse(int code, const char *enhanced, const char *text)
 	};
 }
 
+/* What the client's postmaster can ask ours about. */
+static const char *with_reference(struct session *s, struct str text)
+{
+	if (!s->env.references)
+		return str_dup(s->message_arena, text).s;
+	s->reference = reference_new(s->message_arena);
+	return str_printf(s->message_arena, STR_FMT " (%s)", STR_ARG(text), s->reference).s;
+}
+
 struct reply tell_refusal(struct session *s, const struct decision *d)
 {
 	const struct plan_action *action;
 	struct str text;
 
 	if (d->failure)
-		return tell_refuse(451, "4.4.3", "A lookup failed, please try again later");
+		return tell_refuse(
+		    451, "4.4.3",
+		    with_reference(s, STR("A lookup failed, please try again later")));
 	action = &d->rule->actions[d->rule->action_count - 1];
 	text = engine_text(&s->view, s->message_arena, &action->text);
-	text = str_dup(s->message_arena, str_sub(text, 0, REPLY_MOST));
-	return tell_refuse(action->code, action->enhanced.s, text.s);
+	return tell_refuse(action->code, action->enhanced.s,
+			   with_reference(s, str_sub(text, 0, REPLY_MOST)));
 }
 
 static void note(struct session *s, struct report_outcome *outcome, const struct decision *d,
@@ -73,6 +84,11 @@ static void add_logs(struct session *s, const struct decision *d)
 	s->report.log_count = s->logs.count;
 }
 
+static bool refused(const struct session *s)
+{
+	return s->report.refused >= 0 || tell_is_refusal(s->report.outcome.verdict);
+}
+
 static void publish(struct session *s)
 {
 	s->report.recipients = s->report_recipients.items;
@@ -82,6 +98,7 @@ static void publish(struct session *s)
 	s->report.lookups = s->view.lookups ? lookups_asked(s->view.lookups) : 0;
 	s->report.queue_id = s->env.macro(s->env.ctx, "i");
 	s->report.policy = s->policy->id;
+	s->report.reference = refused(s) ? s->reference : NULL;
 	s->report.arena = s->message_arena;
 	s->report.sender = s->sender_text;
 	if (s->env.settled)

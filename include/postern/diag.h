@@ -48,6 +48,16 @@ void diag_error(struct diag *diag, struct span span, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void diag_warning(struct diag *diag, struct span span, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * A warning with a name of a few words and dashes, by which who reads it can silence it. It is
+ * printed behind the text, in brackets.
+ */
+void diag_warn(struct diag *diag, const char *name, struct span span, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Warnings of this name, or all where it is NULL, are not kept from now on. */
+void diag_silence(struct diag *diag, const char *name);
+/* Warnings are printed as errors. They are counted as what they are. */
+void diag_strict(struct diag *diag);
 void diag_note(struct diag *diag, struct span span, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* How many errors were reported, those past the limit included. */
@@ -57,6 +67,16 @@ size_t diag_warnings(const struct diag *diag);
 bool diag_within(const struct diag *diag, struct span span);
 /* All reports, ordered by source, then place; equal ones once. */
 void diag_print(const struct diag *diag, FILE *out);
+
+/* What diag_print() prints, piece by piece, for those who print it otherwise. */
+struct diag_report {
+	enum diag_level level;
+	const char *name; /* of a warning; or NULL */
+	struct span span; /* without a source: no place */
+	struct str text;
+};
+void diag_each(const struct diag *diag, void (*fn)(void *ctx, const struct diag_report *report),
+	       void *ctx);
 
 /* Keeps an arena, in which sources of reported places stand, until the diag's own is freed. */
 void diag_keep(struct diag *diag, struct arena *arena);

@@ -79,6 +79,9 @@ enum step dkim_verifier_finish(struct dkim_verifier *verifier, struct lookups *l
 
 /* ---- organizational domain: filter/auth/orgdomain.c ---- */
 
+/* Most questions of one walk (RFC 9989 4.10). */
+#define ORGDOMAIN_LOOKUPS 8
+
 /*
  * The organizational domain of `domain` (normal form) by the DNS tree walk of RFC 9989 4.10, at
  * most 8 queries. DONE: *org_r is set, and *failed_r is true where a lookup on the way failed (then

@@ -34,6 +34,7 @@
 #include <stdio.h>
 
 #include "postern/clock.h"
+#include "postern/limits.h"
 #include "postern/str.h"
 
 struct arena;
@@ -57,9 +58,10 @@ struct dns_record {
 struct dns_answer {
 	enum dns_status status;
 	const char *problem; /* of DNS_FAILED: "timed out", "SERVFAIL", "bogus", ...; else NULL */
-	uint32_t ttl;        /* seconds */
-	bool secure;         /* validated by DNSSEC */
-	size_t count;        /* records; at least one iff DNS_FOUND. CNAMEs are followed */
+	bool oversize; /* DNS_FAILED: it came, and is larger than any that is of use; it will be */
+	uint32_t ttl;  /* seconds */
+	bool secure;   /* validated by DNSSEC */
+	size_t count;  /* records; at least one iff DNS_FOUND. CNAMEs are followed */
 	const struct dns_record *records;
 };
 
@@ -74,6 +76,8 @@ struct resolver_config {
 	size_t cache_bytes;  /* of the answer cache; 0: 16 MB */
 };
 
+/* May this be the address of a resolver_config? If not, *why_r says why. */
+bool resolver_address_ok(const char *address, const char **why_r);
 /* Starts the resolver's thread. On failure returns -1 and *why_r says why. */
 int resolver_new(const struct resolver_config *config, struct resolver **resolver_r,
 		 const char **why_r);
@@ -97,7 +101,7 @@ struct lookups;
 
 /* SPF has its RFC's own budget; all else shares `budget` questions. Counted are questions asked. */
 enum lookup_for { LOOKUP_SPF, LOOKUP_OTHER };
-#define DNS_BUDGET_OTHER 60
+#define DNS_BUDGET_OTHER LIMIT_LOOKUPS
 #define DNS_BUDGET_SPF                                                                             \
 	250 /* above what RFC 7208 allows one check: 1 + 10 terms with 10 MX hosts, twice */
 

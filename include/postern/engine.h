@@ -43,7 +43,8 @@ const char *cond_name(cond_set s);
 struct cell {
 	struct value value;
 	void *task;
-	bool started; /* a lookup of this message was begun */
+	bool started;     /* a lookup of this message was begun */
+	bool late_wanted; /* not known for want of a late input, whatever answers come */
 };
 
 struct view {
@@ -51,7 +52,9 @@ struct view {
 	enum stage stage;
 	struct cell *cells[SCOPE_COUNT]; /* recipient: NULL while no recipient is looked at */
 	struct arena *arenas[SCOPE_COUNT];
-	struct lookups *lookups; /* may be NULL: then nothing is looked up */
+	struct lookups *lookups;   /* may be NULL: then nothing is looked up */
+	const struct value *given; /* a slot each; what is not UNKNOWN holds from its stage on,
+				      whatever the cells say. NULL: nothing is given */
 	const struct clock *clock;
 };
 

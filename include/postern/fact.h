@@ -24,6 +24,25 @@
  *            .help = "What follows the last dot of the envelope sender's domain."},
  *           {.name = NULL}};
  *   const struct family family_suffix = {.name = "suffix", .facts = facts};
+ *
+ * A fact that can often do without one of its inputs declares it as late: its provider is called
+ * before that input is known, and either answers all the same or says that it must wait for it.
+ * The stage of the row is then the earliest at which the fact may be known:
+ *
+ *   static enum fact_state verdict_provide(const struct fact_call *call, struct value *value_r)
+ *   {
+ *           const struct value *quick = call->inputs[0], *slow = call->inputs[1];
+ *
+ *           if (quick->number) {
+ *                   *value_r = value_boolean(true);
+ *                   return FACT_PRESENT;
+ *           }
+ *           if (slow->state == FACT_UNKNOWN)
+ *                   return fact_wait_late(call);
+ *           ...
+ *   }
+ *           {.name = "verdict", ..., .stage = STAGE_HEADERS, .inputs = NAMES("quick"),
+ *            .late = NAMES("slow"), .provide = verdict_provide, ...},
  */
 
 #include <stdbool.h>
@@ -67,23 +86,49 @@ enum on_failure {
 
 /* ---- facts ---- */
 
+/* What a fact says about who sends, for the checker: can an exception rest on it? */
+enum trust {
+	TRUST_NONE,      /* nothing: where mail goes, how large it is, what time it is */
+	TRUST_FORGEABLE, /* what the sender claims */
+	TRUST_PROVED,    /* what a sender cannot make up: the address, a login, a signer */
+};
+const char *trust_name(enum trust trust);
+
 struct fact_call {
-	const struct value *const *inputs; /* in the order of the row; never UNKNOWN or GROWING */
+	/*
+	 * In the order of the row; never UNKNOWN, GROWING or FAILED. The late ones follow, in any
+	 * state.
+	 */
+	const struct value *const *inputs;
 	const struct value *const *arguments; /* in the order of the call; PRESENT */
 	struct arena *arena;                  /* lives as long as the fact's scope */
 	struct lookups *lookups; /* of the message, or the connection; never NULL for COST_DNS */
 	const struct clock *clock;
 	const struct policy *policy;
-	void **task; /* the provider's own memory of this fact's computation; NULL at first */
+	void **task;       /* the provider's own memory of this fact's computation; NULL at first */
+	bool *late_wanted; /* see fact_wait_late() */
 };
+
+/*
+ * What a provider returns that cannot answer before a late input is known: UNKNOWN, and no lookup
+ * is pending that could change it. That input is looked up if it can be.
+ */
+static inline enum fact_state fact_wait_late(const struct fact_call *call)
+{
+	*call->late_wanted = true;
+	return FACT_UNKNOWN;
+}
 
 struct fact_def {
 	const char *name;
 	struct type type;
-	enum stage stage;
+	enum stage stage; /* the earliest at which it may be known */
 	enum scope scope;
 	enum cost cost;
 	const char *const *inputs; /* NULL-terminated names; NULL for base facts */
+	const char *const *late;   /* further inputs that may be known later than `stage` says */
+	/* They exist, and bring their scope, only if this setting is set; else they are ABSENT. */
+	const char *late_if;
 	/*
 	 * PRESENT with *value_r set, ABSENT, FAILED (value_r->text may say why), or UNKNOWN while
 	 * lookups are pending: it is called again when an answer came.
@@ -95,6 +140,11 @@ struct fact_def {
 	bool internal;                 /* an intermediate result: policies cannot name it */
 	bool reported;      /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
+	enum trust trust;
+	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
+	const char *const *vouched;
+	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
+	unsigned lookups, lookups_spf, lookups_signature;
 	const char *help;
 };
 
@@ -208,6 +258,15 @@ struct family {
 
 /* All families, NULL-terminated: made at build time from the names of the files in filter/fact. */
 extern const struct family *const families[];
+
+/* No row has more inputs, the late ones counted in, or more parameters. */
+#define FACT_INPUTS_MOST 16
+
+/*
+ * The stages at which a fact without arguments may become known, as bits (1 << stage): its own,
+ * and later ones at which late inputs, its own or those of its inputs, are known.
+ */
+unsigned registry_stages(const struct fact_def *def);
 
 /*
  * Names unique, inputs exist, known no later and at least as long as what is computed from them.

@@ -20,6 +20,8 @@
 #define LIMIT_REMOVALS 1000
 /* Recipients that a transaction may name, the refused included; Postfix's own limit is 1000. */
 #define LIMIT_RECIPIENTS 10000
+/* DNS questions of a message beside those of SPF, which have a budget of their own. */
+#define LIMIT_LOOKUPS 60
 /* Bytes of an envelope address or HELO name that are kept. */
 #define LIMIT_PATH 4096
 

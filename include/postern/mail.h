@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "postern/ip.h"
 #include "postern/str.h"
 
 struct arena;
@@ -96,5 +97,21 @@ struct str field_unfold(struct arena *arena, struct str value);
 struct str field_decode(struct arena *arena, struct str value);
 /* The id of a Message-ID or List-Id field: what stands between the angle brackets, or empty. */
 struct str field_id(struct str unfolded);
+
+/* ---- trace fields: filter/mail/received.c ---- */
+
+/* Who brought a message to the server that wrote the Received field. */
+struct received {
+	struct ip ip;
+	struct str helo; /* as the client said it; empty: the field does not tell. Borrows. */
+};
+
+/*
+ * Reads the value of a Received field as Postfix, Sendmail, OpenSMTPD and Exim write it (RFC 5321
+ * 4.4, whose TCP-info says what was seen). NULL on success; else why it cannot be relied on. What
+ * a client can put into such a field (HELO, ident, login, certificate) is never taken for what
+ * the server saw. The value is as the MTA passed it, folds included.
+ */
+const char *received_parse(struct str value, struct received *received_r);
 
 #endif

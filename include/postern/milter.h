@@ -68,6 +68,7 @@ struct milter_service {
 	int control; /* set before `start`: the second socket, listening, or -1 */
 	struct milter_policy served;
 	const struct clock *clock;
+	bool references; /* as session_env.references */
 	/* As session_env.settled, but with the ctx below; from several threads. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
 	/*
@@ -95,6 +96,9 @@ bool milter_replace(const struct milter_policy *policy);
 #define MILTER_OK 0
 #define MILTER_FAILED 1 /* of start: may work when tried again */
 #define MILTER_BROKEN 2 /* will not work until somebody mends it: the parent gives up too */
+
+/* Does a text name a place to listen at? If not, *why_r says what is wrong. */
+bool milter_listen_ok(const char *listen, const char **why_r);
 
 /*
  * Serves until told to stop and returns the status for exit(). `start` is called in the filter

@@ -20,6 +20,7 @@
 #include "postern/value.h"
 
 struct policy;
+struct policy_test;
 struct pattern;
 
 /* ---- slots: a fact with its arguments, as some rule uses it ---- */
@@ -34,10 +35,12 @@ struct slot {
 	const struct fact_def *def;
 	struct slot_argument *arguments;
 	size_t argument_count;
-	unsigned *inputs; /* slot numbers, in the order of the row */
+	unsigned *inputs; /* slot numbers, in the order of the row; the late ones follow */
 	size_t input_count;
+	size_t late_count;        /* 0 where the row's late inputs do not exist */
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
-	enum stage stage;         /* latest of the same */
+	enum stage stage;         /* latest of the same: the earliest at which it may be known */
+	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	struct str text;          /* as a policy writes it: header("X-Spam") */
@@ -72,7 +75,10 @@ enum right_kind {
 
 struct cond {
 	enum cond_kind kind;
-	unsigned number; /* among the conditions of the policy; names it in a residue */
+	unsigned number;        /* among the conditions of the policy; names it in a residue */
+	struct span span;       /* where it is written; in a define, if it comes from one */
+	struct span right_span; /* of the right side of a test; no source: there is none */
+	bool exception;         /* the negation of what stands behind `unless` */
 	struct cond **parts;
 	size_t count;
 	/* COND_TEST */
@@ -105,6 +111,7 @@ struct plan_action {
 struct plan_rule {
 	struct str name; /* label, or FILE:LINE */
 	struct span span;
+	const struct rule *tree; /* as written */
 	size_t line;
 	struct str condition; /* as written, on one line; empty: always */
 	struct cond *cond;    /* NULL: always */
@@ -115,6 +122,11 @@ struct plan_rule {
 	bool edits;           /* has an action that changes header or envelope */
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
+};
+
+struct policy_table {
+	const struct table_def *def;
+	const struct table *table;
 };
 
 struct policy {
@@ -131,6 +143,12 @@ struct policy {
 	unsigned cond_count;
 	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
+	const struct policy_test *tests;     /* policytest.h */
+	size_t test_count;
+	const struct span *settings_at;    /* where each is set; no source: it is not */
+	const struct tree *tree;           /* as written, with what it includes */
+	const struct policy_table *tables; /* those with a name */
+	size_t table_count;
 };
 
 struct policy_override {
@@ -160,7 +178,24 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 const char *policy_peek(struct arena *arena, const char *path, const char *setting);
 /* The table that a setting names, or NULL. */
 const struct table *policy_setting_table(const struct policy *policy, const char *name);
+/* Where a setting is set; no source: nowhere, or on the command line. */
+struct span policy_setting_span(const struct policy *policy, const char *name);
 /* The slot of a fact without arguments, or -1 if no rule needs it. */
 int policy_slot(const struct policy *policy, const char *fact);
+
+/* ---- facts that are given outright, by a test or on the command line ---- */
+
+struct given {
+	unsigned slot;
+	struct value value; /* PRESENT, ABSENT or FAILED; known from the slot's stage on */
+};
+
+/*
+ * A fact as "FACT=VALUE" gives it: FACT as a rule would write it, VALUE a literal, several of them
+ * in braces, `absent` or `failed`; a text needs no quotes. 1: *given_r is set. 0: right, but no
+ * rule of the policy uses the fact. -1: wrong, reported to `diag`. All memory is of `arena`.
+ */
+int policy_given(const struct policy *policy, struct arena *arena, const char *text,
+		 struct diag *diag, struct given *given_r);
 
 #endif

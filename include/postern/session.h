@@ -28,6 +28,7 @@
 #include "postern/ip.h"
 #include "postern/str.h"
 
+struct given;
 struct policy;
 struct resolver;
 struct session;
@@ -85,7 +86,11 @@ struct session_env {
 	/* Told once a message, when its outcome is settled, and at each refused recipient. May be
 	 * NULL. */
 	void (*settled)(void *ctx, const struct session *session);
-	bool trace; /* keep a trace of every rule that was gone through (explain) */
+	bool trace;      /* keep a trace of every rule that was gone through (explain) */
+	bool references; /* refusals by the policy end in a reference, for the journal */
+	/* Facts that are taken for granted from their stage on, policy.h; may be NULL. */
+	const struct given *given;
+	size_t given_count;
 };
 
 /*
@@ -162,10 +167,11 @@ struct report {
 	int refused;
 	struct edits edits;
 	size_t lookups;
-	const char *queue_id; /* the MTA's, or NULL while it has none */
-	struct str sender;    /* envelope sender for people, escaped; <> where null */
-	const char *policy;   /* its id */
-	struct arena *arena;  /* for those who are told: the message's, guarded against its end */
+	const char *queue_id;  /* the MTA's, or NULL while it has none */
+	const char *reference; /* that the client was told with this refusal, or NULL */
+	struct str sender;     /* envelope sender for people, escaped; <> where null */
+	const char *policy;    /* its id */
+	struct arena *arena;   /* for those who are told: the message's, guarded against its end */
 	const struct report_trace *trace;
 	size_t trace_count;
 	const char *const *logs; /* texts of `log` actions that apply */
@@ -180,5 +186,24 @@ struct str session_fact(const struct session *session, struct arena *arena, cons
 /* The same as a value: for those who know what an internal fact points to. NULL: no rule uses it.
  */
 const struct value *session_value(const struct session *session, const char *name);
+
+/* ---- for a record of what was decided; valid while `settled` is told ---- */
+
+struct slot;
+struct plan_rule;
+
+typedef void session_fact_visit(void *ctx, const struct slot *slot, const struct value *value,
+				int recipient);
+typedef void session_rule_visit(void *ctx, const struct plan_rule *rule, const char *state);
+
+/*
+ * Every fact that a policy can name, that was looked at and is known (absent and failed included).
+ * `recipient` is its row in the report, or -1: of the message as a whole.
+ */
+void session_each_fact(const struct session *session, session_fact_visit *visit, void *ctx);
+/* Every rule down to the one that decided, in order, with its state: true false unknown failed. */
+void session_each_rule(const struct session *session, session_rule_visit *visit, void *ctx);
+/* Nanoseconds since MAIL. */
+int64_t session_duration(const struct session *session);
 
 #endif

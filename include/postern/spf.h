@@ -64,6 +64,22 @@ struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *r
 enum step spf_check_step(struct spf_check *check, struct lookups *lookups,
 			 const struct spf_outcome **outcome_r);
 
+/* ---- Received-SPF: filter/auth/spfreceived.c ---- */
+
+struct spf_received {
+	const struct spf_outcome *outcome;
+	const struct ip *ip; /* NULL: the client has none */
+	struct str sender;   /* canonical, or empty */
+	struct str helo;     /* as the client said it; any bytes */
+	struct str receiver;
+	bool helo_scope;
+};
+
+/* The value of a Received-SPF field (RFC 7208 9.1), folded with LF and a tab. */
+struct str spf_received_write(struct arena *arena, const struct spf_received *received);
+/* Does a field that came with the message name us, anywhere and however it is written? */
+bool spf_received_claims(struct arena *arena, struct str value, struct str receiver);
+
 /* Call once, before threads start: silences libspf2's own output. */
 void spf_init(void);
 

@@ -157,7 +157,63 @@ struct assertion {
 	VEC(struct expr *) unless;
 };
 
-/* test blocks: kept as text, for the versions that understand them. */
+/* ---- tests ---- */
+
+enum test_given_kind {
+	GIVEN_CLIENT,    /* IP [NAME] */
+	GIVEN_HELO,      /* NAME */
+	GIVEN_SENDER,    /* ADDRESS */
+	GIVEN_RECIPIENT, /* ADDRESS */
+	GIVEN_AUTH,      /* USER */
+	GIVEN_MACRO,     /* NAME VALUE */
+	GIVEN_HEADER,    /* "Name: value" */
+	GIVEN_BODY,      /* "a line" */
+	GIVEN_MESSAGE,   /* "FILE" */
+	GIVEN_DNS,       /* "RECORD" */
+	GIVEN_DNS_FILE,  /* "FILE" */
+	GIVEN_SET,       /* NAME VALUE */
+	GIVEN_TIME,      /* SECONDS */
+	GIVEN_FACT,      /* FACT VALUE */
+};
+
+struct test_given {
+	enum test_given_kind kind;
+	struct span span;
+	VEC(struct operand) values;
+};
+
+enum test_expect_kind {
+	EXPECT_VERDICT, /* accept ...; values: the rule, if one is named */
+	EXPECT_RULE,    /* values: the rule; none: no rule is to decide */
+	EXPECT_STAGE,
+	EXPECT_CODE,  /* values: the code, the enhanced one if there is one */
+	EXPECT_TEXT,  /* values: the text */
+	EXPECT_EDIT,  /* values: field or address; none: there are to be no edits */
+	EXPECT_SCORE, /* values: a number */
+	EXPECT_SAME,  /* values: the file of another policy */
+};
+
+struct test_expect {
+	enum test_expect_kind kind;
+	struct span span;
+	struct str word; /* VERDICT: which; EDIT: "add header" and so on */
+	bool negated;    /* EDIT: "no" stands before it */
+	bool contains;   /* TEXT, EDIT: the last value is a part of what is to be there */
+	VEC(struct operand) values;
+	struct str stage; /* "at STAGE", or of STAGE; empty: none */
+	bool single;      /* "for <address>": */
+	struct operand recipient;
+};
+
+struct test_block {
+	struct span name_span;
+	struct text name;
+	VEC(struct test_given) givens;
+	VEC(struct test_expect) expects;
+};
+
+const char *test_given_word(enum test_given_kind kind);
+
 enum item_kind {
 	ITEM_SET,
 	ITEM_TABLE,
@@ -180,6 +236,7 @@ struct item {
 		struct rule rule;
 		struct group group;
 		struct assertion assertion;
+		struct test_block test;
 	};
 };
 
@@ -202,6 +259,12 @@ struct tree_words {
  */
 struct tree *tree_parse(struct arena *arena, const struct source *source,
 			const struct tree_words *words, struct diag *diag);
+/*
+ * A fact and its value from a text FACT=VALUE, for what stands on a command line: there a text
+ * needs no quotes. False: reported.
+ */
+bool tree_parse_given(struct arena *arena, const struct source *source, struct diag *diag,
+		      struct operand *fact_r, struct operand *value_r);
 /* Prints the tree, one node a line, indented: for tests and for people who look for a fault. */
 void tree_print(const struct tree *tree, FILE *out);
 

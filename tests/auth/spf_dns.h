@@ -65,6 +65,9 @@ static inline void zone_add(struct zone *zone, struct str name, int type, struct
 	    str_dup(zone->arena, zone_name(name)), type, str_dup(zone->arena, data)};
 }
 
+/* As much as the resolver lets through. */
+#define TXT_MOST 16384
+
 static inline bool name_fits(struct str name)
 {
 	size_t label = 0;
@@ -113,6 +116,10 @@ static inline void question_answer(struct lookups *lookups, struct question *que
 				  : exists        ? DNS_NODATA
 						  : DNS_NXDOMAIN;
 	question->answer.problem = question->answer.status == DNS_FAILED ? "timed out" : NULL;
+	for (size_t i = 0; i < found.count; i++)
+		if (question->type == DNS_TXT && found.items[i].data.n > TXT_MOST)
+			question->answer = (struct dns_answer){
+			    .status = DNS_FAILED, .problem = "answer too large", .oversize = true};
 }
 
 const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, enum dns_type type,

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Any bytes as a policy, through the whole compile: errors or a policy, never a crash. */
+/*
+ * Any bytes as a policy, through the whole compile, and what is accepted through the checker:
+ * errors or a policy, never a crash.
+ */
 
 #include "postern/arena.h"
+#include "postern/check.h"
 #include "postern/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,7 +20,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!policy && diag_errors(diag) == 0)
 		__builtin_trap();
+	if (policy)
+		check_policy(policy, diag);
 	if (nowhere) {
+		if (policy) {
+			dump_types(policy, nowhere);
+			dump_plan(policy, nowhere);
+		}
 		diag_print(diag, nowhere);
 		fclose(nowhere);
 	}

@@ -68,6 +68,8 @@ class Postern:
 
     def write_policy(self, policy):
         head = 'set listen "unix:%s" set control "unix:%s"\n' % (self.path, self.control)
+        if "set journal" not in policy:
+            head = head[:-1] + " set journal off\n"
         if self.group:
             head += 'set socket.group "%s"\n' % self.group
         if "set authserv" not in policy:

@@ -20,12 +20,12 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 CONTRACTS = {
     "base": "arena clock diag ip limits log str",
     "mail": "author mail mime",
-    "policy": "policy engine format",
+    "policy": "policy policytest check engine format",
     "dns": "dns",
     "auth": "authres dkim spf dmarc arc",
     "session": "session",
     "milter": "milter",
-    "observe": "observe",
+    "observe": "observe record journal",
     "command": "command",
 }
 OWNER = {name: room for room, names in CONTRACTS.items() for name in names.split()}

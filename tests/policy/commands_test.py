@@ -14,7 +14,7 @@ from commandkit import Folder, answer, postern  # noqa: E402
 from mailkit import Key, dns_txt, message  # noqa: E402
 from report import Tests, contains, equal, lacks, true  # noqa: E402
 
-COMMANDS = ["serve", "check", "explain", "auth", "facts", "fmt"]
+COMMANDS = ["serve", "check", "explain", "auth", "facts", "fmt", "test"]
 KEY = Key("signed.example", "ed", "ed25519-sha256")
 RECORDS = "\n".join([
     dns_txt("fail.example", "v=spf1 ip4:192.0.2.25 exp=why.fail.example -all"),
@@ -98,6 +98,7 @@ def every_option_is_in_the_help():
                        "--time", "--dns", "--json"):
             contains(postern(command, "--help").out, "  %s " % option, command)
     contains(postern("explain", "--help").out, "  -c POLICY", "explain")
+    contains(postern("explain", "--help").out, "  --given FACT=VALUE", "explain")
     contains(postern("serve", "--help").out, "  -c POLICY", "serve")
 
 
@@ -133,7 +134,7 @@ def values_that_are_wrong():
                         (["--set", "dkim.signatures=99"], "from 5 to 20"),
                         (["--set", "mixed=maybe"], "'defer', 'first' or 'message'"),
                         (["--set", "submitters=none"], "name of a table"),
-                        (["--set", "relays=x"], "not supported by this version")):
+                        (["--set", "relays=x"], "'relays' is the name of a table, and 'x' is none")):
         usage(["explain", "-c", POLICY_FILE] + words, part)
 
 
@@ -191,7 +192,7 @@ def settings_that_serve_would_not_start_with():
 
 @tests.test
 def check_says_what_it_found():
-    ran = postern("check", POLICY_FILE)
+    ran = postern("check", "-W", "none", POLICY_FILE)
     equal((ran.status, ran.err), (0, ""), "outcome")
     contains(ran.out, POLICY_FILE + ": ok (5 rules, ", "output")
 
@@ -294,6 +295,73 @@ def options_take_effect():
     equal(answer(*line, "--auth", "fred")["rule"], "user", "rule")
     equal(answer(*line, "--macro", "tls_version=TLSv1.2")["rule"], "tls", "rule")
     equal(answer(*line, "--macro", "{tls_version}=TLSv1.2")["rule"], "tls", "rule")
+
+
+@tests.test
+def given_facts_stand_for_what_would_be_found_out():
+    line = ["explain", "-c", files.file("given.policy", """
+listed: reject "${client.ip} is listed" when any dnsbl("zen.example") is 127.0.0.2
+name:   defer "No name" when client.name is absent
+spf:    reject "SPF" when spf is fail unless dkim.aligned
+signed: hold "signed" when any dkim.domain in { a.example }
+tall:   reject "Too much" when size > 5MB or subject is "a b = c"
+"""), "--json", *PLAY]
+
+    def told(*words):
+        said = answer(*line, *words, EML)
+        return said["verdict"], said["rule"], said["stage"]
+
+    equal(told(), ("accept", None, "message"), "nothing is given")
+    equal(told("--given", "client.name=absent"), ("defer", "name", "mail"), "absent")
+    equal(told("--given", 'dnsbl("zen.example")=127.0.0.2'), ("reject", "listed", "mail"), "a list")
+    equal(told("--given", "client.name=failed"), ("defer", "name", "mail"), "a failure")
+    equal(answer(*line, "--given", "client.name=failed", EML)["enhanced"], "4.4.3", "a failure's code")
+    equal(told("--given", 'dnsbl("zen.example")=failed'), ("accept", None, "message"),
+          "a failure that is skipped")
+    equal(told("--given", "spf=fail"), ("reject", "spf", "message"), "spf")
+    equal(told("--given", "spf=fail", "--given", "dkim.aligned=true"),
+          ("accept", None, "message"), "an exception")
+    equal(told("--given", "dkim.aligned=failed", "--given", "spf=fail"),
+          ("defer", "spf", "message"), "a failure in an exception")
+    equal(told("--given", "dkim.domain={ b.example a.example }"),
+          ("quarantine", "signed", "message"), "several values")
+    equal(told("--given", "dkim.domain=a.example"), ("quarantine", "signed", "message"),
+          "one of a list")
+    equal(told("--given", "dkim.domain={}"), ("accept", None, "message"), "an empty list")
+    equal(told("--given", "size=6MB"), ("reject", "tall", "message"), "a size")
+    for text in ("a b = c", '"a b = c"'):
+        equal(told("--given", "subject=" + text), ("reject", "tall", "message"), "a text")
+    equal(told("--given", "subject=absent"), ("accept", None, "message"), "absent")
+    equal(told("--given", "spf.helo=fail", "--given", 'dnsbl("other.example")=127.0.0.2'),
+          ("accept", None, "message"), "what no rule asks")
+
+
+@tests.test
+def given_facts_that_are_wrong():
+    line = ["explain", "-c", files.file("given.policy", """
+reject "${client.ip} is listed" when any dnsbl("zen.example") is 127.0.0.2
+reject "No" when spf is fail or size > 1MB or recipient.count > 3 or client.ip is 192.0.2.1
+"""), "--dns", DNS]
+    for given, part in (("spf", "this is not FACT=VALUE"), ("=fail", "this is not FACT=VALUE"),
+                        ("spf is=fail", "a fact is wanted before the '='"),
+                        ("spg=fail", "is 'spf' meant?"), ("spf=flail", "is 'fail' meant?"),
+                        ("spf=failed", "'spf' does not fail, a lookup that did makes it 'temperror'"),
+                        ("client.ip=failed", "'client.ip' does not fail, nothing is looked up"),
+                        ("spf={ fail pass }", "this is several values"),
+                        ("size=5", "not one, as 5MB"), ("size=5m", "not one, as 5MB"),
+                        ("recipient.count=5MB", "not a number without a unit"),
+                        ("client.ip=192.0.2", "not an IP address"),
+                        ("dnsbl=127.0.0.2", "'dnsbl' takes 1 argument"),
+                        ('dnsbl("zen.example")=127.0.0.2 127.0.0.3', "not an IP address"),
+                        ('dnsbl("zen.example")={ 127.0.0.2 } more', "the end is expected"),
+                        ('dnsbl("zen.example")={ 127.0.0.2', "the '{' is not closed"),
+                        ('client.name="${spf}"', "not a literal"),
+                        ("message.fields=1", "no fact, table or define 'message.fields'")):
+        ran = postern(*line, "--given", given)
+        equal((ran.status, ran.out), (2, ""), "status for " + given)
+        contains(ran.err, part, "what is said of " + given)
+        contains(ran.err, "--given:1:", "the place of " + given)
+    usage(["auth", "--given", "spf=fail", EML], "this command has no --given")
 
 
 @tests.test
@@ -408,8 +476,8 @@ def facts_are_listed():
     names = [fact["name"] for fact in said["facts"]]
     for name in ("client.ip", "spf", "dkim.aligned", "recipient.routed", "header"):
         true(name in names, name + " is listed")
-    equal(sorted(said["facts"][0]), ["called", "cost", "help", "inputs", "name", "scope", "stage",
-                                     "type"], "keys of a fact")
+    equal(sorted(said["facts"][0]), ["called", "cost", "help", "inputs", "lookups", "name", "scope",
+                                     "stage", "trust", "type"], "keys of a fact")
     text = postern("facts").out
     for row in said["facts"] + said["actions"] + said["settings"]:
         contains(text, row["name"], "text")

@@ -160,6 +160,56 @@ static void test_order(void)
 	CHECK_INT(diag_warnings(diag), 1);
 }
 
+static void test_named_warnings(void)
+{
+	struct diag *diag = diag_new(arena);
+	struct source *s = source("f", "one two\n");
+
+	diag_silence(diag, "quiet");
+	diag_warn(diag, "quiet", at(s, "one"), "not kept");
+	diag_note(diag, at(s, "two"), "nor this");
+	diag_warn(diag, "loud", at(s, "two"), "kept");
+	diag_note(diag, at(s, "one"), "with a note");
+	diag_warning(diag, at(s, "one"), "without a name");
+	CHECK_STR(printed(diag), "f:1:1: warning: without a name\n    1 | one two\n      | ^~~\n"
+				 "f:1:5: warning: kept [loud]\n    1 | one two\n      |     ^~~\n"
+				 "f:1:1: note: with a note\n    1 | one two\n      | ^~~\n");
+	CHECK_INT(diag_warnings(diag), 2);
+	diag_strict(diag);
+	CHECK(str_has(printed(diag), STR("f:1:5: error: kept [loud]\n")));
+	CHECK(str_has(printed(diag), STR("f:1:1: note: with a note\n")));
+	CHECK_INT(diag_errors(diag), 0);
+	diag_silence(diag, NULL);
+	diag_warn(diag, "loud", at(s, "one"), "not kept either");
+	diag_error(diag, at(s, "one"), "an error is");
+	CHECK_INT(diag_warnings(diag), 2);
+	CHECK_INT(diag_errors(diag), 1);
+}
+
+static void count_reports(void *ctx, const struct diag_report *report)
+{
+	size_t *counts = ctx;
+
+	counts[report->level]++;
+}
+
+static void test_each(void)
+{
+	struct diag *diag = diag_new(arena);
+	struct source *s = source("f", "one two\n");
+	size_t counts[3] = {0};
+
+	diag_error(diag, at(s, "two"), "twice");
+	diag_error(diag, at(s, "two"), "twice");
+	diag_note(diag, at(s, "one"), "of the second");
+	diag_warn(diag, "x", at(s, "two"), "once");
+	diag_note(diag, at(s, "one"), "a note");
+	diag_each(diag, count_reports, counts);
+	CHECK_INT(counts[DIAG_ERROR], 1);
+	CHECK_INT(counts[DIAG_WARNING], 1);
+	CHECK_INT(counts[DIAG_NOTE], 1);
+}
+
 static void test_limit(void)
 {
 	struct diag *diag = diag_new(arena);
@@ -266,6 +316,8 @@ int main(void)
 	RUN(test_hostile_bytes);
 	RUN(test_long_lines);
 	RUN(test_order);
+	RUN(test_named_warnings);
+	RUN(test_each);
 	RUN(test_limit);
 	RUN(test_long_texts);
 	RUN(test_nearest);

@@ -72,6 +72,7 @@ static void check_failed(const struct dns_key *key, const char *problem)
 
 	CHECK_INT(answer->public.status, DNS_FAILED);
 	CHECK_STR(str_of(answer->public.problem), problem);
+	CHECK_INT(answer->public.oversize, strcmp(problem, "answer too large") == 0);
 	answer_drop(answer);
 }
 

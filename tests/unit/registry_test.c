@@ -44,8 +44,10 @@ static const struct fact_def good[] = {
 /* What the check says of these facts beside the good ones. */
 static struct str fault(const struct fact_def *facts)
 {
+	static const struct setting_def settings[] = {{.name = "s"}, END};
+
 	one = (struct family){.name = "one", .facts = good};
-	two = (struct family){.name = "two", .facts = facts};
+	two = (struct family){.name = "two", .facts = facts, .settings = settings};
 	return str_of(registry_check(arena));
 }
 
@@ -80,6 +82,36 @@ static void test_inputs(void)
 		  "fact 'd' lives for a helo, its input 'a' for a message");
 }
 
+/* A late input may be known later than the fact, and nothing else. */
+static void test_late_inputs(void)
+{
+#define LATE(for_, input, setting)                                                                 \
+	{.name = "d",                                                                              \
+	 .stage = STAGE_HELO,                                                                      \
+	 .scope = for_,                                                                            \
+	 .inputs = NAMES("c"),                                                                     \
+	 .late = NAMES(input),                                                                     \
+	 .late_if = setting,                                                                       \
+	 .provide = provide,                                                                       \
+	 .help = "."}
+
+	CHECK_STR(FAULT(LATE(SCOPE_MESSAGE, "a", NULL)), "");
+	CHECK_STR(FAULT(LATE(SCOPE_MESSAGE, "missing", NULL)), "fact 'd': no fact 'missing'");
+	CHECK_STR(FAULT(LATE(SCOPE_HELO, "a", NULL)),
+		  "fact 'd' lives for a helo, its input 'a' for a message");
+	/* Where it exists only with a setting, the fact lives as long as it then can. */
+	CHECK_STR(FAULT(LATE(SCOPE_HELO, "a", "s")), "");
+	CHECK_STR(FAULT(LATE(SCOPE_MESSAGE, "a", "missing")), "fact 'd': no setting 'missing'");
+	/* What is computed from it is promised at its earliest. */
+	CHECK_STR(
+	    FAULT(LATE(SCOPE_MESSAGE, "a", NULL), DERIVED("e", STAGE_HELO, SCOPE_MESSAGE, "d")),
+	    "");
+	CHECK_INT(registry_stages(registry_fact(STR("e"))), 1 << STAGE_HELO | 1 << STAGE_MAIL);
+	CHECK_STR(FAULT(DERIVED("d", STAGE_MAIL, SCOPE_MESSAGE, "c", "c", "c", "c", "c", "c", "c",
+				"c", "c", "c", "c", "c", "c", "c", "c", "c", "c")),
+		  "fact 'd' has too many inputs");
+}
+
 static void test_provider_and_inputs(void)
 {
 	CHECK(FAULT({.name = "d", .stage = STAGE_MAIL, .scope = SCOPE_MESSAGE, .provide = provide})
@@ -87,6 +119,13 @@ static void test_provider_and_inputs(void)
 	CHECK(
 	    FAULT({.name = "d", .stage = STAGE_MAIL, .scope = SCOPE_MESSAGE, .inputs = NAMES("a")})
 		.n > 0);
+}
+
+static void test_vouching(void)
+{
+	CHECK_STR(FAULT({.name = "d", .trust = TRUST_FORGEABLE, .vouched = NAMES("a")}), "");
+	CHECK_STR(FAULT({.name = "d", .trust = TRUST_PROVED, .vouched = NAMES("a")}),
+		  "fact 'd' is vouched for, but not forgeable");
 }
 
 static const struct action_def blind[] = {{.name = "x", .inputs = NAMES("a", "nothing")}, END};
@@ -138,7 +177,9 @@ int main(void)
 	RUN(test_good_families);
 	RUN(test_a_fact_twice);
 	RUN(test_inputs);
+	RUN(test_late_inputs);
 	RUN(test_provider_and_inputs);
+	RUN(test_vouching);
 	RUN(test_actions_and_settings);
 	RUN(test_looking_up);
 	arena_free(&arena);

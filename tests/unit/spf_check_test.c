@@ -367,6 +367,11 @@ static void test_domains_without_a_check(void)
 
 static void test_failed_lookups(void)
 {
+	struct buf large = {.arena = arena};
+
+	buf_puts(&large, "v=spf1");
+	while (large.n < TXT_MOST)
+		buf_puts(&large, " ip4:192.0.2.1");
 	rr("slow.example", 0, "");
 	txt("example.com", "v=spf1 include:slow.example -all");
 	txt("a.example", "v=spf1 a:slow.example -all");
@@ -378,6 +383,13 @@ static void test_failed_lookups(void)
 		  "cannot look up slow.example TXT: timed out");
 	CHECK_STR(check("192.0.2.1", "a.example")->problem,
 		  "cannot look up slow.example A: timed out");
+	/* What came and is beyond all use will not be better the next time. */
+	txt("large.example", large.s);
+	txt("b.example", "v=spf1 include:large.example -all");
+	CHECK_INT(check("192.0.2.1", "large.example")->result, SPF_PERMERROR_);
+	CHECK_INT(check("192.0.2.1", "b.example")->result, SPF_PERMERROR_);
+	CHECK_STR(check("192.0.2.1", "large.example")->problem,
+		  "cannot look up large.example TXT: answer too large");
 	/* 5.5: a failing PTR is no match. */
 	CHECK_INT(check("192.0.2.1", "p.example")->result, SPF_FAIL_);
 }

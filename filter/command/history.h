@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FILTER_COMMAND_HISTORY_H
+#define FILTER_COMMAND_HISTORY_H
+
+/* What the commands that read the journal share: why, log, replay. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "filter/command/command.h"
+#include "postern/journal.h"
+
+struct arena;
+
+struct history {
+	const char *policy; /* its setting 'journal.path' tells where the journal is */
+	const char *path;   /* the journal itself, where the policy is not to be asked */
+	bool json;
+};
+
+#define HISTORY_OPTIONS                                                                            \
+	"  -c POLICY       where 'set journal.path' is looked up; default " DEFAULT_POLICY "\n"    \
+	"  --journal DIR   the journal itself\n"                                                   \
+	"  --json          for programs\n"
+
+/* Opens the journal to read. NULL: reported. */
+struct journal *history_open(struct arena *arena, const struct command *self,
+			     const struct history *history);
+
+/*
+ * A moment: seconds since 1970, "2026-11-23", "2026-11-23 14:00", "2026-11-23T14:00:05", or how
+ * long ago: "90s", "30m", "2h", "7d", "4w". Microseconds since 1970; false: none of these.
+ */
+bool history_moment(const char *text, int64_t now, int64_t *moment_r);
+
+/* "2026-11-23 14:00:05", local time. */
+const char *history_time(struct arena *arena, int64_t microseconds);
+
+/* "reject 550 5.7.1 \"Relaying denied\", at rcpt, by relay" */
+struct str history_outcome(struct arena *arena, const struct record_outcome *outcome);
+/* The outcome that the record is about. */
+const struct record_outcome *history_settled(const struct record *record);
+
+json_t *history_json(struct arena *arena, const struct record *record);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* postern log: the journal, a line a message, filtered. */
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "filter/command/history.h"
+#include "filter/command/json.h"
+#include "postern/arena.h"
+#include "postern/clock.h"
+
+#define VALUE_MOST 200
+#define FOLLOW_PAUSE (250 * NS_PER_MS)
+
+struct listing {
+	struct history history;
+	const char *rule, *sender, *recipient, *verdict;
+	int64_t since;
+	bool follow;
+};
+
+/* Does an address contain this text, without regard to case? "@example.org" finds a domain. */
+static bool address_has(struct arena *arena, struct str address, const char *part)
+{
+	struct str in = str_lower(arena, address), of = str_lower(arena, str_of(part));
+
+	for (size_t i = 0; i + of.n <= in.n; i++)
+		if (memcmp(in.s + i, of.s, of.n) == 0)
+			return true;
+	return false;
+}
+
+static bool recipient_wanted(struct arena *arena, const struct record *r, const char *part)
+{
+	for (size_t i = 0; i < r->recipient_count; i++)
+		if ((r->refused < 0 || (size_t)r->refused == i) &&
+		    address_has(arena, r->recipients[i].address, part))
+			return true;
+	return false;
+}
+
+static bool wanted(struct arena *arena, const struct listing *l, const struct record *r)
+{
+	const struct record_outcome *outcome = history_settled(r);
+
+	return (!l->rule || str_eq(outcome->rule, str_of(l->rule))) &&
+	       (!l->verdict || strcmp(verdict_name(outcome->verdict), l->verdict) == 0) &&
+	       (!l->sender || address_has(arena, r->sender, l->sender)) &&
+	       (!l->recipient || recipient_wanted(arena, r, l->recipient));
+}
+
+static void print_line(struct arena *arena, const struct record *r)
+{
+	struct str id = r->queue_id.n > 0 ? str_clean(arena, r->queue_id, 64) : STR("-");
+	bool first = true;
+
+	printf("%s " STR_FMT " " STR_FMT " to ", history_time(arena, r->time), STR_ARG(id),
+	       STR_ARG(str_clean(arena, r->sender, VALUE_MOST)));
+	for (size_t i = 0; i < r->recipient_count; i++) {
+		if (r->refused >= 0 && (size_t)r->refused != i)
+			continue;
+		printf("%s<" STR_FMT ">", first ? "" : ",",
+		       STR_ARG(str_clean(arena, r->recipients[i].address, VALUE_MOST)));
+		first = false;
+	}
+	printf("%s: " STR_FMT "\n", first ? "-" : "",
+	       STR_ARG(history_outcome(arena, history_settled(r))));
+}
+
+static bool show(void *ctx, const struct record *record)
+{
+	struct listing *l = ctx;
+	struct arena *arena = arena_new(NULL);
+
+	if (wanted(arena, l, record)) {
+		if (l->history.json)
+			json_print(history_json(arena, record));
+		else
+			print_line(arena, record);
+	}
+	l->since = record->time + 1;
+	arena_free(&arena);
+	return !ferror(stdout);
+}
+
+static int list(const struct command *self, struct listing *l)
+{
+	struct timespec pause = {.tv_nsec = FOLLOW_PAUSE};
+	struct arena *arena = arena_new(NULL);
+	struct journal *journal = history_open(arena, self, &l->history);
+	const char *fault = NULL;
+
+	if (!journal) {
+		arena_free(&arena);
+		return EXIT_NO;
+	}
+	while (journal_each(journal, l->since, show, l, &fault) && l->follow && !ferror(stdout)) {
+		fflush(stdout);
+		nanosleep(&pause, NULL);
+	}
+	if (fault)
+		fprintf(stderr, "postern log: the journal cannot be read: %s\n", fault);
+	journal_close(&journal);
+	arena_free(&arena);
+	return fault ? EXIT_NO : EXIT_FINE;
+}
+
+static bool is_verdict(const char *word)
+{
+	for (int verdict = VERDICT_ACCEPT; verdict <= VERDICT_HOLD; verdict++)
+		if (strcmp(verdict_name((enum verdict)verdict), word) == 0)
+			return true;
+	return false;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"policy", required_argument, NULL, 'c'},    {"journal", required_argument, NULL, 'd'},
+	    {"since", required_argument, NULL, 's'},     {"json", no_argument, NULL, 'j'},
+	    {"rule", required_argument, NULL, 'r'},      {"sender", required_argument, NULL, 'f'},
+	    {"recipient", required_argument, NULL, 't'}, {"verdict", required_argument, NULL, 'v'},
+	    {"follow", no_argument, NULL, 'F'},          {NULL, 0, NULL, 0}};
+	struct listing l = {.history = {.policy = DEFAULT_POLICY}};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			l.history.policy = optarg;
+			break;
+		case 'd':
+			l.history.path = optarg;
+			break;
+		case 'j':
+			l.history.json = true;
+			break;
+		case 'r':
+			l.rule = optarg;
+			break;
+		case 'f':
+			l.sender = optarg;
+			break;
+		case 't':
+			l.recipient = optarg;
+			break;
+		case 'F':
+			l.follow = true;
+			break;
+		case 'v':
+			if (!is_verdict(optarg))
+				return command_usage(self,
+						     "'%s' is no verdict, say accept, reject, "
+						     "defer, discard or quarantine",
+						     optarg);
+			l.verdict = optarg;
+			break;
+		case 's':
+			if (!history_moment(optarg, clock_time(&clock_system), &l.since))
+				return command_usage(
+				    self, "'%s' is no time, say 2h or 2026-11-23 14:00", optarg);
+			break;
+		case ':':
+			return command_usage(self, "'%s' wants a value", argv[optind - 1]);
+		default:
+			return command_usage(self, "no option '%s'", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return command_usage(self, "'%s' is one word too many", argv[optind]);
+	return list(self, &l);
+}
+
+const struct command command_log = {
+    .name = "log",
+    .synopsis = "[-c POLICY | --journal DIR] [--since T] [--rule RULE] [--sender PART] "
+		"[--recipient PART] [--verdict V] [--follow] [--json]",
+    .help = "the journal, a line a message",
+    .options = "  --since T         only from then on: 2h, 7d, 2026-11-23, \"2026-11-23 14:00\"\n"
+	       "  --rule RULE       what this rule decided\n"
+	       "  --sender PART     whose envelope sender has this text in it\n"
+	       "  --recipient PART  that has a recipient with this text in it\n"
+	       "  --verdict V       accept, reject, defer, discard or quarantine\n"
+	       "  --follow          go on with what comes\n" HISTORY_OPTIONS,
+    .run = run,
+};

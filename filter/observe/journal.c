@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The journal's store as its one writer uses it: adding, and making room for what is added. */
+
+#include "filter/observe/journal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "postern/arena.h"
+
+/* Pages that are copied while they are changed, and what deleting leaves behind. */
+#define MAP_SPARE (64u << 20)
+#define TABLES 2
+#define MODE 0640
+#define FOLDER_MODE 0750
+/* Records that are removed at a time when room is wanted. */
+#define ROOM_STEP 64
+
+/* ---- keys ---- */
+
+struct journal_key journal_key_of(int64_t time)
+{
+	struct journal_key key;
+
+	for (size_t i = 0; i < KEY_BYTES; i++)
+		key.bytes[i] = (unsigned char)((uint64_t)time >> (8 * (KEY_BYTES - 1 - i)));
+	return key;
+}
+
+int64_t journal_key_time(const MDB_val *key)
+{
+	uint64_t time = 0;
+
+	for (size_t i = 0; i < key->mv_size && i < KEY_BYTES; i++)
+		time = time << 8 | ((const unsigned char *)key->mv_data)[i];
+	return (int64_t)time;
+}
+
+struct journal_name journal_name_of(enum name_kind kind, struct str text)
+{
+	struct journal_name name = {.n = 1};
+
+	name.bytes[0] = (unsigned char)kind;
+	for (size_t i = 0; i < text.n && i < NAME_MOST; i++) {
+		char c = text.s[i];
+
+		name.bytes[name.n++] = (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+	}
+	return name;
+}
+
+/* ---- opening ---- */
+
+static bool fail(struct arena *arena, const char *path, int error, const char **why_r)
+{
+	*why_r = str_printf(arena, "%s: %s", path, mdb_strerror(error)).s;
+	return false;
+}
+
+static int open_tables(struct journal *journal)
+{
+	MDB_txn *txn;
+	int error = mdb_txn_begin(journal->env, NULL, 0, &txn);
+
+	if (error != 0)
+		return error;
+	error = mdb_dbi_open(txn, "records", MDB_CREATE, &journal->records);
+	if (error == 0)
+		error = mdb_dbi_open(txn, "names", MDB_CREATE | MDB_DUPSORT | MDB_DUPFIXED,
+				     &journal->names);
+	if (error != 0) {
+		mdb_txn_abort(txn);
+		return error;
+	}
+	return mdb_txn_commit(txn);
+}
+
+bool journal_open(struct arena *arena, const struct journal_config *config,
+		  struct journal **journal_r, const char **why_r)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+	int error, dead;
+
+	if (!journal)
+		return fail(arena, config->path, ENOMEM, why_r);
+	journal->size = config->size;
+	journal->age = config->age * 1000000;
+	if (mkdir(config->path, FOLDER_MODE) != 0 && errno != EEXIST) {
+		error = errno;
+		free(journal);
+		return fail(arena, config->path, error, why_r);
+	}
+	error = mdb_env_create(&journal->env);
+	if (error == 0)
+		error = mdb_env_set_maxdbs(journal->env, TABLES);
+	if (error == 0)
+		error = mdb_env_set_mapsize(journal->env,
+					    (size_t)(config->size + config->size / 2 + MAP_SPARE));
+	/* A power failure may cost the last records, never the store. */
+	if (error == 0)
+		error = mdb_env_open(journal->env, config->path, MDB_NOMETASYNC | MDB_NOTLS, MODE);
+	/* Readers that were killed would keep old pages from being used again. */
+	if (error == 0)
+		error = mdb_reader_check(journal->env, &dead);
+	if (error == 0)
+		error = open_tables(journal);
+	if (error != 0) {
+		fail(arena, config->path, error, why_r);
+		journal_close(&journal);
+		return false;
+	}
+	*journal_r = journal;
+	return true;
+}
+
+void journal_close(struct journal **journal)
+{
+	if (!*journal)
+		return;
+	if ((*journal)->env)
+		mdb_env_close((*journal)->env);
+	free(*journal);
+	*journal = NULL;
+}
+
+/* ---- removing ---- */
+
+static int remove_name(struct journal *journal, MDB_txn *txn, enum name_kind kind, struct str text,
+		       const MDB_val *key)
+{
+	struct journal_name name = journal_name_of(kind, text);
+	MDB_val at = {name.n, name.bytes}, value = *key;
+	int error;
+
+	if (text.n == 0)
+		return 0;
+	error = mdb_del(txn, journal->names, &at, &value);
+	return error == MDB_NOTFOUND ? 0 : error;
+}
+
+static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *key,
+			const MDB_val *bytes)
+{
+	struct arena *arena = arena_new(NULL);
+	struct str text = {bytes->mv_data, bytes->mv_size};
+	struct record record;
+	int error = 0;
+
+	/* What cannot be read any more has no names that could be told. */
+	if (record_decode(arena, text, &record)) {
+		error = remove_name(journal, txn, NAME_QUEUE, record.queue_id, key);
+		if (error == 0)
+			error = remove_name(journal, txn, NAME_MESSAGE, record.message_id, key);
+		if (error == 0)
+			error = remove_name(journal, txn, NAME_REFERENCE, record.reference, key);
+		for (size_t i = 0; i < record.recipient_count && error == 0; i++)
+			error = remove_name(journal, txn, NAME_RECIPIENT,
+					    record.recipients[i].address, key);
+	}
+	arena_free(&arena);
+	return error;
+}
+
+/* Removes the oldest records: those before `before`, at most `most`. */
+static int remove_oldest(struct journal *journal, MDB_txn *txn, int64_t before, size_t most)
+{
+	MDB_cursor *cursor;
+	MDB_val key, bytes;
+	int error = mdb_cursor_open(txn, journal->records, &cursor);
+
+	if (error != 0)
+		return error;
+	while (most-- > 0) {
+		struct journal_key copy;
+		MDB_val at = {KEY_BYTES, copy.bytes};
+
+		error = mdb_cursor_get(cursor, &key, &bytes, MDB_FIRST);
+		if (error != 0 || journal_key_time(&key) >= before)
+			break;
+		copy = journal_key_of(journal_key_time(&key));
+		error = remove_names(journal, txn, &at, &bytes);
+		if (error == 0)
+			error = mdb_cursor_get(cursor, &key, &bytes, MDB_FIRST);
+		if (error == 0)
+			error = mdb_cursor_del(cursor, 0);
+		if (error != 0)
+			break;
+	}
+	mdb_cursor_close(cursor);
+	return error == MDB_NOTFOUND ? 0 : error;
+}
+
+/* ---- adding ---- */
+
+static int used(struct journal *journal, MDB_txn *txn, uint64_t *used_r)
+{
+	MDB_dbi tables[TABLES] = {journal->records, journal->names};
+	MDB_stat stat;
+	int error = 0;
+
+	*used_r = 0;
+	for (size_t i = 0; i < TABLES && error == 0; i++) {
+		error = mdb_stat(txn, tables[i], &stat);
+		if (error == 0)
+			*used_r += stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
+						    stat.ms_overflow_pages);
+	}
+	return error;
+}
+
+static int make_room(struct journal *journal, MDB_txn *txn)
+{
+	uint64_t taken, before = UINT64_MAX;
+
+	for (;;) {
+		int error = used(journal, txn, &taken);
+
+		if (error != 0 || taken <= journal->size || taken >= before)
+			return error;
+		before = taken;
+		error = remove_oldest(journal, txn, INT64_MAX, ROOM_STEP);
+		if (error != 0)
+			return error;
+	}
+}
+
+static int add_name(struct journal *journal, MDB_txn *txn, enum name_kind kind, struct str text,
+		    const struct journal_key *key)
+{
+	struct journal_name name = journal_name_of(kind, text);
+	MDB_val at = {name.n, name.bytes}, value = {KEY_BYTES, (void *)(uintptr_t)key->bytes};
+	int error;
+
+	if (text.n == 0)
+		return 0;
+	error = mdb_put(txn, journal->names, &at, &value, MDB_NODUPDATA);
+	return error == MDB_KEYEXIST ? 0 : error;
+}
+
+static int add(struct journal *journal, MDB_txn *txn, const struct journal_entry *entry)
+{
+	struct journal_key key;
+	MDB_val at = {KEY_BYTES, key.bytes},
+		bytes = {entry->bytes.n, (void *)(uintptr_t)entry->bytes.s};
+	int64_t time = entry->time;
+	int error;
+
+	/* Two records of one microsecond: the second takes the next. */
+	do {
+		key = journal_key_of(time++);
+		error = mdb_put(txn, journal->records, &at, &bytes, MDB_NOOVERWRITE);
+		bytes = (MDB_val){entry->bytes.n, (void *)(uintptr_t)entry->bytes.s};
+	} while (error == MDB_KEYEXIST);
+	if (error == 0)
+		error = add_name(journal, txn, NAME_QUEUE, entry->queue_id, &key);
+	if (error == 0)
+		error = add_name(journal, txn, NAME_MESSAGE, entry->message_id, &key);
+	if (error == 0)
+		error = add_name(journal, txn, NAME_REFERENCE, entry->reference, &key);
+	for (size_t i = 0; i < entry->recipient_count && error == 0; i++)
+		error = add_name(journal, txn, NAME_RECIPIENT, entry->recipients[i], &key);
+	return error;
+}
+
+static int write_all(struct journal *journal, const struct journal_entry *entries, size_t count)
+{
+	MDB_txn *txn;
+	int error = mdb_txn_begin(journal->env, NULL, 0, &txn);
+
+	if (error != 0)
+		return error;
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = add(journal, txn, &entries[i]);
+	if (error == 0)
+		error = make_room(journal, txn);
+	if (error == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return error;
+}
+
+bool journal_write(struct journal *journal, const struct journal_entry *entries, size_t count,
+		   const char **why_r)
+{
+	int error = write_all(journal, entries, count);
+
+	if (error != 0)
+		*why_r = mdb_strerror(error);
+	return error == 0;
+}
+
+void journal_expire(struct journal *journal, int64_t now_us, size_t most)
+{
+	MDB_txn *txn;
+
+	if (mdb_txn_begin(journal->env, NULL, 0, &txn) != 0)
+		return;
+	if (remove_oldest(journal, txn, now_us - journal->age, most) == 0)
+		(void)mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POSTERN_JOURNAL_H
+#define POSTERN_JOURNAL_H
+
+/*
+ * The journal: records of messages in an embedded store, bounded in size and age, oldest out
+ * first. One thread of the daemon writes; commands read at any time, while it runs or not.
+ *
+ * A process that ends in the middle of anything leaves the store whole, with every record that
+ * was committed. A store that is full, or a disk that is, loses records and never holds up mail.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/record.h"
+#include "postern/str.h"
+
+struct arena;
+struct journal;
+
+struct journal_config {
+	const char *path; /* a folder, made if it is not there */
+	uint64_t size;    /* bytes that the records may take */
+	int64_t age;      /* seconds that a record is kept */
+};
+
+/* ---- the daemon's side: filter/observe/journal.c, keeper.c ---- */
+
+/*
+ * Opens the store for writing. False: *why_r is a text in the arena. Not before a fork: what is
+ * opened belongs to this process.
+ */
+bool journal_open(struct arena *arena, const struct journal_config *config,
+		  struct journal **journal_r, const char **why_r);
+void journal_close(struct journal **journal);
+
+/* A record as bytes, with what it can be found by. */
+struct journal_entry {
+	int64_t time;
+	struct str queue_id, message_id, reference;
+	const struct str *recipients;
+	size_t recipient_count;
+	struct str bytes;
+};
+/* Writes them all, or none; makes room for them. False: *why_r says what is in the way. */
+bool journal_write(struct journal *journal, const struct journal_entry *entries, size_t count,
+		   const char **why_r);
+/* Removes what is older than the journal's age, at most `most` records. */
+void journal_expire(struct journal *journal, int64_t now_us, size_t most);
+
+/* The thread that writes, and its queue. */
+struct keeper;
+
+struct keeper_counts {
+	uint64_t written, dropped; /* records, since it began */
+	uint64_t queued;           /* now */
+};
+
+/* Takes over the journal. NULL: no thread or no memory. */
+struct keeper *keeper_new(struct journal *journal);
+/* Hands a record in and never waits; when the queue is full it is dropped and counted. */
+void keeper_submit(struct keeper *keeper, const struct record *record);
+void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r);
+/* Writes what is queued, ends the thread, closes the journal. */
+void keeper_free(struct keeper **keeper);
+
+/* ---- the readers' side: filter/observe/journalread.c ---- */
+
+/* For reading, while others write. False: *why_r is a text in the arena. */
+bool journal_open_to_read(struct arena *arena, const char *path, struct journal **journal_r,
+			  const char **why_r);
+
+/* Return false to stop. The record lives until it returns. */
+typedef bool journal_visit(void *ctx, const struct record *record);
+
+/* The records from `since` (microseconds, 0: all) on, oldest first. False: *why_r. */
+bool journal_each(struct journal *journal, int64_t since, journal_visit *visit, void *ctx,
+		  const char **why_r);
+/*
+ * The records with this queue id, Message-ID (angle brackets or not), reference or recipient,
+ * oldest first. False: *why_r.
+ */
+bool journal_find(struct journal *journal, struct str id, journal_visit *visit, void *ctx,
+		  const char **why_r);
+
+#endif
