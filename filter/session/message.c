@@ -36,6 +36,7 @@ void message_reset(struct session *s)
 	memset(&s->domains, 0, sizeof(s->domains));
 	memset(&s->fields, 0, sizeof(s->fields));
 	memset(&s->streams, 0, sizeof(s->streams));
+	memset(&s->aheads, 0, sizeof(s->aheads));
 	memset(&s->trace, 0, sizeof(s->trace));
 	memset(&s->report_recipients, 0, sizeof(s->report_recipients));
 	memset(&s->logs, 0, sizeof(s->logs));
@@ -159,21 +160,6 @@ static struct reply tell_early(struct session *s, bool heard)
 	return tell_plain(REPLY_CONTINUE);
 }
 
-/* Opens the streams whose facts some rule rests on. */
-static void open_streams(struct session *s)
-{
-	for (const struct family *const *f = families; *f; f++) {
-		const struct stream_def *def = (*f)->stream;
-		struct open_stream *stream;
-
-		if (!def || policy_slot(s->policy, def->fact) < 0)
-			continue;
-		stream = vec_push(s->message_arena, &s->streams);
-		stream->def = def;
-		stream->stream = def->open(s->message_arena, s->policy, s->env.clock);
-	}
-}
-
 /* Some MTAs do not show DATA: what belongs to it is done at the first sign of content. */
 static void begin_content(struct session *s)
 {
@@ -182,7 +168,7 @@ static void begin_content(struct session *s)
 	s->view.stage = STAGE_DATA;
 	recipients_final(s);
 	set_macros(s, STAGE_DATA);
-	open_streams(s);
+	streams_open(s);
 }
 
 struct reply event_data(struct session *s, const struct event *event)
@@ -238,29 +224,8 @@ struct reply event_header(struct session *s, const struct event *event)
 	if (s->view.stage >= STAGE_HEADERS)
 		return tell_plain(REPLY_CONTINUE); /* after the header's end it is no field */
 	keep_field(s, event->name, event->text);
-	for (size_t i = 0; i < s->streams.count; i++)
-		s->streams.items[i].def->header(s->streams.items[i].stream, event->name,
-						event->text);
+	streams_header(s, event->name, event->text);
 	return tell_plain(REPLY_CONTINUE);
-}
-
-/* Does what will be said to any recipient rest on the fact? */
-static bool matters(struct session *s, const char *fact)
-{
-	bool found = false;
-
-	settle_recipient(s, NULL);
-	if (s->recipients.count == 0)
-		return settle_rests_on(s, fact);
-	for (size_t i = 0; i < s->recipients.count && !found; i++) {
-		if (s->recipients.items[i].discard)
-			continue;
-		settle_recipient(s, &s->recipients.items[i]);
-		found = settle_rests_on(s, fact);
-		if (s->mixed != MIXED_MESSAGE)
-			break;
-	}
-	return found;
 }
 
 static void begin_body(struct session *s)
@@ -274,15 +239,7 @@ static void begin_body(struct session *s)
 	s->message_fields.count = s->fields.count;
 	fields.opaque = &s->message_fields;
 	set_fact(s, "message.fields", fields);
-	for (size_t i = 0; i < s->streams.count; i++) {
-		struct open_stream *stream = &s->streams.items[i];
-
-		if (!s->view.lookups || !matters(s, stream->def->fact))
-			continue;
-		stream->def->eoh(stream->stream, s->view.lookups);
-		stream->body = stream->def->wants_body(stream->stream);
-		stream->relevant = true;
-	}
+	streams_eoh(s);
 }
 
 struct reply event_eoh(struct session *s, const struct event *event)
@@ -297,20 +254,11 @@ struct reply event_eoh(struct session *s, const struct event *event)
 
 struct reply event_body(struct session *s, const struct event *event)
 {
-	bool wanted = false;
-
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	begin_body(s);
-	for (size_t i = 0; i < s->streams.count; i++) {
-		struct open_stream *stream = &s->streams.items[i];
-
-		if (stream->body)
-			stream->body = stream->def->body(stream->stream, event->text);
-		wanted |= stream->body;
-	}
-	return tell_plain(wanted ? REPLY_CONTINUE : REPLY_SKIP);
+	return tell_plain(streams_body(s, event->text) ? REPLY_CONTINUE : REPLY_SKIP);
 }
 
 static void commit(struct session *s, const struct plan_rule *rule)
@@ -389,12 +337,7 @@ static void whole_message(struct session *s)
 	begin_body(s);
 	s->view.stage = STAGE_MESSAGE;
 	set_macros(s, STAGE_MESSAGE);
-	for (size_t i = 0; i < s->streams.count; i++) {
-		struct value value = {.state = FACT_PRESENT, .opaque = s->streams.items[i].stream};
-
-		if (s->streams.items[i].relevant)
-			set_fact(s, s->streams.items[i].def->fact, value);
-	}
+	streams_end(s);
 }
 
 struct reply event_eom(struct session *s, const struct event *event)

@@ -13,7 +13,7 @@ import re
 from daemon import Postern
 from milterpeer import Closed, Milter
 
-SILENT = {"told", "logged", "problem", "lookups", "settled", "progress"}
+SILENT = {"told", "logged", "problem", "lookups", "rounds", "settled", "progress"}
 EDITS = {"remove", "replace", "add", "insert", "drop", "hold"}
 PORT = 25252
 
@@ -60,7 +60,7 @@ class Script:
                     self.records.append(rest)
             elif words[0] == "only":
                 self.only = rest
-            elif words[0] == "clock":
+            elif words[0] in ("clock", "latency"):
                 self.only = "in-process"
             elif words[0] in EDITS:
                 self.moves[-1].edits += edits_of(line.strip())
