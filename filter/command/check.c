@@ -7,6 +7,7 @@
 
 #include "filter/command/coverage.h"
 #include "filter/command/findings.h"
+#include "filter/command/proofs.h"
 #include "filter/command/testrun.h"
 #include "postern/arena.h"
 #include "postern/check.h"
@@ -207,6 +208,8 @@ static void look(const struct options *options, struct subject *subject)
 	if (subject->policy) {
 		serve_check(subject->policy, subject->diag);
 		check_policy(subject->policy, subject->diag);
+		proofs_check(subject->policy, true, subject->diag);
+		proofs_warn(subject->policy, subject->diag);
 	}
 	subject->ok = diag_errors(subject->diag) == 0 &&
 		      !(options->strict && diag_warnings(subject->diag) > 0);

@@ -74,7 +74,10 @@ static bool reached(const struct coverage *coverage, size_t rule)
 {
 	const struct tally *tally = &coverage->tallies[rule];
 
-	return coverage->policy->rules[rule].decisive ? tally->decided > 0 : tally->held > 0;
+	const struct plan_rule *plan = &coverage->policy->rules[rule];
+
+	/* What is only observed decides nothing. */
+	return plan->decisive && !plan->observe ? tally->decided > 0 : tally->held > 0;
 }
 
 static const char *plural(size_t count)

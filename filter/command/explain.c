@@ -36,6 +36,48 @@ static json_t *outcome_json(const struct report_outcome *o)
 			 json_text(o->enhanced), "text", json_text(o->text));
 }
 
+/* A whole number where it is one. */
+static json_t *score_json(int64_t thousandths)
+{
+	return thousandths % 1000 == 0 ? json_integer(thousandths / 1000)
+				       : json_real((double)thousandths / 1000);
+}
+
+static json_t *edits_json(const struct edits *edits)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < edits->count; i++) {
+		const struct edit *edit = &edits->items[i];
+
+		if (edit->kind == EDIT_HOLD)
+			continue; /* that is the verdict */
+		json_array_append_new(
+		    list, json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
+				    json_text(edit->name), "value", json_text(edit->value), "index",
+				    edit->index));
+	}
+	return list;
+}
+
+static json_t *observed_json(const struct report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->observed_count; i++) {
+		const struct report_observed *o = &report->observed[i];
+
+		json_array_append_new(
+		    list,
+		    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rule", json_text(o->rule),
+			      "verdict", json_text(o->decides ? verdict_name(o->verdict) : NULL),
+			      "code", o->code ? json_integer(o->code) : json_null(), "enhanced",
+			      json_text(o->enhanced), "text", json_text(o->text), "edits",
+			      edits_json(&o->edits)));
+	}
+	return list;
+}
+
 json_t *explain_json(const struct report *report)
 {
 	json_t *object = outcome_json(explain_overall(report)), *list = json_array();
@@ -50,19 +92,11 @@ json_t *explain_json(const struct report *report)
 		json_array_append_new(list, one);
 	}
 	json_object_set_new(object, "recipients", list);
-	list = json_array();
-	for (size_t i = 0; i < report->edits.count; i++) {
-		const struct edit *edit = &report->edits.items[i];
-
-		if (edit->kind == EDIT_HOLD)
-			continue; /* that is the verdict */
-		json_array_append_new(
-		    list, json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
-				    json_text(edit->name), "value", json_text(edit->value), "index",
-				    edit->index));
-	}
-	json_object_set_new(object, "edits", list);
-	json_object_set_new(object, "score", json_null());
+	json_object_set_new(object, "edits", edits_json(&report->edits));
+	if (report->observing)
+		json_object_set_new(object, "mode", json_string("observe"));
+	json_object_set_new(object, "observed", observed_json(report));
+	json_object_set_new(object, "score", score_json(report->score));
 	json_object_set_new(object, "lookups", json_integer((json_int_t)report->lookups));
 	list = json_array();
 	for (size_t i = 0; i < report->trace_count; i++) {
@@ -99,25 +133,45 @@ struct str explain_unfolded(struct arena *arena, const char *value)
 	return str_clean(arena, str_trim(buf_str(&out)), 2000);
 }
 
+static void print_edit(struct arena *arena, const struct edit *edit)
+{
+	printf("%s %s", edit_names[edit->kind], edit->name ? edit->name : "");
+	if (edit->index > 0)
+		printf(" (number %d)", edit->index);
+	if (edit->value)
+		printf("%s" STR_FMT, edit->name ? ": " : "",
+		       STR_ARG(explain_unfolded(arena, edit->value)));
+	printf("\n");
+}
+
+/* What a rule that is tried would have done: a line for each thing. */
+static void print_observed(struct arena *arena, const struct report_observed *o)
+{
+	printf("observed   " STR_FMT "\n", STR_ARG(report_would_have(arena, o)));
+	for (size_t i = 0; i < o->edits.count; i++) {
+		printf("observed   %s would have made the edit ", o->rule);
+		print_edit(arena, &o->edits.items[i]);
+	}
+}
+
 void explain_print(struct arena *arena, const struct report *report)
 {
-	printf("verdict    ");
+	printf("verdict    %s", report->observing ? "would have been " : "");
 	print_outcome(explain_overall(report));
+	if (report->observing)
+		printf("mode       observe: nothing of this is done\n");
 	for (size_t i = 0; i < report->recipient_count; i++) {
 		printf("recipient  <" STR_FMT ">: ", STR_ARG(report->recipients[i].address));
 		print_outcome(&report->recipients[i].outcome);
 	}
 	for (size_t i = 0; i < report->edits.count; i++) {
-		const struct edit *edit = &report->edits.items[i];
-
-		printf("edit       %s %s", edit_names[edit->kind], edit->name ? edit->name : "");
-		if (edit->index > 0)
-			printf(" (number %d)", edit->index);
-		if (edit->value)
-			printf("%s" STR_FMT, edit->name ? ": " : "",
-			       STR_ARG(explain_unfolded(arena, edit->value)));
-		printf("\n");
+		printf("edit       ");
+		print_edit(arena, &report->edits.items[i]);
 	}
+	for (size_t i = 0; i < report->observed_count; i++)
+		print_observed(arena, &report->observed[i]);
+	if (report->scores)
+		printf("score      " STR_FMT "\n", STR_ARG(report_score(arena, report)));
 	printf("lookups    %zu\n", report->lookups);
 	for (size_t i = 0; i < report->trace_count; i++) {
 		const struct report_trace *t = &report->trace[i];

@@ -93,7 +93,7 @@ static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
 
 static void print_json(struct arena *arena)
 {
-	static const char *const classes[] = {"decisive", "edit", "envelope", "log"};
+	static const char *const classes[] = {"decisive", "edit", "envelope", "log", "score"};
 	json_t *facts = json_array(), *actions = json_array(), *settings = json_array(),
 	       *tables = json_array();
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/diag.h"
@@ -155,8 +156,10 @@ struct policy *server_load(const char *path, char **text_r)
 
 	if (!out)
 		abort();
-	if (policy)
+	if (policy) {
 		serve_check(policy, diag);
+		proofs_check(policy, false, diag);
+	}
 	diag_print(diag, out);
 	fclose(out);
 	if (diag_errors(diag) > 0)

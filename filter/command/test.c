@@ -38,6 +38,7 @@
 	"\"TEXT\"]\n"                                                                              \
 	"  expect [no] edit add|remove recipient <a@b>\n"                                          \
 	"  expect no edits\n"                                                                      \
+	"  expect score N             the sum of the scores that applied\n"                        \
 	"  expect same as \"POLICY\"    another policy replies and edits the same\n"
 
 static void print_failed(void *ctx, const struct test_result *result)

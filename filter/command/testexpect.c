@@ -202,7 +202,11 @@ static void check(struct test_result *result, const struct expectation *expected
 		check_same(result, expected, same, &came);
 		break;
 	case EXPECT_SCORE:
-		break; /* refused when the policy was loaded */
+		if (report->score != expected->number)
+			came = str_printf(result->arena, "a score of " STR_FMT,
+					  STR_ARG(report_score(result->arena, report)))
+				   .s;
+		break;
 	}
 	if (!ok)
 		came = outcome_text(result->arena, outcome);

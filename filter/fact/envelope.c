@@ -26,10 +26,10 @@ static enum fact_state parameter_provide(const struct fact_call *call, struct va
 
 static const struct type name_parameter[] = {{TYPE_TEXT, false, NULL}, {TYPE_OPAQUE, false, NULL}};
 
-#define RECIPIENT(fact, base, text)                                                                \
+#define RECIPIENT(fact, base, present, text)                                                       \
 	{                                                                                          \
 		.name = fact, .type = {base, false, NULL}, .stage = STAGE_RCPT,                    \
-		.scope = SCOPE_RECIPIENT, .help = text                                             \
+		.scope = SCOPE_RECIPIENT, .always = present, .help = text                          \
 	}
 
 static const struct fact_def facts[] = {
@@ -76,20 +76,22 @@ static const struct fact_def facts[] = {
      .trust = TRUST_FORGEABLE,
      .help = "ESMTP parameter of MAIL: SIZE, BODY, SMTPUTF8, RET, ENVID."},
     {.name = "recipient",
+     .always = true,
      .type = {TYPE_ADDRESS, false, NULL},
      .stage = STAGE_RCPT,
      .scope = SCOPE_RECIPIENT,
      .plural = "recipients",
      .help = "The recipient being judged."},
-    RECIPIENT("recipient.local", TYPE_TEXT, "Local part of the recipient."),
+    RECIPIENT("recipient.local", TYPE_TEXT, true, "Local part of the recipient."),
     {.name = "recipient.domain",
+     .always = true,
      .type = {TYPE_DOMAIN, false, NULL},
      .stage = STAGE_RCPT,
      .scope = SCOPE_RECIPIENT,
      .plural = "recipients.domain",
      .help = "Domain of the recipient; <postmaster> alone is in every table of domains."},
-    RECIPIENT("recipient.tag", TYPE_TEXT, "What follows the first + of the local part."),
-    RECIPIENT("recipient.routed", TYPE_BOOLEAN,
+    RECIPIENT("recipient.tag", TYPE_TEXT, false, "What follows the first + of the local part."),
+    RECIPIENT("recipient.routed", TYPE_BOOLEAN, true,
 	      "The recipient asks for a detour: %, ! or @ in the local part, or a source route."),
     {.name = "recipient.parameters",
      .type = {TYPE_OPAQUE, false, NULL},
@@ -118,6 +120,7 @@ static const struct fact_def facts[] = {
      .internal = true,
      .help = "Domains of all recipients taken so far."},
     {.name = "recipient.count",
+     .always = true,
      .type = {TYPE_NUMBER, false, NULL},
      .stage = STAGE_RCPT,
      .scope = SCOPE_MESSAGE,

@@ -66,6 +66,7 @@ static const struct fact_def facts[] = {
      .internal = true,
      .help = "Sendmail's word on the client's certificate."},
     {.name = "tls.verified",
+     .always = true,
      .type = {TYPE_BOOLEAN, false, NULL},
      .stage = STAGE_HELO,
      .scope = SCOPE_HELO,

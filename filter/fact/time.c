@@ -44,6 +44,7 @@ static const char *const no_inputs[] = {NULL};
 
 static const struct fact_def facts[] = {
     {.name = "time.hour",
+     .always = true,
      .type = {TYPE_NUMBER, false, NULL},
      .stage = STAGE_CONNECT,
      .scope = SCOPE_CONNECTION,
@@ -52,6 +53,7 @@ static const struct fact_def facts[] = {
      .on_failure = FAILURE_DEFER,
      .help = "Hour at which the client came, 0 to 23, by the server's local time."},
     {.name = "time.weekday",
+     .always = true,
      .type = {TYPE_ENUM, false, &weekday_enum},
      .stage = STAGE_CONNECT,
      .scope = SCOPE_CONNECTION,

@@ -68,6 +68,21 @@ static void put_fact(struct buf *line, const struct session *session, const char
 		put(line, key, value);
 }
 
+/* Rules that are tried, each with the verdict that it would have given. */
+static void put_observed(struct buf *line, const struct report *report)
+{
+	struct buf list = {.arena = line->arena};
+
+	for (size_t i = 0; i < report->observed_count; i++) {
+		const struct report_observed *o = &report->observed[i];
+
+		buf_printf(&list, "%s%s", i > 0 ? "," : "", o->rule);
+		if (o->decides)
+			buf_printf(&list, ":%s", verdict_name(o->verdict));
+	}
+	put(line, "observed", buf_str(&list));
+}
+
 /* Behind relays of ours the client says little. */
 static void put_origin(struct buf *line, const struct session *session)
 {
@@ -86,8 +101,10 @@ void logline_write(void *ctx, const struct session *session)
 	const struct report_outcome *outcome =
 	    report->refused < 0 ? &report->outcome : &report->recipients[report->refused].outcome;
 
+	const char *id = report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-";
+
 	(void)ctx;
-	buf_puts(&line, report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-");
+	buf_puts(&line, id);
 	buf_putc(&line, ':');
 	put_outcome(&line, outcome);
 	if (report->reference)
@@ -105,13 +122,24 @@ void logline_write(void *ctx, const struct session *session)
 	put_fact(&line, session, "message-id", "message.id");
 	if (report->refused < 0)
 		buf_printf(&line, " edits=%zu", report->edits.count);
+	if (report->scores)
+		put(&line, "score", report_score(arena, report));
+	if (report->observed_count > 0)
+		put_observed(&line, report);
 	buf_printf(&line, " lookups=%zu policy=%.8s", report->lookups, report->policy);
 	if (report->problem)
 		put(&line, "problem", str_of(report->problem));
+	if (report->observing)
+		put(&line, "mode", STR("observe"));
 	log_line(LOG_LEVEL_INFO, "%s", buf_str(&line).s);
 	for (size_t i = 0; i < report->log_count; i++)
-		log_line(LOG_LEVEL_INFO, "%s: log: %s",
-			 report->queue_id ? str_clean(arena, str_of(report->queue_id), 64).s : "-",
-			 report->logs[i]);
+		log_line(LOG_LEVEL_INFO, "%s: log: %s", id, report->logs[i]);
+	for (size_t i = 0; i < report->observed_count; i++)
+		log_line(LOG_LEVEL_INFO, "%s: observed: %s", id,
+			 report_would_have(arena, &report->observed[i]).s);
+	if (report->observing)
+		log_line(LOG_LEVEL_INFO, "%s: mode observe: %s would have been %s, nothing is done",
+			 id, report->refused < 0 ? "the message" : "the recipient",
+			 verdict_name(outcome->verdict));
 	arena_free(&arena);
 }

@@ -202,6 +202,8 @@ static bool arguments(struct loader *loader, const struct action *action,
 
 	if (def->parameters == PARAMETERS_REPLY)
 		return reply_arguments(loader, action, action_r);
+	if (def->parameters == PARAMETERS_SCORE)
+		return score_arguments(loader, action, action_r);
 	if (action->arguments.count != count) {
 		loader_error(loader, action->span, "'%s' takes %s", def->name,
 			     wanted[def->parameters]);

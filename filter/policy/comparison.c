@@ -132,7 +132,7 @@ static bool right_word(struct loader *loader, const struct operand *right,
 			     cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word));
 		return false;
 	}
-	if (name || registry_fact(right->word) || right->called)
+	if (name || loader_fact(right->word) || right->called)
 		return right_fact(loader, right, def, cond);
 	if (base == TYPE_ENUM)
 		no_value(loader, right->span, def, right->word);
@@ -309,7 +309,7 @@ static bool right_table(struct loader *loader, const struct operand *right,
 	int kind = table_kind_for(def->type.base);
 
 	if (!name || name->kind != NAME_TABLE || right->called) {
-		const struct fact_def *fact = registry_fact(right->word);
+		const struct fact_def *fact = loader_fact(right->word);
 
 		if (fact && !fact->internal)
 			loader_error(loader, right->span,

@@ -37,11 +37,15 @@ static cond_set combine(cond_set a, cond_set b, const unsigned char table[VALUES
 
 cond_set cond_and(cond_set a, cond_set b)
 {
+	if (a == COND_TRUE)
+		return b;
 	return combine(a, b, and_table);
 }
 
 cond_set cond_or(cond_set a, cond_set b)
 {
+	if (a == COND_FALSE)
+		return b;
 	return combine(a, b, or_table);
 }
 

@@ -162,9 +162,9 @@ bool cursor_looks_item(const struct parser *p, const struct token *t)
 		return false;
 	if (cursor_is_label(p, t))
 		return true;
-	/* "greylist remember 36d": no action begins with a duration. */
+	/* "greylist remember 36d", "score(x)": no action begins with a duration, or is called. */
 	if (cursor_action(p, t, &words))
-		return next.kind != TOKEN_DURATION;
+		return next.kind != TOKEN_DURATION && !token_is_mark(&next, "(");
 	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
 		if (token_is_word(t, keywords[i].word))
 			return keywords[i].next == TOKEN_END || keywords[i].next == next.kind;

@@ -6,6 +6,7 @@
  */
 
 #include "filter/policy/evaluate.h"
+#include "filter/policy/sums.h"
 
 /* What may still come out. */
 struct outcomes {
@@ -14,16 +15,30 @@ struct outcomes {
 	size_t edits; /* edits that may happen above it */
 };
 
+/* Whose conditions a list of open slots belongs to. */
+enum { LIST_VERDICT, LIST_EDITS, LIST_OBSERVED, LISTS };
+
+/* A rule that may still add to a score, and its part of the list of such rules' open slots. */
+struct scoring {
+	const struct plan_rule *rule;
+	size_t from, to;
+};
+
 struct walk {
 	struct view *view;
+	struct arena *arena;
 	struct decision *d;
 	struct outcomes outcomes;
 	unsigned blocked; /* bits of verdicts in rules above that waiting cannot make pass */
 	bool worth_waiting;
 	size_t edits;
-	bool edits_settled;
+	bool edits_settled, observed_settled;
+	bool verdict_settled; /* of all that may decide, passed so far */
+	size_t watched;       /* how many open slots of verdicts the observed rules need too */
 	bool soft, soft_sure; /* an accept, discard or hold may have been, was, passed over */
-	struct open_slots verdict_slots, edit_slots;
+	struct open_slots lists[LISTS], score_slots;
+	VEC(struct scoring) scoring;
+	size_t *asked[LISTS]; /* of each sum: by how many of these rules it matters to the list */
 };
 
 static void outcome_add(struct walk *w, enum verdict verdict)
@@ -31,11 +46,21 @@ static void outcome_add(struct walk *w, enum verdict verdict)
 	struct outcomes *o = &w->outcomes;
 	size_t edits = verdict == VERDICT_ACCEPT || verdict == VERDICT_HOLD ? w->edits : 0;
 
+	w->d->outcomes |= 1u << verdict;
 	if (!o->any) {
 		*o = (struct outcomes){.any = true, .verdict = verdict, .edits = edits};
 	} else if (o->verdict != verdict || o->edits != edits) {
 		o->several = true;
 	}
+}
+
+/* A defer because of what could not be found out. */
+static void outcome_failure(struct walk *w)
+{
+	unsigned before = w->d->outcomes;
+
+	outcome_add(w, VERDICT_DEFER);
+	w->d->outcomes = before | OUTCOME_FAILURE;
 }
 
 static bool refusal_or_discard(enum verdict verdict)
@@ -49,6 +74,27 @@ static void reachable_add(struct walk *w, enum verdict verdict)
 		w->worth_waiting = true;
 }
 
+/* Is all known that the rule's actions need? What is not is added to the list. */
+static bool actions_ready(struct walk *w, const struct plan_rule *rule, struct open_slots *open)
+{
+	bool ready = true;
+
+	for (size_t i = 0; i < rule->text_slot_count; i++)
+		if (!value_known(view_value(w->view, rule->text_slots[i])))
+			ready = false;
+	for (size_t i = 0; i < rule->action_count; i++) {
+		const struct plan_action *action = &rule->actions[i];
+
+		for (size_t j = 0; j < action->input_count; j++) {
+			if (value_known(view_value(w->view, action->inputs[j])))
+				continue;
+			ready = false;
+			*vec_push(w->arena, &open->slots) = action->inputs[j];
+		}
+	}
+	return ready;
+}
+
 /* An edit or a log: it happens if the message is delivered and the condition is true then. */
 static void pass_edit(struct walk *w, const struct plan_rule *rule, struct evaluation e)
 {
@@ -56,21 +102,57 @@ static void pass_edit(struct walk *w, const struct plan_rule *rule, struct evalu
 		return;
 	w->edits++;
 	w->d->pending = true;
-	if (!cond_settled(e.possible))
+	if (!actions_ready(w, rule, &w->lists[LIST_EDITS]) || !cond_settled(e.possible))
 		w->edits_settled = false;
-	for (size_t i = 0; i < rule->text_slot_count; i++)
-		if (!value_known(view_value(w->view, rule->text_slots[i])))
-			w->edits_settled = false;
-	for (size_t i = 0; i < rule->action_count; i++) {
-		const struct plan_action *action = &rule->actions[i];
+}
 
-		for (size_t j = 0; j < action->input_count; j++) {
-			if (value_known(view_value(w->view, action->inputs[j])))
-				continue;
-			w->edits_settled = false;
-			*vec_push(w->edit_slots.arena, &w->edit_slots.slots) = action->inputs[j];
-		}
+/* The scores among a list's slots from here on rest on all that may still add to them. */
+static void ask_scores(struct walk *w, int list, size_t from)
+{
+	const struct open_slots *open = &w->lists[list];
+
+	for (size_t i = from; i < open->slots.count; i++) {
+		const struct slot *slot = &w->view->policy->slots[open->slots.items[i]];
+
+		if (slot->sum > 0)
+			w->asked[list][slot->sum - 1] = w->scoring.count;
 	}
+}
+
+/*
+ * What it would do, if it is reached at all, is told at the end; till then nobody waits for it. So
+ * all that may decide above it has to be known as well.
+ */
+static void pass_observed(struct walk *w, const struct plan_rule *rule, struct evaluation e)
+{
+	struct open_slots *verdict = &w->lists[LIST_VERDICT], *observed = &w->lists[LIST_OBSERVED];
+	size_t from = observed->slots.count;
+
+	if (!(e.possible & (COND_TRUE | (rule->decisive ? COND_FAILED_DEFER : 0))))
+		return;
+	if (!w->verdict_settled)
+		w->observed_settled = false;
+	for (; w->watched < verdict->slots.count; w->watched++)
+		*vec_push(w->arena, &observed->slots) = verdict->slots.items[w->watched];
+	ask_scores(w, LIST_OBSERVED, from);
+	if (!actions_ready(w, rule, &w->lists[LIST_OBSERVED]) || !cond_settled(e.possible))
+		w->observed_settled = false;
+}
+
+/* Its condition's open slots stand in `open`, from one place to another. */
+static void pass_score(struct walk *w, const struct plan_rule *rule, struct evaluation e,
+		       const struct open_slots *open, size_t from, size_t to)
+{
+	struct scoring *scoring;
+
+	sums_add(w->view, rule, e);
+	if (rule->decisive || cond_settled(e.possible) || !(e.possible & COND_TRUE))
+		return;
+	scoring = vec_push(w->arena, &w->scoring);
+	*scoring = (struct scoring){rule, w->score_slots.slots.count, 0};
+	for (size_t i = from; i < to; i++)
+		*vec_push(w->arena, &w->score_slots.slots) = open->slots.items[i];
+	scoring->to = w->score_slots.slots.count;
 }
 
 /* A decisive rule whose condition is not false. Returns true if nothing below it can apply. */
@@ -82,12 +164,12 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
 	if (e.possible & COND_TRUE) {
 		/* Where an accept could not be judged, a refusal for good would be rash. */
 		if (refusal_or_discard(rule->verdict) && w->soft)
-			outcome_add(w, VERDICT_DEFER);
+			outcome_failure(w);
 		if (!refusal_or_discard(rule->verdict) || !w->soft_sure)
 			outcome_add(w, rule->verdict);
 	}
 	if (e.possible & COND_FAILED_DEFER)
-		outcome_add(w, VERDICT_DEFER);
+		outcome_failure(w);
 	if (refusal_or_discard(rule->verdict) && w->soft_sure)
 		verdict = VERDICT_DEFER;
 	if (e.reachable & COND_TRUE)
@@ -107,48 +189,26 @@ static bool pass_decisive(struct walk *w, const struct plan_rule *rule, struct e
 }
 
 /*
- * The facts that must be known to say or do what the rule says. The log of a rule that decides is
- * no reason to decide otherwise, or later.
+ * The verdict is certain, and its words are not. If they can be known at this stage, nothing else
+ * is wanted; if not, a rule above may have its words ready.
  */
-static struct evaluation texts_known(struct view *view, const struct plan_rule *rule,
-				     struct open_slots *open)
+static void want_text(struct walk *w, const struct open_slots *text)
 {
-	struct evaluation e = {COND_TRUE, COND_TRUE};
+	struct decision *d = w->d;
+	bool at_hand = true;
 
-	for (size_t i = 0; rule->text_slot_count > 0 && i < rule->action_count; i++) {
-		const struct plan_action *action = &rule->actions[i];
-
-		if (rule->decisive && action->def->class == ACTION_LOG)
-			continue;
-		for (size_t j = 0; j < action->text.count; j++)
-			if (action->text.pieces[j].is_slot)
-				e = evaluation_and(
-				    e, evaluate_known(view, &action->text.pieces[j].slot, 1, open));
-	}
-	return e;
-}
-
-/*
- * Where the condition is true, the facts in the rule's texts must be known as well: one that
- * failed makes the rule failed. Where it is not, nobody will write them.
- */
-static struct evaluation with_texts(struct view *view, const struct plan_rule *rule,
-				    struct evaluation e, struct open_slots *open)
-{
-	struct evaluation texts;
-
-	if (!(e.possible & COND_TRUE))
-		return e;
-	texts = texts_known(view, rule, open);
-	e.possible = (cond_set)((e.possible & ~COND_TRUE) | texts.possible);
-	if (e.reachable & COND_TRUE)
-		e.reachable = (cond_set)((e.reachable & ~COND_TRUE) | texts.reachable);
-	return e;
+	d->certain = false;
+	for (size_t i = 0; i < text->slots.count; i++)
+		at_hand &= view_awaitable(w->view, text->slots.items[i]);
+	if (!at_hand)
+		return;
+	d->worth_waiting = true;
+	w->lists[LIST_VERDICT] = *text;
+	ask_scores(w, LIST_VERDICT, 0);
 }
 
 /* The rule that ends the walk answers; its text must be known. */
-static void conclude(struct walk *w, const struct plan_rule *rule, struct evaluation e,
-		     struct arena *arena)
+static void conclude(struct walk *w, const struct plan_rule *rule, struct evaluation e)
 {
 	struct decision *d = w->d;
 	bool delivered =
@@ -159,40 +219,77 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	d->rule = rule;
 	d->worth_waiting = w->worth_waiting;
 	d->pending = d->pending && delivered;
-	d->settled = w->edits_settled;
+	d->settled = !delivered || (w->edits_settled && w->observed_settled);
 	if (d->certain && rule && d->verdict == VERDICT_DEFER &&
 	    (rule->verdict != VERDICT_DEFER || !(e.possible & COND_TRUE)))
 		d->failure = true;
 	if (d->certain && rule && d->verdict != VERDICT_ACCEPT && !d->failure) {
-		struct open_slots text = {.arena = arena};
+		struct open_slots text = {.arena = w->arena};
 
-		texts_known(w->view, rule, &text);
-		if (text.slots.count > 0) {
-			d->certain = false;
-			w->verdict_slots = text;
-			for (size_t i = 0; i < text.slots.count; i++)
-				if (view_awaitable(w->view, text.slots.items[i]))
-					d->worth_waiting = true;
+		sums_read(w->view, false);
+		evaluate_texts(w->view, rule, &text);
+		if (text.slots.count > 0)
+			want_text(w, &text);
+	}
+}
+
+/* Adds what is open of those rules to the slots of a list whose scores rest on them. */
+static void add_scoring(struct walk *w, int list)
+{
+	struct open_slots *open = &w->lists[list];
+	size_t *asked = w->asked[list];
+
+	for (size_t i = w->scoring.count; i-- > 0;) {
+		const struct scoring *scoring = &w->scoring.items[i];
+		bool matters = false;
+
+		if (scoring->rule->observe && list != LIST_OBSERVED)
+			continue;
+		for (size_t j = 0; j < scoring->rule->score_count && !matters; j++)
+			matters = i < asked[scoring->rule->scores[j].sum - 1];
+		for (size_t j = scoring->from; matters && j < scoring->to; j++) {
+			unsigned slot = w->score_slots.slots.items[j];
+			unsigned sum = w->view->policy->slots[slot].sum;
+
+			if (sum > 0 && asked[sum - 1] < i)
+				asked[sum - 1] = i;
+			*vec_push(w->arena, &open->slots) = slot;
 		}
 	}
 }
 
+/* Does the list still matter, with this decision? */
+static bool list_counts(const struct walk *w, int list)
+{
+	const struct decision *d = w->d;
+	bool delivered = d->verdict == VERDICT_ACCEPT || d->verdict == VERDICT_HOLD;
+
+	if (!d->certain)
+		return true;
+	if (list == LIST_OBSERVED)
+		return delivered && (d->pending || d->verdict == VERDICT_HOLD ||
+				     w->view->stage == STAGE_MESSAGE);
+	return list == LIST_EDITS && d->pending;
+}
+
 /* What is not known and matters, and the part of it that a lookup can tell at this stage. */
-static void list_needed(struct walk *w, struct arena *arena)
+static void list_needed(struct walk *w)
 {
 	struct decision *d = w->d;
 	VEC(unsigned) needed = {0}, open = {0};
-	const struct open_slots *lists[2] = {&w->verdict_slots, &w->edit_slots};
 
-	for (size_t l = d->certain ? 1 : 0; l < 2; l++) {
-		if (l == 1 && d->certain && !d->pending)
-			break;
-		for (size_t i = 0; i < lists[l]->slots.count; i++) {
-			unsigned slot = lists[l]->slots.items[i];
+	for (int l = 0; l < LISTS; l++) {
+		if (!list_counts(w, l))
+			continue;
+		add_scoring(w, l);
+		for (size_t i = 0; i < w->lists[l].slots.count; i++) {
+			unsigned slot = w->lists[l].slots.items[i];
 
-			*vec_push(arena, &open) = slot;
+			if (w->view->policy->slots[slot].sum > 0)
+				continue;
+			*vec_push(w->arena, &open) = slot;
 			if (view_awaitable(w->view, slot))
-				*vec_push(arena, &needed) = slot;
+				*vec_push(w->arena, &needed) = slot;
 		}
 	}
 	d->open = open.items;
@@ -201,34 +298,73 @@ static void list_needed(struct walk *w, struct arena *arena)
 	d->needed_count = needed.count;
 }
 
+/* Where in the walk a rule's open slots are gathered. */
+static int list_of(const struct plan_rule *rule)
+{
+	return rule->observe ? LIST_OBSERVED : rule->decisive ? LIST_VERDICT : LIST_EDITS;
+}
+
+/* One rule of the walk. True if nothing below it can apply. */
+static bool pass(struct walk *w, const struct plan_rule *rule, struct evaluation e, size_t before)
+{
+	int list = list_of(rule);
+	struct open_slots *open = &w->lists[list], *edits = &w->lists[LIST_EDITS];
+	size_t after = open->slots.count, edits_before = edits->slots.count;
+	bool scores_only = !rule->observe && !rule->decisive && !rule->edits && !rule->logs;
+
+	/* Where the verdict is certain, the edits of such a rule may still be open. */
+	for (size_t j = before; rule->edits && list == LIST_VERDICT && j < after; j++)
+		*vec_push(w->arena, &edits->slots) = open->slots.items[j];
+	if (rule->observe)
+		pass_observed(w, rule, e);
+	else if (rule->edits || (rule->logs && !rule->decisive))
+		pass_edit(w, rule, e);
+	if (!scores_only)
+		ask_scores(w, list, before);
+	if (list == LIST_VERDICT)
+		ask_scores(w, LIST_EDITS, edits_before);
+	if (rule->score_count > 0)
+		pass_score(w, rule, e, open, before, after);
+	/* What only adds to a score matters where that is asked for. */
+	if (scores_only)
+		open->slots.count = before;
+	if (list == LIST_VERDICT && !cond_settled(e.possible))
+		w->verdict_settled = false;
+	return list == LIST_VERDICT && pass_decisive(w, rule, e);
+}
+
 void engine_decide(struct view *view, struct arena *arena,
 		   void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state),
 		   void *ctx, struct decision *d)
 {
 	const struct policy *policy = view->policy;
-	struct walk w = {.view = view, .d = d, .edits_settled = true};
+	struct walk w = {.view = view,
+			 .arena = arena,
+			 .d = d,
+			 .edits_settled = true,
+			 .observed_settled = true,
+			 .verdict_settled = true,
+			 .score_slots = {.arena = arena}};
 	const struct plan_rule *last = NULL;
 	struct evaluation e = {0, 0};
 
 	*d = (struct decision){.end = policy->rule_count};
-	w.verdict_slots.arena = w.edit_slots.arena = arena;
+	for (int l = 0; l < LISTS; l++) {
+		w.lists[l].arena = arena;
+		w.asked[l] = arena_array(arena, policy->sum_count, sizeof(size_t));
+	}
+	sums_begin(view);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
-		struct open_slots *open = rule->decisive ? &w.verdict_slots : &w.edit_slots;
+		struct open_slots *open = &w.lists[list_of(rule)];
 		size_t before = open->slots.count;
 
-		e = evaluate(view, rule->cond, open);
-		e = with_texts(view, rule, e, open);
+		e = evaluate_rule(view, rule, open);
 		if (visit)
 			visit(ctx, rule, e.possible);
 		if (e.possible == COND_FALSE)
 			continue;
-		/* Where the verdict is certain, the edits of such a rule may still be open. */
-		for (size_t j = before; rule->edits && rule->decisive && j < open->slots.count; j++)
-			*vec_push(arena, &w.edit_slots.slots) = open->slots.items[j];
-		if (rule->edits || !rule->decisive)
-			pass_edit(&w, rule, e);
-		if (rule->decisive && pass_decisive(&w, rule, e)) {
+		if (pass(&w, rule, e, before)) {
 			d->end = i;
 			last = rule;
 			break;
@@ -238,11 +374,24 @@ void engine_decide(struct view *view, struct arena *arena,
 		outcome_add(&w, VERDICT_ACCEPT);
 		reachable_add(&w, VERDICT_ACCEPT);
 	}
-	conclude(&w, last, e, arena);
-	list_needed(&w, arena);
+	conclude(&w, last, e);
+	list_needed(&w);
+	sums_end(view);
 }
 
 cond_set engine_rule(struct view *view, const struct plan_rule *rule)
 {
-	return with_texts(view, rule, evaluate(view, rule->cond, NULL), NULL).possible;
+	sums_seek(view, rule);
+	return evaluate_rule(view, rule, NULL).possible;
+}
+
+void engine_rewind(struct view *view)
+{
+	sums_end(view);
+}
+
+void engine_place(struct view *view, const struct plan_rule *rule)
+{
+	sums_end(view);
+	sums_seek(view, rule);
 }

@@ -12,12 +12,35 @@ bool parse_at_next_item(const struct parser *p)
 	return t.first && !next.first && cursor_looks_item(p, &t) && !token_is_mark(&next, "=");
 }
 
+/*
+ * The value of a setting, though it looks like the first word of an item on the next line: then
+ * what follows it begins one.
+ */
+static bool is_value(const struct parser *p, const struct token *t)
+{
+	struct token next = cursor_after(p, t, LEX_OPERAND);
+
+	return t->kind == TOKEN_WORD && cursor_looks_item(p, &next);
+}
+
+/* The name of a table that looks so: behind it stand a kind and '{', or a type and a string. */
+static bool is_table_name(const struct parser *p, const struct token *t)
+{
+	struct token kind = cursor_after(p, t, LEX_PLAIN);
+	struct token open = cursor_after(p, &kind, LEX_PLAIN);
+	struct token string = cursor_after(p, &open, LEX_PLAIN);
+
+	return t->kind == TOKEN_WORD && kind.kind == TOKEN_WORD &&
+	       (token_is_mark(&open, "{") ||
+		(open.kind == TOKEN_WORD && string.kind == TOKEN_STRING));
+}
+
 /* A name that is the author's own: without dots, since those are the vocabulary's. */
 static bool parse_own_name(struct parser *p, const char *what, struct str *name, struct span *span)
 {
 	struct token t = cursor_peek(p, LEX_PLAIN);
 
-	if (t.kind != TOKEN_WORD || parse_at_next_item(p)) {
+	if (t.kind != TOKEN_WORD || (parse_at_next_item(p) && !is_table_name(p, &t))) {
 		if (t.problem != LEX_FINE)
 			cursor_unexpected(p, LEX_PLAIN, what);
 		else
@@ -97,7 +120,8 @@ struct item *parse_set(struct parser *p)
 		vec_move(&set->values, &values.items);
 		return item;
 	}
-	if (t.kind == TOKEN_END || t.kind == TOKEN_MARK || parse_at_next_item(p)) {
+	if (t.kind == TOKEN_END || t.kind == TOKEN_MARK ||
+	    (parse_at_next_item(p) && !is_value(p, &t))) {
 		cursor_missing(p, "a value");
 		cursor_sync(p, 0);
 		return NULL;

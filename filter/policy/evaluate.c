@@ -5,6 +5,7 @@
  */
 
 #include "filter/policy/evaluate.h"
+#include "filter/policy/sums.h"
 
 static struct evaluation settled(cond_set value)
 {
@@ -49,7 +50,7 @@ struct evaluation evaluation_and(struct evaluation a, struct evaluation b)
 	return e;
 }
 
-static struct evaluation evaluation_or(struct evaluation a, struct evaluation b)
+struct evaluation evaluation_or(struct evaluation a, struct evaluation b)
 {
 	struct evaluation e = {cond_or(a.possible, b.possible), cond_or(a.reachable, b.reachable)};
 
@@ -117,6 +118,12 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 	}
 }
 
+/* What is assumed of a variable; true where there is none. */
+static struct evaluation assumed(const struct view *view, uint32_t variable)
+{
+	return settled(variable == ASSUMED_NOT ? COND_TRUE : view->assumed->states[variable]);
+}
+
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
 				 struct open_slots *open)
 {
@@ -124,8 +131,13 @@ struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_
 
 	for (size_t i = 0; i < count; i++) {
 		const struct slot *slot = &view->policy->slots[slots[i]];
-		const struct value *value = view_value(view, slots[i]);
+		const struct value *value;
 
+		if (view->assumed) {
+			e = evaluation_and(e, assumed(view, view->assumed->slots[slots[i]]));
+			continue;
+		}
+		value = view_value(view, slots[i]);
 		if (value->state == FACT_FAILED) {
 			e = evaluation_and(e, settled(failure_of(slot)));
 		} else if (!value_known(value)) {
@@ -175,6 +187,8 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	struct evaluation e;
 	int holds;
 
+	if (sums_test(view, cond, open, &e))
+		return e;
 	if (left->state == FACT_FAILED)
 		return settled(failure_of(slot));
 	if (left->state == FACT_UNKNOWN) {
@@ -226,6 +240,8 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 		return settled(COND_TRUE);
 	switch (cond->kind) {
 	case COND_TEST:
+		if (view->assumed && view->assumed->tests[cond->number] != ASSUMED_NOT)
+			return assumed(view, view->assumed->tests[cond->number]);
 		return test(view, cond, open);
 	case COND_NOT:
 		e = evaluate(view, cond->parts[0], open);
@@ -249,4 +265,45 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 	if (open && cond_settled(e.possible))
 		open->slots.count = before;
 	return e;
+}
+
+struct evaluation evaluate_texts(struct view *view, const struct plan_rule *rule,
+				 struct open_slots *open)
+{
+	struct evaluation e = {COND_TRUE, COND_TRUE};
+
+	for (size_t i = 0; rule->text_slot_count > 0 && i < rule->action_count; i++) {
+		const struct plan_action *action = &rule->actions[i];
+
+		/* The log of a rule that decides is no reason to decide otherwise, or later. */
+		if (rule->decisive && action->def->class == ACTION_LOG)
+			continue;
+		for (size_t j = 0; j < action->text.count; j++)
+			if (action->text.pieces[j].is_slot)
+				e = evaluation_and(
+				    e, evaluate_known(view, &action->text.pieces[j].slot, 1, open));
+	}
+	return e;
+}
+
+struct evaluation evaluation_with_texts(struct view *view, const struct plan_rule *rule,
+					struct evaluation e, struct open_slots *open)
+{
+	struct evaluation texts;
+
+	/* Where the condition is not true, nobody will write them. */
+	if (!(e.possible & COND_TRUE))
+		return e;
+	texts = evaluate_texts(view, rule, open);
+	e.possible = (cond_set)((e.possible & ~COND_TRUE) | texts.possible);
+	if (e.reachable & COND_TRUE)
+		e.reachable = (cond_set)((e.reachable & ~COND_TRUE) | texts.reachable);
+	return e;
+}
+
+struct evaluation evaluate_rule(struct view *view, const struct plan_rule *rule,
+				struct open_slots *open)
+{
+	sums_read(view, rule->observe);
+	return evaluation_with_texts(view, rule, evaluate(view, rule->cond, open), open);
 }

@@ -28,7 +28,18 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
 				 struct open_slots *open);
 
+/* The same for all that a rule's texts need, but for the log of one that decides. */
+struct evaluation evaluate_texts(struct view *view, const struct plan_rule *rule,
+				 struct open_slots *open);
+/* Where the condition is true, the facts in the rule's texts must be known as well. */
+struct evaluation evaluation_with_texts(struct view *view, const struct plan_rule *rule,
+					struct evaluation e, struct open_slots *open);
+/* A rule's condition with its texts; what it asks of a score is read as it sees it. */
+struct evaluation evaluate_rule(struct view *view, const struct plan_rule *rule,
+				struct open_slots *open);
+
 struct evaluation evaluation_and(struct evaluation a, struct evaluation b);
+struct evaluation evaluation_or(struct evaluation a, struct evaluation b);
 
 /*
  * Scalars, both present (`right` NULL: it is absent): does the comparison of this test hold? -1: it

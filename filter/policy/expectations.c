@@ -66,7 +66,7 @@ static void expect_rule(struct loader *loader, const struct test_expect *tree,
 	if (!rule || diag_within(loader->diag, rule->span))
 		return;
 	expectation->rule = rule->name.s;
-	if (!rule->decisive)
+	if (!rule->decisive || rule->observe)
 		loader_error(loader, name->span, "the rule '%s' decides nothing", rule->name.s);
 	else if (tree->kind == EXPECT_VERDICT && !may_give(rule, expectation->verdict))
 		loader_error(loader, name->span, "the rule '%s' never says '" STR_FMT "'",
@@ -166,7 +166,6 @@ static void expect_value(struct loader *loader, const struct test_expect *tree,
 		expect_edit(loader, tree, expectation);
 		break;
 	case EXPECT_SCORE:
-		loader_error(loader, tree->span, "'expect score' is not supported by this version");
 		expectation->number = tree->values.items[0].number;
 		break;
 	case EXPECT_SAME:

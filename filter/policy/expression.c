@@ -54,7 +54,7 @@ struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count)
 static bool is_no_condition(struct loader *loader, const struct expr *part)
 {
 	return part->kind == EXPR_BOOLEAN && !part->left.called &&
-	       !loader_find(loader, part->left.word) && !registry_fact(part->left.word) &&
+	       !loader_find(loader, part->left.word) && !loader_fact(part->left.word) &&
 	       !later_fact(part->left.word);
 }
 

@@ -108,6 +108,12 @@ int given_resolve(struct loader *loader, const struct operand *fact, const struc
 	bool ok;
 	int slot;
 
+	if (str_eq(fact->word, STR("score")) || str_starts(fact->word, STR("score."))) {
+		loader_error(loader, fact->span,
+			     "'" STR_FMT "' is what the rules add up, it cannot be given",
+			     STR_ARG(fact->word));
+		return -1;
+	}
 	loader->seek = true;
 	loader->unused = false;
 	slot = slot_of_operand(loader, fact, false);

@@ -9,26 +9,19 @@
 #include <stdlib.h>
 
 #include "filter/policy/loader.h"
+#include "filter/policy/sums.h"
 
-static const char *const later_facts[] = {"dmarc",
-					  "dmarc.policy",
-					  "dmarc.disposition",
-					  "dmarc.domain",
-					  "dmarc.aligned-by",
-					  "over",
-					  "greylisted",
-					  "remembered",
-					  "country",
-					  "asn",
-					  "score",
-					  NULL};
+static const char *const later_facts[] = {
+    "dmarc", "dmarc.policy", "dmarc.disposition", "dmarc.domain", "dmarc.aligned-by",
+    "over",  "greylisted",   "remembered",        "country",      "asn",
+    NULL};
 
 const char *later_fact(struct str name)
 {
 	for (const char *const *word = later_facts; *word; word++)
 		if (str_eq(name, str_of(*word)) && !registry_fact(name))
 			return *word;
-	return str_starts(name, STR("score.")) ? "score" : NULL;
+	return NULL;
 }
 
 void loader_id(struct loader *loader, struct str bytes)
@@ -179,11 +172,18 @@ static void item_add(struct loader *loader, const struct item *item)
 	case ITEM_TABLE:   /* all of them are filled, */
 	case ITEM_INCLUDE: /* and these have been expanded */
 	case ITEM_TEST:    /* follow when all rules are there */
-		break;
-	case ITEM_ASSERT:
-		loader_later(loader, item->span, "assert");
+	case ITEM_ASSERT:  /* as these do */
 		break;
 	}
+}
+
+/* Facts that only assertions name are asked of no message: their slots stand behind the others. */
+static void assertions(struct loader *loader, const struct tree *tree)
+{
+	loader->policy->slot_count = loader->slots.count;
+	for (size_t i = 0; i < tree->items.count; i++)
+		if (tree->items.items[i]->kind == ITEM_ASSERT)
+			assertion_add(loader, &tree->items.items[i]->assertion);
 }
 
 static bool has_slot(const struct loader *loader, const char *fact)
@@ -222,8 +222,8 @@ static void further_slots(struct loader *loader)
 const char *const *loader_actions(struct arena *arena)
 {
 	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "score",         "remember",
-					   "forget",   "sign",          "seal"};
+					   "redirect", "remember",      "forget",
+					   "sign",     "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);
@@ -249,6 +249,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 	includes_expand(loader, tree);
 	loader->policy->tree = tree;
 	settings_begin(loader);
+	scores_collect(loader, tree->items.items, tree->items.count);
 	names(loader, tree);
 	/* Settings first, wherever they stand: some facts rest on more where one is set. */
 	for (size_t i = 0; i < tree->items.count; i++)
@@ -261,6 +262,7 @@ static void parse_into(struct loader *loader, const struct source *source,
 	for (size_t i = 0; i < tree->items.count; i++)
 		if (tree->items.items[i]->kind == ITEM_TEST)
 			test_add(loader, &tree->items.items[i]->test);
+	assertions(loader, tree);
 }
 
 static void keep_tables(struct loader *loader)
@@ -316,13 +318,18 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rules = loader.rules.items;
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
-	policy->slot_count = loader.slots.count;
-	name_slots(policy);
+	policy->all_slot_count = loader.slots.count;
 	policy->tests = loader.tests.items;
 	policy->test_count = loader.tests.count;
+	policy->assertions = loader.assertions.items;
+	policy->assertion_count = loader.assertions.count;
+	scores_finish(&loader);
+	name_slots(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
-	if (diag_errors(diag) == before)
+	if (diag_errors(diag) == before) {
+		sums_check(policy);
 		return policy;
+	}
 	diag_keep(diag, arena);
 	return NULL;
 }

@@ -25,6 +25,12 @@ struct loader_name {
 	bool wrong; /* a define whose value was wrong, which was reported */
 };
 
+/* A score that some action gives, and when what gives it, so far, can be known. */
+struct loader_sum {
+	struct str name; /* empty: the sum of all */
+	enum stage latest, earliest;
+};
+
 struct loader {
 	struct arena *arena;
 	struct diag *diag;
@@ -33,9 +39,11 @@ struct loader {
 	const struct source *source; /* of the policy; others are included */
 	const struct tree_words *words;
 	VEC(struct loader_name) names;
+	VEC(struct loader_sum) sums;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
 	VEC(struct policy_test) tests;
+	VEC(struct plan_assertion) assertions;
 	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
@@ -71,6 +79,22 @@ struct str loader_meant(struct loader *loader, struct str name, const char *cons
 struct str loader_near(struct loader *loader, struct str name);
 /* "a number", "an IP address", "one of none pass fail". */
 struct str type_phrase(struct loader *loader, const struct type *type);
+
+/* The registered fact that a policy names so; `score.NAME` is one for any name. */
+const struct fact_def *loader_fact(struct str name);
+
+/* ---- scores.c ---- */
+
+/* Finds the names that actions give, before any condition is resolved. */
+void scores_collect(struct loader *loader, struct item *const *items, size_t count);
+/* Completes the slot of a score; false: reported. */
+bool score_slot(struct loader *loader, const struct operand *operand, struct slot *slot);
+/* [NAME] NUMBER; false: reported. */
+bool score_arguments(struct loader *loader, const struct action *action,
+		     struct plan_action *action_r);
+/* What a rule, resolved but for this, adds to the sums that rules below it ask for. */
+void scores_add(struct loader *loader, struct plan_rule *rule);
+void scores_finish(struct loader *loader);
 
 /* ---- include.c ---- */
 
@@ -156,6 +180,7 @@ void rule_add(struct loader *loader, const struct rule *rule, const struct surro
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around);
 /* What stands in a place, on one line. */
 struct str written_text(struct loader *loader, struct span span);
+void assertion_add(struct loader *loader, const struct assertion *assertion);
 /* Fills *action_r; false: reported. */
 bool action_resolve(struct loader *loader, const struct action *action,
 		    struct plan_action *action_r);

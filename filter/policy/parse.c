@@ -72,8 +72,12 @@ static struct item *parse_group(struct parser *p, const struct token *keyword)
 
 /* ---- assertions: their form only ---- */
 
-/* One of the words; false, behind what was to follow, if there is no word at all. */
-static bool check_word(struct parser *p, const char *const *words, size_t count, const char *what)
+/*
+ * One of the words, by its number in *index_r; false, behind what was to follow, if there is no
+ * word at all.
+ */
+static bool check_word(struct parser *p, const char *const *words, size_t count, const char *what,
+		       size_t *index_r, struct span *span_r)
 {
 	struct token t = cursor_peek(p, LEX_PLAIN);
 	const char *nearest;
@@ -89,9 +93,11 @@ static bool check_word(struct parser *p, const char *const *words, size_t count,
 		return false;
 	}
 	t = cursor_take(p, LEX_PLAIN);
-	for (size_t i = 0; i < count; i++)
-		if (token_is_word(&t, words[i]))
+	*span_r = t.span;
+	for (*index_r = 0; *index_r < count; ++*index_r)
+		if (token_is_word(&t, words[*index_r]))
 			return true;
+	*index_r = 0;
 	nearest = diag_nearest(t.text, words, count);
 	if (nearest)
 		diag_error(p->diag, t.span, "'" STR_FMT "' is not %s, write '%s'", STR_ARG(t.text),
@@ -101,25 +107,40 @@ static bool check_word(struct parser *p, const char *const *words, size_t count,
 	return true;
 }
 
+static const char *const outcomes[] = {"accept", "reject",  "defer",    "discard",
+				       "hold",   "refused", "delivered"};
+
+const char *outcome_name(enum outcome outcome)
+{
+	return outcomes[outcome];
+}
+
 static struct item *parse_assert(struct parser *p)
 {
-	static const char *const outcomes[] = {"accept", "reject",  "defer",    "discard",
-					       "hold",   "refused", "delivered"};
 	static const char *const stages[] = {"connect", "helo",    "mail",   "rcpt",
 					     "data",    "headers", "message"};
 	struct item *item = parse_new_item(p, ITEM_ASSERT);
+	struct assertion *assertion = &item->assertion;
 	struct clauses clauses = {0};
+	size_t index;
 
-	cursor_word(p, "not");
-	if (!check_word(p, outcomes, COUNT(outcomes), "an outcome"))
+	assertion->negated = cursor_word(p, "not");
+	if (!check_word(p, outcomes, COUNT(outcomes), "an outcome", &index,
+			&assertion->outcome_span))
 		return item;
-	if (cursor_word(p, "by") && !check_word(p, stages, COUNT(stages), "a stage"))
-		return item;
+	assertion->outcome = (enum outcome)index;
+	assertion->by = cursor_word(p, "by");
+	if (assertion->by) {
+		if (!check_word(p, stages, COUNT(stages), "a stage", &index,
+				&assertion->stage_span))
+			return item;
+		assertion->stage = str_of(stages[index]);
+	}
 	parse_clauses(p, &clauses);
 	if (!clauses.when)
 		cursor_missing(p, "'when'");
-	item->assertion.when = clauses.when;
-	vec_move(&item->assertion.unless, &clauses.unless);
+	assertion->when = clauses.when;
+	vec_move(&assertion->unless, &clauses.unless);
 	return item;
 }
 
@@ -258,6 +279,9 @@ static struct item *parse_item(struct parser *p, bool grouped)
 		break;
 	case ITEM_INCLUDE:
 		item->include.span = item->span;
+		break;
+	case ITEM_ASSERT:
+		item->assertion.span = item->span;
 		break;
 	default:
 		break;

@@ -17,6 +17,7 @@
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_context *context;
+	struct str text, flags;
 };
 
 static void pattern_free(void *handle)
@@ -36,6 +37,8 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	int error;
 
 	*at_r = 0;
+	pattern->text = text;
+	pattern->flags = flags;
 	for (size_t i = 0; i < flags.n; i++) {
 		if (flags.s[i] == 'i') {
 			options |= PCRE2_CASELESS;
@@ -84,4 +87,102 @@ int pattern_matches(const struct pattern *pattern, struct str text)
 	if (result == PCRE2_ERROR_NOMATCH)
 		return 0;
 	return result < 0 ? -1 : 1;
+}
+
+bool pattern_same(const struct pattern *a, const struct pattern *b)
+{
+	return str_eq(a->text, b->text) && str_eq(a->flags, b->flags);
+}
+
+/* Behind the ']' or '}' that closes what begins at `at`, or, of '|', before the group's ')'. */
+static size_t skip_to(struct str text, size_t at, char end)
+{
+	size_t depth = 0;
+
+	for (; at < text.n; at++) {
+		if (text.s[at] == '\\')
+			at++;
+		else if (text.s[at] == end && depth == 0)
+			return at;
+		else if (end == ')' && text.s[at] == '(')
+			depth++;
+		else if (end == ')' && text.s[at] == ')')
+			depth--;
+	}
+	return text.n;
+}
+
+static void add_escaped(struct buf *out, char c)
+{
+	switch (c) {
+	case 'd':
+		buf_putc(out, '0');
+		break;
+	case 'w':
+	case 'S':
+	case 'D':
+		buf_putc(out, 'a');
+		break;
+	case 's':
+	case 'W':
+		buf_putc(out, ' ');
+		break;
+	case 'b':
+	case 'B':
+	case 'A':
+	case 'z':
+		break;
+	default:
+		buf_putc(out, c);
+		break;
+	}
+}
+
+struct str pattern_example(struct arena *arena, const struct pattern *pattern)
+{
+	struct str text = pattern->text;
+	struct buf out = {.arena = arena};
+
+	buf_puts(&out, "");
+	for (size_t i = 0; i < text.n; i++) {
+		switch (text.s[i]) {
+		case '\\':
+			if (++i < text.n)
+				add_escaped(&out, text.s[i]);
+			break;
+		case '|':
+			i = skip_to(text, i, ')') - 1;
+			break;
+		case '[':
+			if (i + 1 < text.n && text.s[i + 1] != '^')
+				buf_putc(&out, text.s[i + 1] == '\\' && i + 2 < text.n
+						   ? text.s[i + 2]
+						   : text.s[i + 1]);
+			else
+				buf_putc(&out, '_');
+			i = skip_to(text, i + 2, ']');
+			break;
+		case '{':
+			i = skip_to(text, i, '}');
+			break;
+		case '.':
+			buf_putc(&out, 'x');
+			break;
+		case '(':
+			if (i + 2 < text.n && text.s[i + 1] == '?')
+				i += 2; /* "(?:" and its like */
+			break;
+		case ')':
+		case '^':
+		case '$':
+		case '*':
+		case '+':
+		case '?':
+			break;
+		default:
+			buf_putc(&out, text.s[i]);
+			break;
+		}
+	}
+	return buf_str(&out);
 }

@@ -16,6 +16,11 @@ struct pattern;
 struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
 			    const char **why_r, size_t *at_r);
 
+/* A text that the pattern may well match: its letters, first alternatives, one of each set. */
+struct str pattern_example(struct arena *arena, const struct pattern *pattern);
+/* Of one text and the same flags. */
+bool pattern_same(const struct pattern *a, const struct pattern *b);
+
 /* 1, 0, or -1 where it took too long to tell: limits hold whatever pattern and text are. */
 int pattern_matches(const struct pattern *pattern, struct str text);
 

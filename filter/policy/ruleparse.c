@@ -85,11 +85,28 @@ static bool at_unknown_item(struct parser *p, const struct action *action, const
 	       cursor_outdented(p, t) && !next.first;
 }
 
+/* The name of a score, whatever word it is: a number follows, and nothing that a reply has. */
+static bool at_score_name(struct parser *p, const struct action *action, const struct token *t)
+{
+	struct token next = cursor_after(p, t, LEX_OPERAND), last;
+
+	if (!str_eq(action->name, STR("score")) || p->at != action->name_span.to ||
+	    t->kind != TOKEN_WORD || next.kind != TOKEN_NUMBER)
+		return false;
+	last = cursor_after(p, &next, LEX_OPERAND);
+	return last.kind != TOKEN_CODE && last.kind != TOKEN_STRING;
+}
+
 static void parse_action_arguments(struct parser *p, struct action *action)
 {
 	for (;;) {
 		struct token t = cursor_peek(p, LEX_OPERAND);
 
+		if (at_score_name(p, action, &t)) {
+			t = cursor_take(p, LEX_OPERAND);
+			parse_literal(p, &t, vec_push(p->arena, &action->arguments));
+			continue;
+		}
 		if (t.kind == TOKEN_END || token_is_mark(&t, ",") || cursor_at_stop(p) ||
 		    cursor_is_clause(p, &t) || at_unknown_item(p, action, &t) ||
 		    (token_is_mark(&t, "{") && cursor_begins_body(p, &t)))
@@ -124,12 +141,12 @@ static bool parse_action(struct parser *p, struct rule *rule)
 
 	if (!found)
 		return false;
+	if (name)
+		action.name = str_of(name);
 	parse_action_arguments(p, &action);
 	action.span = cursor_since(p, action.name_span);
-	if (name) {
-		action.name = str_of(name);
+	if (name)
 		*vec_push(p->arena, &rule->actions) = action;
-	}
 	return true;
 }
 

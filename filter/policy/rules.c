@@ -176,17 +176,6 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 	rule->text_slot_count = slots.count;
 }
 
-static void refuse_observe(struct loader *loader, const struct rule *tree)
-{
-	struct span span = tree->label.n > 0 ? tree->label_span : tree->span;
-	size_t from = tree->label.n > 0 ? span.to : span.from;
-
-	while (from < tree->span.to && span.source->text.s[from] != 'o')
-		from++;
-	span.from = from;
-	loader_later(loader, span, "observe");
-}
-
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
 	struct plan_rule rule = {.span = tree->span, .tree = tree};
@@ -204,10 +193,7 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 					   : tree->span.source->name,
 				       rule.line);
 	}
-	if (tree->observe) {
-		refuse_observe(loader, tree);
-		ok = false;
-	}
+	rule.observe = tree->observe;
 	rule.cond =
 	    whole(loader, around->cond, tree->when, tree->unless.items, tree->unless.count, &ok);
 	rule.condition = condition_text(loader, around->text, tree->when, tree->unless.items,
@@ -218,17 +204,63 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 		ok &= action_resolve(loader, &tree->actions.items[i], &rule.actions[i]);
 		if (!rule.actions[i].def)
 			continue;
-		if (rule.actions[i].def->class == ACTION_DECISIVE && !rule.decisive) {
+		switch (rule.actions[i].def->class) {
+		case ACTION_DECISIVE:
+			if (!rule.decisive)
+				rule.verdict = rule.actions[i].def->verdict;
 			rule.decisive = true;
-			rule.verdict = rule.actions[i].def->verdict;
-		} else if (rule.actions[i].def->class != ACTION_LOG) {
+			break;
+		case ACTION_LOG:
+			rule.logs = true;
+			break;
+		case ACTION_SCORE:
+			break;
+		default:
 			rule.edits = true;
+			break;
 		}
 	}
 	check_mixture(loader, tree, &rule);
 	if (ok)
 		check_texts(loader, tree, &rule);
+	if (ok)
+		scores_add(loader, &rule);
 	*vec_push(loader->arena, &loader->rules) = rule;
+}
+
+static bool asks_score(const struct loader *loader, const struct cond *cond)
+{
+	for (size_t i = 0; i < cond->count; i++)
+		if (asks_score(loader, cond->parts[i]))
+			return true;
+	return cond->kind == COND_TEST &&
+	       (loader->slots.items[cond->left].sum > 0 ||
+		(cond->right_kind == RIGHT_SLOT && loader->slots.items[cond->right].sum > 0));
+}
+
+void assertion_add(struct loader *loader, const struct assertion *tree)
+{
+	struct plan_assertion assertion = {
+	    .span = tree->span,
+	    .negated = tree->negated,
+	    .outcome = tree->outcome,
+	    .by = tree->by,
+	};
+	bool ok = true;
+
+	assertion.cond =
+	    whole(loader, NULL, tree->when, tree->unless.items, tree->unless.count, &ok);
+	assertion.condition = condition_text(loader, (struct str){0}, tree->when,
+					     tree->unless.items, tree->unless.count);
+	for (int stage = 0; stage < STAGE_COUNT; stage++)
+		if (str_eq(tree->stage, str_of(stage_name((enum stage)stage))))
+			assertion.stage = (enum stage)stage;
+	if (ok && assertion.cond && asks_score(loader, assertion.cond))
+		loader_error(loader, tree->when->span,
+			     "a score is that of the rules above one, an assertion stands at none: "
+			     "name what scores");
+	else if (ok)
+		*vec_push(loader->arena, &loader->assertions) = assertion;
 }
 
 void group_add(struct loader *loader, const struct group *group, const struct surroundings *around)

@@ -34,6 +34,11 @@ const struct value *policy_setting_named(const struct policy *policy, const char
 	return policy_setting(policy, registry_setting(str_of(name)));
 }
 
+bool policy_observes(const struct policy *policy)
+{
+	return str_eq(policy_setting_named(policy, "mode")->text, STR("observe"));
+}
+
 const struct table *policy_setting_table(const struct policy *policy, const char *name)
 {
 	return policy->setting_tables[row_of(registry_setting(str_of(name)))];

@@ -88,7 +88,7 @@ static int intern(struct loader *loader, struct slot *slot)
 	const struct fact_def *def = slot->def;
 
 	for (size_t i = 0; i < loader->slots.count; i++)
-		if (loader->slots.items[i].def == def &&
+		if (loader->slots.items[i].def == def && loader->slots.items[i].sum == slot->sum &&
 		    same_arguments(&loader->slots.items[i], slot))
 			return (int)i;
 	if (loader->seek) {
@@ -96,7 +96,8 @@ static int intern(struct loader *loader, struct slot *slot)
 		return -1;
 	}
 	slot->scope = def->scope;
-	slot->stage = def->stage;
+	if (slot->sum == 0)
+		slot->stage = def->stage;
 	slot->stages = 0;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;
@@ -134,7 +135,7 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 		const struct type *is;
 		int slot;
 
-		if (!registry_fact(operand->word) && !operand->called) {
+		if (!loader_fact(operand->word) && !operand->called) {
 			loader_unknown_text(loader, operand->span, operand->word);
 			return false;
 		}
@@ -142,6 +143,12 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 		if (slot < 0)
 			return false;
 		is = &loader->slots.items[slot].def->type;
+		if (loader->slots.items[slot].sum > 0) {
+			loader_error(
+			    loader, operand->span,
+			    "a score differs from rule to rule, it is no argument of a fact");
+			return false;
+		}
 		if (is->list ||
 		    (is->base != type->base && !(is_name(is->base) && is_name(type->base)))) {
 			loader_error(loader, operand->span,
@@ -208,7 +215,7 @@ static bool arguments(struct loader *loader, const struct operand *operand, stru
 
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural)
 {
-	const struct fact_def *def = registry_fact(operand->word);
+	const struct fact_def *def = loader_fact(operand->word);
 	struct slot slot = {0};
 
 	if (def && !def->internal && plural && def->plural)
@@ -225,7 +232,10 @@ int slot_of_operand(struct loader *loader, const struct operand *operand, bool p
 		return -1;
 	}
 	slot.def = def;
-	if (!arguments(loader, operand, &slot))
+	if (def->sum) {
+		if (!score_slot(loader, operand, &slot))
+			return -1;
+	} else if (!arguments(loader, operand, &slot))
 		return -1;
 	return intern(loader, &slot);
 }

@@ -152,6 +152,23 @@ static void print_rule(int depth, const struct rule *rule, FILE *out)
 		print_clause(depth + 1, "unless", rule->unless.items[i], out);
 }
 
+static void print_assertion(int depth, const struct assertion *assertion, struct span span,
+			    FILE *out)
+{
+	struct str outcome = str_of(outcome_name(assertion->outcome));
+
+	print_node(depth, "assert", NULL, span, out);
+	if (assertion->outcome_span.source)
+		print_node(depth + 1, assertion->negated ? "outcome not" : "outcome", &outcome,
+			   assertion->outcome_span, out);
+	if (assertion->stage_span.source)
+		print_node(depth + 1, "by", &assertion->stage, assertion->stage_span, out);
+	if (assertion->when)
+		print_clause(depth + 1, "when", assertion->when, out);
+	for (size_t i = 0; i < assertion->unless.count; i++)
+		print_clause(depth + 1, "unless", assertion->unless.items[i], out);
+}
+
 static void print_table(int depth, const struct table_def *table, FILE *out)
 {
 	print_node(depth, "table", &table->name, table->span, out);
@@ -247,7 +264,7 @@ static void print_item(int depth, const struct item *item, FILE *out)
 			print_item(depth + 1, item->group.items.items[i], out);
 		break;
 	case ITEM_ASSERT:
-		print_node(depth, "assert", NULL, item->span, out);
+		print_assertion(depth, &item->assertion, item->span, out);
 		break;
 	case ITEM_TEST:
 		print_test(depth, item, out);

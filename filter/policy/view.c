@@ -6,6 +6,7 @@
 
 #include "postern/engine.h"
 
+#include "filter/policy/sums.h"
 #include "postern/arena.h"
 #include "postern/mail.h"
 
@@ -107,6 +108,8 @@ const struct value *view_value(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (slot->sum > 0)
+		return sums_value(view, slot);
 	if (!cell)
 		return &unknown;
 	if (given(view, n))
@@ -139,6 +142,8 @@ bool view_awaitable(struct view *view, unsigned n)
 	const struct slot *slot = &view->policy->slots[n];
 	struct cell *cell = cell_of(view, slot);
 
+	if (slot->sum > 0)
+		return sums_awaitable(view, slot);
 	if (!cell || !view->lookups || !slot->def->provide || view->stage < slot->stage ||
 	    given(view, n) || cell->value.state == FACT_GROWING)
 		return false;

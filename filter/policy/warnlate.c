@@ -165,33 +165,6 @@ const struct check_row *check_table(const struct policy *policy, struct arena *a
 	return rows.items;
 }
 
-static void warn_unreachable(struct checker *checker, const struct check_row *row)
-{
-	if (warn_at(checker, "unreachable", row->rule->span,
-		    "'" STR_FMT "' never applies: '" STR_FMT "' above it leaves nothing",
-		    STR_ARG(row->rule->name), STR_ARG(row->above->name)))
-		diag_note(checker->diag, row->above->span, "%s",
-			  row->above->cond ? "this decides whenever the group applies"
-					   : "this has no condition and always decides");
-}
-
-/* Rules that do not decide have no row. */
-static void warn_edits(struct checker *checker)
-{
-	const struct policy *policy = checker->policy;
-
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		struct check_row row = {.rule = &policy->rules[i]};
-
-		for (size_t j = 0; j < i && !row.above && !row.rule->decisive; j++)
-			if (warn_decides(&policy->rules[j]) &&
-			    around(policy->rules[j].cond, row.rule->cond))
-				row.above = &policy->rules[j];
-		if (row.above)
-			warn_unreachable(checker, &row);
-	}
-}
-
 /* One command more costs nothing; a message that is sent for nothing does. */
 static bool is_late(const struct check_row *row)
 {
@@ -232,11 +205,7 @@ void warn_late(struct checker *checker)
 	size_t count;
 	const struct check_row *rows = check_table(checker->policy, checker->arena, &count);
 
-	for (size_t i = 0; i < count; i++) {
-		if (rows[i].above)
-			warn_unreachable(checker, &rows[i]);
-		else if (is_late(&rows[i]))
+	for (size_t i = 0; i < count; i++)
+		if (!rows[i].above && is_late(&rows[i]))
 			warn_held(checker, rows, count, i);
-	}
-	warn_edits(checker);
 }

@@ -41,7 +41,9 @@ void message_reset(struct session *s)
 	memset(&s->report_recipients, 0, sizeof(s->report_recipients));
 	memset(&s->logs, 0, sizeof(s->logs));
 	s->message_fields = (struct fields){0};
-	s->report = (struct report){.refused = -1};
+	memset(&s->observed, 0, sizeof(s->observed));
+	s->report =
+	    (struct report){.refused = -1, .observing = s->observing, .scores = s->policy->scores};
 	s->reference = NULL;
 	s->began = 0;
 	s->trace_last = NULL;
@@ -165,6 +167,9 @@ static void begin_content(struct session *s)
 {
 	if (s->view.stage >= STAGE_DATA)
 		return;
+	/* In force, nobody would be left to bring the message for. */
+	if (s->observing && s->recipients.count == 0 && s->report_recipients.count > 0)
+		s->over = true;
 	s->view.stage = STAGE_DATA;
 	recipients_final(s);
 	set_macros(s, STAGE_DATA);
@@ -177,6 +182,8 @@ struct reply event_data(struct session *s, const struct event *event)
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
+	if (s->over)
+		return tell_plain(s->hears_data ? REPLY_ACCEPT : REPLY_CONTINUE);
 	return tell_early(s, s->hears_data);
 }
 
@@ -248,6 +255,8 @@ struct reply event_eoh(struct session *s, const struct event *event)
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
+	if (s->over)
+		return tell_plain(s->hears_eoh ? REPLY_ACCEPT : REPLY_CONTINUE);
 	begin_body(s);
 	return tell_early(s, s->hears_eoh);
 }
@@ -261,7 +270,7 @@ struct reply event_body(struct session *s, const struct event *event)
 	return tell_plain(streams_body(s, event->text) ? REPLY_CONTINUE : REPLY_SKIP);
 }
 
-static void commit(struct session *s, const struct plan_rule *rule)
+void message_commit(struct session *s, struct edit_list *edits, const struct plan_rule *rule)
 {
 	for (size_t i = 0; i < rule->action_count; i++) {
 		const struct plan_action *action = &rule->actions[i];
@@ -271,7 +280,7 @@ static void commit(struct session *s, const struct plan_rule *rule)
 		    .policy = s->policy,
 		    .inputs = inputs,
 		    .name = action->name,
-		    .edits = s->edits,
+		    .edits = edits,
 		};
 
 		if (!action->def->commit)
@@ -286,30 +295,32 @@ static void commit(struct session *s, const struct plan_rule *rule)
 /* All edits above the rule that delivered, and those of that rule itself. */
 static void make_edits(struct session *s, const struct decision *d)
 {
+	engine_rewind(&s->view);
 	for (size_t i = 0; i < s->policy->rule_count && i <= d->end; i++) {
 		const struct plan_rule *rule = &s->policy->rules[i];
 		cond_set state;
 
-		if (!rule->edits)
+		if (rule->observe || !(rule->edits || rule->score_count > 0))
 			continue;
 		state = engine_rule(&s->view, rule);
-		if (state == COND_TRUE)
-			commit(s, rule);
+		if (state == COND_TRUE && rule->edits)
+			message_commit(s, s->edits, rule);
 		else if (state & COND_FAILED)
 			s->report.problem =
 			    str_printf(s->message_arena,
-				       "edit '" STR_FMT
+				       "%s '" STR_FMT
 				       "' skipped: its condition could not be found out",
-				       STR_ARG(rule->name))
+				       rule->edits ? "edit" : "score", STR_ARG(rule->name))
 				.s;
 	}
 	for (size_t i = 0; i < s->recipients.count; i++)
 		if (s->recipients.items[i].discard)
 			edits_remove_recipient(s->edits, s->recipients.items[i].original);
-	if (d->verdict == VERDICT_HOLD)
-		edits_hold(s->edits,
-			   engine_text(&s->view, s->message_arena,
-				       &d->rule->actions[d->rule->action_count - 1].text));
+	if (d->verdict != VERDICT_HOLD)
+		return;
+	engine_place(&s->view, d->rule);
+	edits_hold(s->edits, engine_text(&s->view, s->message_arena,
+					 &d->rule->actions[d->rule->action_count - 1].text));
 }
 
 static struct reply deliver(struct session *s, const struct decision *d, struct edits *edits_r)
@@ -323,8 +334,9 @@ static struct reply deliver(struct session *s, const struct decision *d, struct 
 		    s, &reject,
 		    tell_refuse(552, "5.3.4", "Too many forged Authentication-Results fields"));
 	}
-	*edits_r = edits_finish(s->edits, s->message_arena);
-	s->report.edits = *edits_r;
+	s->report.edits = edits_finish(s->edits, s->message_arena);
+	if (!s->observing)
+		*edits_r = s->report.edits;
 	tell_note(s, d, tell_plain(REPLY_CONTINUE));
 	s->uncommitted = true;
 	return tell_plain(REPLY_CONTINUE);
@@ -349,6 +361,8 @@ struct reply event_eom(struct session *s, const struct event *event)
 	if (s->over)
 		return s->has_latch ? s->latch : tell_plain(REPLY_CONTINUE);
 	whole_message(s);
+	if (s->over)
+		return tell_plain(REPLY_CONTINUE);
 	if (s->has_latch)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
 	decide(s, settle_deadline(s, LIMIT_MESSAGE_SECONDS), true, &d);

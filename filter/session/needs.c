@@ -16,6 +16,19 @@ static bool any_slot_at(const struct policy *policy, enum stage stage)
 }
 
 /*
+ * A score may be settled by bounds alone, or when the first of its rules is. What it is compared
+ * with may be the last that is missing.
+ */
+static enum stage test_first(const struct policy *policy, const struct cond *cond)
+{
+	const struct slot *left = &policy->slots[cond->left];
+
+	if (left->sum > 0 && (!cond->varies || cond->right_kind == RIGHT_SLOT))
+		return STAGE_CONNECT;
+	return left->earliest;
+}
+
+/*
  * When a condition may be settled at the earliest: true, or else false or failed. An absent left
  * side settles a comparison whatever stands on the right.
  */
@@ -24,7 +37,7 @@ static enum stage earliest_any(const struct policy *policy, const struct cond *c
 	enum stage stage = STAGE_MESSAGE;
 
 	if (cond->kind == COND_TEST)
-		return policy->slots[cond->left].stage;
+		return test_first(policy, cond);
 	for (size_t i = 0; i < cond->count; i++) {
 		enum stage part = earliest_any(policy, cond->parts[i]);
 
@@ -70,6 +83,8 @@ static bool accept_by(const struct policy *policy, enum stage stage)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
+		if (rule->observe || !(rule->decisive || rule->edits || rule->logs))
+			continue;
 		if (rule->decisive && !rule->edits && rule->verdict == VERDICT_ACCEPT) {
 			if (!rule->cond || earliest(policy, rule->cond, true) <= stage)
 				return true;
@@ -106,7 +121,7 @@ static bool decided_at(const struct policy *policy, enum stage stage)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
-		if (!rule->decisive)
+		if (rule->observe || !(rule->decisive || rule->score_count > 0))
 			continue;
 		if (rule->cond && cond_at(policy, rule->cond, stage))
 			return true;
@@ -155,8 +170,9 @@ static const char *macros_at(const struct policy *policy, enum stage stage, cons
 void session_needs(const struct policy *policy, struct session_needs *needs_r)
 {
 	struct session_needs *n = needs_r;
+	bool observing = policy_observes(policy);
 
-	*n = (struct session_needs){.rcpt = true, .rcpt_reply = true};
+	*n = (struct session_needs){.rcpt = true, .rcpt_reply = !observing};
 	for (size_t i = 0; i < policy->slot_count; i++)
 		n->helo |= policy->slots[i].def->scope == SCOPE_HELO;
 	n->rejected_rcpt = policy_slot(policy, "attempted") >= 0;
@@ -164,12 +180,16 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
 
+		if (rule->observe || observing)
+			continue;
 		for (size_t j = 0; j < rule->action_count; j++)
 			if (rule->actions[j].def->class == ACTION_EDIT)
-				n->headers = n->edits_headers = true;
+				n->edits_headers = true;
 		n->holds |= rule->decisive && rule->verdict == VERDICT_HOLD;
 		n->edits_recipients |= rule->decisive && rule->verdict == VERDICT_DISCARD;
 	}
+	for (size_t i = 0; i < policy->rule_count; i++)
+		n->headers |= policy->rules[i].edits;
 	for (const struct family *const *f = families; *f; f++)
 		if ((*f)->stream && policy_slot(policy, (*f)->stream->fact) >= 0)
 			n->headers = n->body = true;

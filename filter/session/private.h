@@ -55,7 +55,8 @@ struct session {
 	struct view view;
 	struct cell *cells[SCOPE_COUNT];
 
-	bool broken; /* memory ended: everything is answered 451 */
+	bool broken;    /* memory ended: everything is answered 451 */
+	bool observing; /* `set mode observe`: decide, and do nothing */
 	bool connected, in_message, over, data_seen, eoh_seen;
 	bool local_submission; /* not SMTP: no recipient may be refused */
 	bool early_connect;
@@ -91,6 +92,7 @@ struct session {
 	VEC(struct report_recipient) report_recipients;
 	VEC(struct report_trace) trace;
 	VEC(const char *) logs;
+	VEC(struct report_observed) observed;
 	int *trace_last; /* last state told of each rule, -1: none */
 };
 
@@ -156,6 +158,8 @@ bool tell_is_refusal(enum verdict verdict);
 /* A new message, or none: forgets all that belonged to the last one. */
 void message_reset(struct session *s);
 void set_fact(struct session *s, const char *fact, struct value value);
+/* Makes what the rule's actions say of the header. */
+void message_commit(struct session *s, struct edit_list *edits, const struct plan_rule *rule);
 /* Macros of the MTA that are facts, known at this stage. */
 void set_macros(struct session *s, enum stage stage);
 
@@ -178,6 +182,13 @@ struct edits edits_finish(struct edit_list *edits, struct arena *arena);
 void edits_remove_recipient(struct edit_list *edits, struct str address);
 void edits_hold(struct edit_list *edits, struct str reason);
 bool edits_too_many(const struct edit_list *edits);
+
+/* ---- observed.c ---- */
+
+/* Notes what the observed rules above the decision would have done. */
+void observed_note(struct session *s, const struct decision *d);
+/* What the MTA is told of a reply where nothing is to be done; `goes_on`: not even ACCEPT. */
+struct reply observed_reply(struct reply reply, bool goes_on);
 
 /* ---- needs.c ---- */
 

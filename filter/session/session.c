@@ -64,6 +64,7 @@ static struct session *session_make(struct arena *arena, const struct policy *po
 	if (!s->env.macro)
 		s->env.macro = no_macro;
 	s->mixed_setting = mixed_of(policy);
+	s->observing = policy_observes(policy);
 	s->early_connect = early->state == FACT_PRESENT && str_eq(early->text, STR("connect"));
 	s->keeps_asking =
 	    env->references && str_eq(policy_setting_named(policy, "journal")->text, STR("all"));
@@ -136,6 +137,8 @@ struct str session_fact(const struct session *s, struct arena *arena, const char
 static struct reply out_of_memory(struct session *s)
 {
 	s->broken = true;
+	if (s->observing)
+		return tell_plain(REPLY_CONTINUE);
 	return tell_refuse(451, "4.3.0", "Out of memory, please try again later");
 }
 
@@ -156,7 +159,8 @@ static struct reply guarded(struct session *s,
 	arena_guard(s->arena, &out);
 	reply = handle(s, event);
 	arena_guard(s->arena, NULL);
-	return reply;
+	return s->observing ? observed_reply(reply, handle == event_rcpt || handle == event_eom)
+			    : reply;
 }
 
 struct reply session_connect(struct session *s, struct str name, const struct ip *ip, unsigned port)

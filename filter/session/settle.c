@@ -91,7 +91,7 @@ void settle(struct session *s, int64_t deadline, bool whole, struct decision *d)
 		decide(s, scratch, d);
 		if (start(s, d))
 			continue;
-		if (d->certain && !(whole && d->pending && !d->settled))
+		if (d->certain && !(whole && !d->settled))
 			break;
 		if (!whole && !d->worth_waiting)
 			break;

@@ -46,6 +46,7 @@ struct reply tell_refusal(struct session *s, const struct decision *d)
 		    451, "4.4.3",
 		    with_reference(s, STR("A lookup failed, please try again later")));
 	action = &d->rule->actions[d->rule->action_count - 1];
+	engine_place(&s->view, d->rule);
 	text = engine_text(&s->view, s->message_arena, &action->text);
 	return tell_refuse(action->code, action->enhanced.s,
 			   with_reference(s, str_sub(text, 0, REPLY_MOST)));
@@ -65,16 +66,22 @@ static void note(struct session *s, struct report_outcome *outcome, const struct
 	};
 }
 
-/* The log actions that stand above the decision and apply. */
-static void add_logs(struct session *s, const struct decision *d)
+/* The log actions that stand above the decision and apply, and the score by then. */
+static void add_passed(struct session *s, const struct decision *d)
 {
 	memset(&s->logs, 0, sizeof(s->logs));
+	s->report.score = 0;
+	engine_rewind(&s->view);
 	for (size_t i = 0; i < s->policy->rule_count && i <= d->end; i++) {
 		const struct plan_rule *rule = &s->policy->rules[i];
 
+		if (rule->observe || !(rule->logs || rule->score_count > 0) ||
+		    engine_rule(&s->view, rule) != COND_TRUE)
+			continue;
+		if (rule->score_count > 0)
+			s->report.score += rule->scores[0].points;
 		for (size_t j = 0; j < rule->action_count; j++) {
-			if (rule->actions[j].def->class != ACTION_LOG ||
-			    engine_rule(&s->view, rule) != COND_TRUE)
+			if (rule->actions[j].def->class != ACTION_LOG)
 				continue;
 			*vec_push(s->message_arena, &s->logs) =
 			    engine_text(&s->view, s->message_arena, &rule->actions[j].text).s;
@@ -82,6 +89,7 @@ static void add_logs(struct session *s, const struct decision *d)
 	}
 	s->report.logs = s->logs.items;
 	s->report.log_count = s->logs.count;
+	observed_note(s, d);
 }
 
 static bool refused(const struct session *s)
@@ -124,7 +132,7 @@ void tell_note(struct session *s, const struct decision *d, struct reply reply)
 			note(s, &s->report_recipients.items[i].outcome, d, reply);
 	s->report.refused = -1;
 	s->over = true;
-	add_logs(s, d);
+	add_passed(s, d);
 }
 
 struct reply tell_message(struct session *s, const struct decision *d, struct reply reply)
@@ -156,6 +164,6 @@ void tell_recipient(struct session *s, size_t row, const struct decision *d, str
 {
 	note(s, &s->report_recipients.items[row].outcome, d, reply);
 	s->report.refused = (int)row;
-	add_logs(s, d);
+	add_passed(s, d);
 	publish(s);
 }

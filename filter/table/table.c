@@ -272,6 +272,43 @@ bool table_has_text(const struct table *table, struct str text)
 	return false;
 }
 
+bool table_texts(const struct table *table, struct arena *arena, size_t most,
+		 const struct str **items_r, size_t *count_r)
+{
+	struct str *items;
+	size_t count = 0;
+
+	if (table->kind == TABLE_NETWORKS || table->used > most)
+		return false;
+	items = arena_array(arena, table->used + 1, sizeof(*items));
+	for (size_t i = 0; i < table->size; i++)
+		if (table->texts[i].s)
+			items[count++] = table->texts[i];
+	*items_r = items;
+	*count_r = count;
+	return true;
+}
+
+bool table_ranges(const struct table *table, struct arena *arena, size_t most,
+		  const struct ip **items_r, size_t *count_r)
+{
+	size_t total = table->ranges[0].count + table->ranges[1].count, count = 0;
+	struct ip *items;
+
+	if (table->kind != TABLE_NETWORKS || total > most)
+		return false;
+	items = arena_array(arena, 2 * total + 1, sizeof(*items));
+	for (int family = 0; family < 2; family++) {
+		for (size_t i = 0; i < table->ranges[family].count; i++) {
+			items[count++] = table->ranges[family].items[i].first;
+			items[count++] = table->ranges[family].items[i].last;
+		}
+	}
+	*items_r = items;
+	*count_r = count;
+	return true;
+}
+
 /* ---- files ---- */
 
 struct str table_read_file(struct table *table, struct arena *arena, const char *path,

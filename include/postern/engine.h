@@ -47,6 +47,19 @@ struct cell {
 	bool late_wanted; /* not known for want of a late input, whatever answers come */
 };
 
+/*
+ * Made-up states of tests, for proofs: evaluation takes them as they are, and looks at no fact.
+ * Tests and slots have variables, by number; several may share one.
+ */
+#define ASSUMED_NOT UINT32_MAX
+struct assumption {
+	const cond_set *states; /* of each variable: what it may be */
+	const uint32_t *tests;  /* by a condition's number; ASSUMED_NOT: it is computed */
+	const uint32_t *slots;  /* can a text have the fact? ASSUMED_NOT: yes */
+};
+
+struct sums; /* of the score actions above the rule that is looked at */
+
 struct view {
 	const struct policy *policy;
 	enum stage stage;
@@ -56,6 +69,8 @@ struct view {
 	const struct value *given; /* a slot each; what is not UNKNOWN holds from its stage on,
 				      whatever the cells say. NULL: nothing is given */
 	const struct clock *clock;
+	const struct assumption *assumed; /* NULL: facts are looked at */
+	struct sums *sums;                /* the engine's own, of the connection; NULL at first */
 };
 
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
@@ -67,14 +82,19 @@ bool view_awaitable(struct view *view, unsigned slot);
 /* Sets a base fact. */
 void view_set(struct view *view, const char *fact, struct value value);
 
+/* Among the outcomes of a decision: a defer because something could not be found out. */
+#define OUTCOME_FAILURE (1u << 5)
+
 struct decision {
 	bool certain; /* the verdict can no longer change, and its text is known */
 	enum verdict verdict;
 	const struct plan_rule *rule; /* that decided; NULL: none, the default accept */
 	bool failure;                 /* a defer because something could not be found out */
-	size_t end;             /* rules below this one do not apply; rule_count for the default */
-	bool pending;           /* above an accept or hold stands an edit or log that may happen */
-	bool settled;           /* and all of those conditions are settled */
+	unsigned outcomes; /* all that may still come out: 1 << verdict, or OUTCOME_FAILURE */
+	size_t end;        /* rules below this one do not apply; rule_count for the default */
+	bool pending;      /* above an accept or hold stands an edit or log that may happen */
+	bool settled; /* if it is delivered: all of those, and those of observed rules, are settled
+		       */
 	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
 	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
 	size_t needed_count;
@@ -91,8 +111,14 @@ void engine_decide(struct view *view, struct arena *arena,
 		   void (*visit)(void *ctx, const struct plan_rule *rule, cond_set state),
 		   void *ctx, struct decision *d_r);
 
-/* Does this rule apply, all known? For edits at the end. */
+/*
+ * Does this rule apply, all known? For edits at the end. Rules are asked for from the top down, so
+ * that each sees the score at its place; engine_rewind() comes before the first.
+ */
 cond_set engine_rule(struct view *view, const struct plan_rule *rule);
+void engine_rewind(struct view *view);
+/* Before a text of one rule is made: the score is that of its place. */
+void engine_place(struct view *view, const struct plan_rule *rule);
 
 /*
  * What is left of the policy for this recipient with all that is known put in: equal residues,

@@ -137,8 +137,10 @@ struct fact_def {
 	const char *macro; /* base facts that are a macro of the MTA, without braces */
 	enum on_failure on_failure;
 	const struct type *parameters; /* of the arguments, in order; .base TYPE_OPAQUE ends them */
+	bool always;                   /* never absent, for proofs */
 	bool internal;                 /* an intermediate result: policies cannot name it */
-	bool reported;      /* told in the log, where what it is computed from is known anyway */
+	bool sum;      /* the score: no provider, the engine adds up the actions above a rule */
+	bool reported; /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
 	enum trust trust;
 	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
@@ -161,6 +163,7 @@ enum action_class {
 	ACTION_EDIT,     /* of the header: part of what makes two recipients of one kind */
 	ACTION_ENVELOPE, /* of the envelope: not part of it */
 	ACTION_LOG,
+	ACTION_SCORE, /* adds to a sum that the rules below it can ask for */
 };
 
 enum action_parameters {
@@ -170,6 +173,7 @@ enum action_parameters {
 	PARAMETERS_FIELD,   /* "Name: value" */
 	PARAMETERS_NAME,    /* "Name", of a field; no interpolation */
 	PARAMETERS_ADDRESS, /* <address> or "text" that gives one */
+	PARAMETERS_SCORE,   /* [NAME] NUMBER */
 };
 
 struct action_call {

@@ -43,7 +43,10 @@ struct slot {
 	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
-	struct str text;          /* as a policy writes it: header("X-Spam") */
+	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
+	unsigned sum;
+	enum stage earliest; /* something about it may be settled; of other facts their stage */
+	struct str text;     /* as a policy writes it: header("X-Spam") */
 };
 
 /* ---- texts with facts in them ---- */
@@ -94,9 +97,16 @@ struct cond {
 	const struct table *table;
 	const struct pattern *pattern;
 	enum type_base base; /* what is compared */
+	bool varies; /* a score is compared in force, and no bound settles it from the start */
 };
 
 /* ---- rules ---- */
+
+/* What is added to one of the sums, in thousandths. */
+struct plan_score {
+	unsigned sum; /* from 1; 0: nothing */
+	int64_t points;
+};
 
 struct plan_action {
 	const struct action_def *def;
@@ -106,6 +116,7 @@ struct plan_action {
 	struct template text;
 	unsigned *inputs;
 	size_t input_count;
+	struct plan_score score;
 };
 
 struct plan_rule {
@@ -117,9 +128,13 @@ struct plan_rule {
 	struct cond *cond;    /* NULL: always */
 	struct plan_action *actions;
 	size_t action_count;
+	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
-	bool edits;           /* has an action that changes header or envelope */
+	bool edits;                /* has an action that changes header or envelope */
+	bool logs;                 /* has a log action */
+	struct plan_score *scores; /* each sum once */
+	size_t score_count;
 	unsigned *text_slots; /* facts that its texts interpolate */
 	size_t text_slot_count;
 };
@@ -129,18 +144,38 @@ struct policy_table {
 	const struct table *table;
 };
 
+/* ---- assertions: what must hold for every message, see prove.h ---- */
+
+struct plan_assertion {
+	struct span span;
+	struct cond *cond;
+	struct str condition; /* as written, on one line */
+	bool negated;
+	enum outcome outcome;
+	bool by; /* the verdict is told at `stage` or earlier */
+	enum stage stage;
+};
+
 struct policy {
 	struct arena *arena;
 	const char *path;
 	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
+	struct plan_assertion *assertions;
+	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;
-	struct slot **named; /* those without arguments, sorted by name */
+	size_t slot_count;           /* those that rules rest on */
+	size_t all_slot_count;       /* and behind them those that only assertions name */
+	struct slot **named;         /* those of rules without arguments, sorted by name */
 	size_t named_count;
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
+	struct str *sums; /* names; the first, which has none, is the sum of all scores */
+	size_t sum_count;
+	bool reads_sums;        /* some rule asks for a score */
+	bool scores;            /* some rule adds to one */
+	bool observes;          /* some rule is only observed */
 	struct value *settings; /* by the registry's order of settings; lists for braces */
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 	const struct policy_test *tests;     /* policytest.h */
@@ -170,6 +205,8 @@ void policy_free(struct policy **policy);
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);
 /* By name, for those who read it once. The name must be registered. */
 const struct value *policy_setting_named(const struct policy *policy, const char *name);
+/* `set mode observe`: everything is decided, nothing is done. */
+bool policy_observes(const struct policy *policy);
 /*
  * The text of a setting as a policy file says it, without loading it: the file may be full of
  * mistakes. Settings of included files are not seen. The setting's fallback, or NULL, if it is

@@ -159,7 +159,19 @@ struct report_trace {
 	const char *value; /* true, false, unknown, failed */
 };
 
+/* What an observed rule would have done; one that only edits has no verdict. */
+struct report_observed {
+	const char *rule;
+	bool decides;
+	enum verdict verdict;
+	int code; /* 0: none */
+	const char *enhanced,
+	    *text; /* of a refusal; else the reason, or what it logs; NULL: none */
+	struct edits edits;
+};
+
 struct report {
+	bool observing;                /* `set mode observe`: nothing of what follows was done */
 	struct report_outcome outcome; /* of the message */
 	const struct report_recipient *recipients;
 	size_t recipient_count;
@@ -174,6 +186,10 @@ struct report {
 	struct arena *arena;   /* for those who are told: the message's, guarded against its end */
 	const struct report_trace *trace;
 	size_t trace_count;
+	const struct report_observed *observed; /* above the decision, and true */
+	size_t observed_count;
+	bool scores;   /* the policy has scores, and this is their sum, in thousandths: */
+	int64_t score; /* of what applied when it was decided, the deciding rule included */
 	const char *const *logs; /* texts of `log` actions that apply */
 	size_t log_count;
 	const char *problem; /* an edit that failed, a limit; NULL: none */
@@ -181,6 +197,10 @@ struct report {
 
 /* Valid until the next event. */
 const struct report *session_report(const struct session *session);
+/* For people: "spf-fail would have been reject 550 5.7.23 ..."; edits are only counted. */
+struct str report_would_have(struct arena *arena, const struct report_observed *observed);
+/* The score as it is written: "7.5". */
+struct str report_score(struct arena *arena, const struct report *report);
 /* A fact of the message as text, escaped; "-" where it is absent, unknown, or no rule uses it. */
 struct str session_fact(const struct session *session, struct arena *arena, const char *name);
 /* The same as a value: for those who know what an internal fact points to. NULL: no rule uses it.

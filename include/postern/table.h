@@ -39,6 +39,16 @@ bool table_has_ip(const struct table *table, const struct ip *ip);
 bool table_has_text(const struct table *table, struct str text);
 
 /*
+ * The items of a table in memory, for proofs: texts as they are compared, ".name" and "@domain"
+ * for all below; of networks the first and last address of each range, in pairs. False where they
+ * cannot be listed, or are more than `most`.
+ */
+bool table_texts(const struct table *table, struct arena *arena, size_t most,
+		 const struct str **items_r, size_t *count_r);
+bool table_ranges(const struct table *table, struct arena *arena, size_t most,
+		  const struct ip **items_r, size_t *count_r);
+
+/*
  * Items from a file: one a line, '#' begins a comment. At most 256 MB. Every mistake is reported.
  * Returns the file's text, empty where it could not be read.
  */

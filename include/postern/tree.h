@@ -151,8 +151,23 @@ struct include {
 	struct text path;
 };
 
-/* The outcome and the stage are kept as text, for the versions that understand them. */
+/* Of an assertion: a verdict, or several. */
+enum outcome {
+	OUTCOME_ACCEPT,
+	OUTCOME_REJECT,
+	OUTCOME_DEFER,
+	OUTCOME_DISCARD,
+	OUTCOME_HOLD,
+	OUTCOME_REFUSED,   /* reject or defer */
+	OUTCOME_DELIVERED, /* accept or hold */
+};
+
 struct assertion {
+	struct span span, outcome_span, stage_span;
+	bool negated; /* "not" stands before the outcome */
+	enum outcome outcome;
+	bool by; /* a stage is named: */
+	struct str stage;
 	struct expr *when;
 	VEC(struct expr *) unless;
 };
@@ -269,5 +284,6 @@ bool tree_parse_given(struct arena *arena, const struct source *source, struct d
 void tree_print(const struct tree *tree, FILE *out);
 
 const char *compare_op_name(enum compare_op op);
+const char *outcome_name(enum outcome outcome);
 
 #endif

@@ -18,7 +18,7 @@ struct arena;
 
 enum type_base {
 	TYPE_BOOLEAN,
-	TYPE_NUMBER,   /* thousandths */
+	TYPE_NUMBER,   /* thousandths; whole, but for the score */
 	TYPE_DURATION, /* milliseconds */
 	TYPE_SIZE,     /* bytes */
 	TYPE_TEXT,     /* any bytes; compared without regard to ASCII case */

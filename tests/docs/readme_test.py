@@ -179,12 +179,6 @@ def words_of_later_versions_are_refused():
         refused("accept when %s is present\n" % fact)
     for action in later_words("actions"):
         refused(action + "\n")
-    samples = {"assert": "assert accept when spf is pass", "observe": 'observe reject "x"'}
-    equal(sorted(later_words("items")), sorted(samples), "items")
-    for text in samples.values():
-        refused(text + "\n")
-    for setting in later_words("settings"):
-        refused("set %s x\n" % setting)
     for word in later_words("tables"):
         refused('table x %s { y }\n' % word if word in ("patterns", "map")
                 else 'table x domains %s "y"\n' % word)

@@ -20,7 +20,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 CONTRACTS = {
     "base": "arena clock diag ip limits log str",
     "mail": "author mail mime",
-    "policy": "policy policytest check engine format",
+    "policy": "policy policytest check prove engine format",
     "dns": "dns",
     "auth": "authres dkim spf dmarc arc",
     "session": "session",

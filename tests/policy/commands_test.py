@@ -192,9 +192,10 @@ def settings_that_serve_would_not_start_with():
 
 @tests.test
 def check_says_what_it_found():
-    ran = postern("check", "-W", "none", POLICY_FILE)
+    quiet = files.file("quiet.policy", 'detour: reject "No" when recipient.routed\n' + POLICY)
+    ran = postern("check", "-W", "none", quiet)
     equal((ran.status, ran.err), (0, ""), "outcome")
-    contains(ran.out, POLICY_FILE + ": ok (5 rules, ", "output")
+    contains(ran.out, quiet + ": ok (6 rules, ", "output")
 
 
 # ---- explain ----
@@ -203,14 +204,14 @@ def check_says_what_it_found():
 @tests.test
 def explain_has_all_keys():
     said = explain()
-    equal(sorted(said), ["code", "edits", "enhanced", "lookups", "recipients", "rule", "score",
-                         "stage", "text", "trace", "verdict"], "keys")
+    equal(sorted(said), ["code", "edits", "enhanced", "lookups", "observed", "recipients", "rule",
+                         "score", "stage", "text", "trace", "verdict"], "keys")
     equal(sorted(said["recipients"][0]), ["address", "code", "enhanced", "rule", "stage", "text",
                                           "verdict"], "keys of a recipient")
     equal(sorted(said["edits"][0]), ["edit", "index", "name", "value"], "keys of an edit")
     equal(sorted(said["trace"][0]), ["condition", "line", "rule", "stage", "value"],
           "keys of the trace")
-    equal(said["score"], None, "score")
+    equal(said["score"], 0, "score")
 
 
 @tests.test

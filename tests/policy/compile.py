@@ -30,7 +30,8 @@ FILES = [os.path.join("filter", "command", "servecheck.c")]
 LIMIT_SECONDS = 20
 # A file that cannot be read, many that include each other, --given: tested with the commands. Values
 # that no policy can ask for: tests/unit/value_test. What only a fault of ours would bring about.
-ELSEWHERE = {"this is not FACT=VALUE", "a fact is wanted before the '='", "%s: %s", "includes nest at most %d deep", "not 'true' or 'false'",
+ELSEWHERE = {"'%s' is what the rules add up, it cannot be given", "the setting '%s' is not supported by this version",
+             "this is not FACT=VALUE", "a fact is wanted before the '='", "%s: %s", "includes nest at most %d deep", "not 'true' or 'false'",
              "not one of its values", "not a value of this type", "out of memory",
              "a pattern's flags are 'i' (no case) and 'x' (extended)",
              "this cannot be laid out without a change of what it means"}

@@ -77,6 +77,10 @@ enum {
 	F_HEADER,
 	F_HEADER_COUNT,
 	F_SUBJECT,
+	/* sums of the scores above a rule: of all, and of two names */
+	F_SCORE,
+	F_SCORE_SPAM,
+	F_SCORE_BULK,
 	FACTS
 };
 
@@ -155,7 +159,8 @@ enum act {
 	ACT_REPLACE,
 	ACT_REMOVE,
 	ACT_PREFIX,
-	ACT_LOG
+	ACT_LOG,
+	ACT_SCORE
 };
 struct act_row {
 	enum act act;
@@ -163,10 +168,13 @@ struct act_row {
 	const char *name; /* of a field */
 	const char *text;
 	int facts[2]; /* interpolated behind the text; -1: none */
+	int sum;      /* of a score: the fact that it adds to */
+	long points;
 };
 struct gen_rule {
-	bool off, labelled;
-	int group; /* innermost; -1: none */
+	bool off, labelled, observe;
+	enum stage latest; /* when all is known that its condition and texts ask for */
+	int group;         /* innermost; -1: none */
 	struct clause clause;
 	struct act_row acts[3];
 	int count;
@@ -185,6 +193,7 @@ struct gen_policy {
 	int defines[DEFINES_MOST], define_count;
 	bool early;
 	const char *mixed; /* NULL: not set */
+	bool observe;      /* set mode observe */
 };
 
 /* ---- the dialogue ---- */
@@ -242,6 +251,8 @@ const char *policy_text(const struct gen_policy *p);
 void case_print(const struct gen_case *c);
 bool act_decisive(enum act act);
 bool act_edits(enum act act);
+/* What a rule adds to a sum. */
+long rule_points(const struct gen_rule *rule, int sum);
 /* Is the fact used by a rule that counts? (also through defines) */
 bool policy_uses(const struct gen_policy *p, int fact);
 
@@ -273,6 +284,7 @@ struct final {
 	int rule;
 	bool failure;
 	bool applies[RULES_MOST]; /* edits and logs above it */
+	long score;               /* of it and all above it */
 };
 /* Everything known: the first decisive rule whose condition is true. */
 void oracle_final(const struct moment *m, struct final *final_r);
@@ -280,6 +292,9 @@ void oracle_final(const struct moment *m, struct final *final_r);
 bool oracle_true(const struct moment *m, int rule);
 /* Is there a decisive rule that cannot be judged, or may turn out so? */
 bool oracle_fails(const struct moment *m);
+/* What it comes to with everything known: 1 true, 0 false, -1 it failed and defers, -2 is skipped.
+ */
+int oracle_value(const struct moment *m, int rule);
 /* Does the rule decide in any case, even if it cannot be judged? */
 bool oracle_decides(const struct moment *m, int rule);
 /* An action's text with its facts; valid until the eighth next call. */

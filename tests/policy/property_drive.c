@@ -156,6 +156,8 @@ static void check_text(struct run *r, const struct moment *m, const struct said 
 	}
 	for (int i = 0; i < p->rule_count; i++) {
 		const struct act_row *act = &p->rules[i].acts[p->rules[i].count - 1];
+		if (p->rules[i].observe)
+			continue;
 		int code = act->code ? act->code : act->act == ACT_REJECT ? 550 : 451;
 
 		if ((act->act == ACT_DEFER ? oracle_decides(m, i)
@@ -196,6 +198,36 @@ static void check_reply(struct run *r, const struct moment *m, const struct said
 	else if (m->stage > STAGE_CONNECT &&
 		 (reply->kind == REPLY_REJECT || reply->kind == REPLY_TEMPFAIL))
 		check_text(r, m, said, reply);
+}
+
+/*
+ * With `set mode observe` nothing is refused; what would have been said stands in the report, and
+ * the dialogue goes on as if it had been.
+ */
+static struct reply felt(const struct run *r, enum stage stage, struct reply reply)
+{
+	const struct report *report = session_report(r->session);
+	const struct report_outcome *o = &report->outcome;
+
+	if (!r->c->policy.observe)
+		return reply;
+	if (reply.kind != REPLY_CONTINUE && reply.kind != REPLY_SKIP &&
+	    (reply.kind != REPLY_ACCEPT || stage == STAGE_RCPT))
+		fail("OBSERVE: %s at %s", replies[reply.kind], stages[stage]);
+	if (stage == STAGE_RCPT) {
+		if (report->refused != r->count - 1)
+			return reply;
+		o = &report->recipients[report->refused].outcome;
+	}
+	if (!o->settled || o->stage != stage)
+		return reply;
+	reply = (struct reply){.code = o->code, .enhanced = o->enhanced, .text = o->text};
+	reply.kind = o->verdict == VERDICT_REJECT    ? REPLY_REJECT
+		     : o->verdict == VERDICT_DEFER   ? REPLY_TEMPFAIL
+		     : o->verdict == VERDICT_DISCARD ? REPLY_DISCARD
+		     : stage == STAGE_MESSAGE        ? REPLY_CONTINUE
+						     : REPLY_ACCEPT;
+	return reply;
 }
 
 /* ---- outcomes ---- */
@@ -345,7 +377,8 @@ static void check_logs(struct run *r, const struct moment *m, const struct final
 	size_t n = 0;
 
 	for (int i = 0; i < p->rule_count; i++) {
-		bool decides = act_decisive(p->rules[i].acts[p->rules[i].count - 1].act);
+		bool decides = !p->rules[i].observe &&
+			       act_decisive(p->rules[i].acts[p->rules[i].count - 1].act);
 
 		for (int a = 0; a < p->rules[i].count; a++) {
 			const struct act_row *act = &p->rules[i].acts[a];
@@ -353,7 +386,7 @@ static void check_logs(struct run *r, const struct moment *m, const struct final
 			if (act->act != ACT_LOG)
 				continue;
 			exact &= !decides;
-			if (decides || !final->applies[i])
+			if (decides || p->rules[i].observe || !final->applies[i])
 				continue;
 			while (!exact && n < report->log_count &&
 			       strcmp(report->logs[n], oracle_text(m, act)) != 0)
@@ -367,6 +400,78 @@ static void check_logs(struct run *r, const struct moment *m, const struct final
 	}
 	if (exact && n != report->log_count)
 		fail("LOGS: %zu lines instead of %zu", report->log_count, n);
+}
+
+static bool asks(const struct gen_policy *p)
+{
+	for (int f = 0; f < MADE_UP_COUNT; f++)
+		if (fact_rows[f].dns && policy_uses(p, f))
+			return true;
+	return false;
+}
+
+/* One that is noted: does it say what the rule would have done? */
+static bool observed_right(const struct run *r, const struct moment *m, int rule, bool fails,
+			   const struct report_observed *o)
+{
+	static const enum verdict meaning[] = {VERDICT_ACCEPT, VERDICT_REJECT, VERDICT_DEFER,
+					       VERDICT_DISCARD, VERDICT_HOLD};
+	const struct gen_rule *made = &r->c->policy.rules[rule];
+	const struct act_row *last = &made->acts[made->count - 1];
+	struct header have, want;
+	struct final alone = {0};
+
+	if (atoi(o->rule + 1) != rule || o->decides != act_decisive(last->act))
+		return false;
+	if (fails)
+		return o->verdict == VERDICT_DEFER && o->code == 451;
+	if (o->decides && o->verdict != meaning[last->act])
+		return false;
+	if ((o->text != NULL) != (last->act == ACT_LOG || (o->decides && last->act != ACT_ACCEPT)))
+		return false;
+	if (o->text && strcmp(o->text, oracle_text(m, last)) != 0)
+		return false;
+	header_of(&r->c->mails[r->place.mail], &have);
+	want = have;
+	alone.applies[rule] = true;
+	header_expected(m, &alone, &want);
+	return header_apply(&have, &o->edits) && header_equal(&have, &want);
+}
+
+/* Each observed rule above the decision that is true, in its order. */
+static void check_observed(struct run *r, const struct moment *m, const struct final *final)
+{
+	const struct report *report = session_report(r->session);
+	const struct gen_policy *p = &r->c->policy;
+	bool soft = false;
+	size_t n = 0;
+
+	for (int i = 0; i < p->rule_count && (final->rule < 0 || i < final->rule); i++) {
+		const struct gen_rule *rule = &p->rules[i];
+		enum act act = rule->acts[rule->count - 1].act;
+		int value = rule->off ? 0 : oracle_value(m, i);
+		bool harsh = act == ACT_REJECT || act == ACT_DISCARD, fails;
+
+		if (rule->off || !rule->observe) {
+			soft |= value == -2 && act_decisive(act) && !harsh && act != ACT_DEFER;
+			soft |= value == -2 && act == ACT_DISCARD;
+			continue;
+		}
+		fails = act_decisive(act) && (value == -1 || (value == 1 && harsh && soft));
+		if (value != 1 && !fails)
+			continue;
+		if (n == report->observed_count ||
+		    !observed_right(r, m, i, fails, &report->observed[n++])) {
+			fail("OBSERVED: r%d is not told, or not what it would have done", i);
+			return;
+		}
+	}
+	if (n < report->observed_count)
+		fail("OBSERVED: %s is told", report->observed[n].rule);
+	/* Nothing is looked up for a score that nobody asks for. */
+	if (!asks(p) && report->outcome.rule && atoi(report->outcome.rule + 1) == final->rule &&
+	    report->score != final->score)
+		fail("SCORE: %lld is reported, it is %ld", (long long)report->score, final->score);
 }
 
 /* What is delivered at the end is edited as the definition says. */
@@ -396,21 +501,28 @@ static void check_edits(struct run *r, const struct attempt *a, const struct edi
 		fail("EDITS: %s gets another header", addresses[a->rcpt]);
 	check_rule(r, &m, &final, hold);
 	check_logs(r, &m, &final);
+	check_observed(r, &m, &final);
 }
 
 static void finish(struct run *r)
 {
 	struct edits edits;
-	struct reply reply = session_eom(r->session, &edits);
+	struct reply reply = felt(r, STAGE_MESSAGE, session_eom(r->session, &edits));
 	const struct attempt *kept = NULL;
 	enum verdict verdict;
 
 	if (ends(r, &reply, STAGE_MESSAGE))
 		return;
+	if (r->c->policy.observe && edits.count > 0)
+		fail("OBSERVE: an edit is made");
+	if (r->c->policy.observe)
+		edits = session_report(r->session)->edits;
 	verdict = edit_of(&edits, EDIT_HOLD, NULL) ? VERDICT_HOLD : VERDICT_ACCEPT;
 	for (size_t i = 0; i < edits.count; i++) {
 		enum edit_kind kind = edits.items[i].kind;
 
+		if (r->c->policy.observe)
+			break;
 		if (kind == EDIT_HOLD               ? !r->needs.holds
 		    : kind == EDIT_REMOVE_RECIPIENT ? !r->needs.edits_recipients
 						    : !r->needs.edits_headers)
@@ -458,7 +570,7 @@ static void mail_event(struct run *r)
 
 	if (mail->domain)
 		snprintf(path, sizeof(path), "<s%d@%s>", r->place.mail, mail->domain);
-	reply = session_mail(r->session, str_of(path), NULL);
+	reply = felt(r, STAGE_MAIL, session_mail(r->session, str_of(path), NULL));
 	oracle_now(&m, &said);
 	check_reply(r, &m, &said, false, &reply);
 	ends(r, &reply, STAGE_MAIL);
@@ -543,7 +655,7 @@ static void rcpt_event(struct run *r, int index)
 	m.recipients[m.recipient_count++] = m.attempted[m.attempted_count++] = rcpt;
 	r->count++;
 	snprintf(path, sizeof(path), "<%s>", addresses[rcpt]);
-	reply = session_rcpt(r->session, str_of(path), NULL);
+	reply = felt(r, STAGE_RCPT, session_rcpt(r->session, str_of(path), NULL));
 	oracle_now(&m, &said);
 	if (reply.kind == REPLY_TEMPFAIL && reply.code == 452 &&
 	    strcmp(reply.enhanced, "4.5.3") == 0) {
@@ -572,14 +684,6 @@ static bool logs(const struct gen_policy *p)
 		for (int a = 0; !p->rules[i].off && a < p->rules[i].count; a++)
 			if (p->rules[i].acts[a].act == ACT_LOG)
 				return true;
-	return false;
-}
-
-static bool asks(const struct gen_policy *p)
-{
-	for (int f = 0; f < MADE_UP_COUNT; f++)
-		if (fact_rows[f].dns && policy_uses(p, f))
-			return true;
 	return false;
 }
 
@@ -629,7 +733,7 @@ static void content(struct run *r)
 	struct header header;
 
 	if (!mail->hides_data)
-		whole_event(r, STAGE_DATA, session_data(r->session));
+		whole_event(r, STAGE_DATA, felt(r, STAGE_DATA, session_data(r->session)));
 	if (r->over || gives_up(r))
 		return;
 	header_of(mail, &header);
@@ -642,7 +746,7 @@ static void content(struct run *r)
 	/* What was held back at DATA, which this MTA does not show, is told at the end. */
 	r->held = mail->hides_data && !r->needs.eoh_reply;
 	if (r->needs.eoh)
-		whole_event(r, STAGE_HEADERS, session_eoh(r->session));
+		whole_event(r, STAGE_HEADERS, felt(r, STAGE_HEADERS, session_eoh(r->session)));
 	if (r->over || gives_up(r))
 		return;
 	if (r->needs.body)
@@ -767,7 +871,8 @@ static bool connect_run(struct run *r)
 
 	ip_parse(STR("192.0.2.7"), &ip);
 	place_now = r->place;
-	reply = session_connect(r->session, STR("client.example"), &ip, 2525);
+	reply =
+	    felt(r, STAGE_CONNECT, session_connect(r->session, STR("client.example"), &ip, 2525));
 	oracle_now(&m, &said);
 	check_reply(r, &m, &said, false, &reply);
 	if (reply.kind == REPLY_CONTINUE)

@@ -82,6 +82,9 @@ const struct fact_row fact_rows[FACTS] = {
     REAL(HEADER, "header(\"X-A\")", LIST, HEADERS, MESSAGE, true),
     REAL(HEADER_COUNT, "header.count(\"X-A\")", NUM, HEADERS, MESSAGE, true),
     REAL(SUBJECT, "subject", TEXT, HEADERS, MESSAGE, true),
+    REAL(SCORE, "score", NUM, CONNECT, CONNECTION, true),
+    REAL(SCORE_SPAM, "score.spam", NUM, CONNECT, CONNECTION, true),
+    REAL(SCORE_BULK, "score.bulk", NUM, CONNECT, CONNECTION, true),
 };
 
 const struct worth *place_value(const struct place *place, int fact)
@@ -255,7 +258,7 @@ static const struct fact_def facts[] = {
 static const struct family family_made_up = {.name = "made-up", .facts = facts};
 
 extern const struct family family_client, family_edit, family_envelope, family_header, family_helo,
-    family_server, family_verdict;
-const struct family *const families[] = {&family_client,  &family_edit,    &family_envelope,
-					 &family_header,  &family_helo,    &family_server,
-					 &family_verdict, &family_made_up, NULL};
+    family_score, family_server, family_verdict;
+const struct family *const families[] = {
+    &family_client, &family_edit,   &family_envelope, &family_header,  &family_helo,
+    &family_score,  &family_server, &family_verdict,  &family_made_up, NULL};

@@ -85,8 +85,15 @@ static void values_make(struct gen_case *c)
 
 /* ---- conditions ---- */
 
+/* Does the policy in the making have scores, and rules that are only observed? */
+static bool scored, tried;
+/* What its scores are most about. */
+static int favourite;
+
 static int any_fact(void)
 {
+	if (scored && one_in(4))
+		return one_in(2) ? favourite : one_in(2) ? F_SCORE : F_SCORE + below(3);
 	/* What a policy is most about comes up most. */
 	switch (below(10)) {
 	case 0:
@@ -95,7 +102,7 @@ static int any_fact(void)
 	case 2:
 		return F_RECIPIENT + below(F_ATTEMPTED - F_RECIPIENT + 1);
 	default:
-		return below(FACTS);
+		return below(scored ? FACTS : F_SCORE);
 	}
 }
 
@@ -127,8 +134,10 @@ static const char *literal(enum kind kind)
 	}
 }
 
-static long number_literal(enum kind kind)
+static long number_literal(enum kind kind, int fact)
 {
+	if (fact >= F_SCORE)
+		return 500 * (below(16) - 4);
 	return kind == BOOL ? below(2) : kind == ENUM ? below(5) : numbers[below(5)];
 }
 
@@ -175,7 +184,7 @@ static void test_right(struct test *t, enum kind kind)
 		t->fact = fact_of(TEXT);
 	}
 	for (int i = 0; i < t->count; i++) {
-		t->numbers[i] = number_literal(kind);
+		t->numbers[i] = number_literal(kind, t->left);
 		t->texts[i] = literal(kind);
 	}
 	if (t->op == OP_IS || t->op == OP_IN)
@@ -236,17 +245,77 @@ static struct clause clause_make(struct gen_policy *p, int depth, bool always)
 
 /* ---- when a condition may be true at the earliest ---- */
 
-static enum stage test_first(const struct test *t)
+/* A score is known when all that adds to it is, above the rule that asks. */
+static enum stage fact_stage(const struct gen_policy *p, int at, int fact)
 {
-	enum stage stage = fact_rows[t->left].stage;
+	enum stage stage = fact_rows[fact].stage;
 
-	if ((t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT) && t->op != OP_IS_PRESENT &&
-	    fact_rows[t->fact].stage > stage)
-		stage = fact_rows[t->fact].stage;
+	for (int i = 0; fact >= F_SCORE && i < at; i++) {
+		const struct gen_rule *rule = &p->rules[i];
+		bool gives = false;
+
+		for (int a = 0; a < rule->count; a++)
+			gives |= rule->acts[a].act == ACT_SCORE &&
+				 (fact == F_SCORE || rule->acts[a].sum == fact);
+		if (gives && !rule->observe && !act_decisive(rule->acts[rule->count - 1].act) &&
+		    rule->latest > stage)
+			stage = rule->latest;
+	}
 	return stage;
 }
 
-static enum stage expr_first(const struct gen_policy *p, int n, bool holds)
+static enum stage test_first(const struct gen_policy *p, int at, const struct test *t)
+{
+	enum stage stage = fact_stage(p, at, t->left), other;
+
+	if ((t->right == RIGHT_IS_FACT || t->right == RIGHT_IS_TEXT) && t->op != OP_IS_PRESENT &&
+	    (other = fact_stage(p, at, t->fact)) > stage)
+		stage = other;
+	return stage;
+}
+
+static enum stage expr_latest(const struct gen_policy *p, int at, int n)
+{
+	const struct node_expr *e = &p->exprs[n];
+	enum stage latest = STAGE_CONNECT, part;
+
+	if (e->node == NODE_TEST)
+		return test_first(p, at, &e->test);
+	if (e->node == NODE_DEFINE)
+		return expr_latest(p, at, p->defines[e->parts[0]]);
+	for (int i = 0; i < e->count; i++)
+		if ((part = expr_latest(p, at, e->parts[i])) > latest)
+			latest = part;
+	return latest;
+}
+
+static enum stage clause_latest(const struct gen_policy *p, int at, const struct clause *c)
+{
+	enum stage latest = c->when < 0 ? STAGE_CONNECT : expr_latest(p, at, c->when), part;
+
+	for (int i = 0; i < 2; i++)
+		if (c->unless[i] >= 0 && (part = expr_latest(p, at, c->unless[i])) > latest)
+			latest = part;
+	return latest;
+}
+
+static enum stage rule_latest(const struct gen_policy *p, int at)
+{
+	const struct gen_rule *rule = &p->rules[at];
+	enum stage latest = clause_latest(p, at, &rule->clause), part;
+
+	for (int g = rule->group; g >= 0; g = p->groups[g].parent)
+		if ((part = clause_latest(p, at, &p->groups[g].clause)) > latest)
+			latest = part;
+	for (int a = 0; a < rule->count; a++)
+		for (int i = 0; i < 2; i++)
+			if (rule->acts[a].facts[i] >= 0 &&
+			    (part = fact_stage(p, at, rule->acts[a].facts[i])) > latest)
+				latest = part;
+	return latest;
+}
+
+static enum stage expr_first(const struct gen_policy *p, int at, int n, bool holds)
 {
 	const struct node_expr *e = &p->exprs[n];
 	bool one = (e->node == NODE_OR) == holds;
@@ -254,16 +323,16 @@ static enum stage expr_first(const struct gen_policy *p, int n, bool holds)
 
 	switch (e->node) {
 	case NODE_TEST:
-		return test_first(&e->test);
+		return test_first(p, at, &e->test);
 	case NODE_DEFINE:
-		return expr_first(p, p->defines[e->parts[0]], holds);
+		return expr_first(p, at, p->defines[e->parts[0]], holds);
 	case NODE_NOT:
-		return expr_first(p, e->parts[0], !holds);
+		return expr_first(p, at, e->parts[0], !holds);
 	default:
 		break;
 	}
 	for (int i = 0; i < e->count; i++) {
-		enum stage part = expr_first(p, e->parts[i], holds);
+		enum stage part = expr_first(p, at, e->parts[i], holds);
 
 		if (one ? part < first : part > first)
 			first = part;
@@ -271,22 +340,23 @@ static enum stage expr_first(const struct gen_policy *p, int n, bool holds)
 	return first;
 }
 
-static enum stage clause_first(const struct gen_policy *p, const struct clause *c)
+static enum stage clause_first(const struct gen_policy *p, int at, const struct clause *c)
 {
-	enum stage first = c->when < 0 ? STAGE_CONNECT : expr_first(p, c->when, true), part;
+	enum stage first = c->when < 0 ? STAGE_CONNECT : expr_first(p, at, c->when, true), part;
 
 	for (int i = 0; i < 2; i++)
-		if (c->unless[i] >= 0 && (part = expr_first(p, c->unless[i], false)) > first)
+		if (c->unless[i] >= 0 && (part = expr_first(p, at, c->unless[i], false)) > first)
 			first = part;
 	return first;
 }
 
 enum stage rule_first(const struct gen_policy *p, const struct gen_rule *rule)
 {
-	enum stage first = clause_first(p, &rule->clause), part;
+	int at = (int)(rule - p->rules);
+	enum stage first = clause_first(p, at, &rule->clause), part;
 
 	for (int g = rule->group; g >= 0; g = p->groups[g].parent)
-		if ((part = clause_first(p, &p->groups[g].clause)) > first)
+		if ((part = clause_first(p, at, &p->groups[g].clause)) > first)
 			first = part;
 	return first;
 }
@@ -297,9 +367,14 @@ static struct act_row act_make(enum act act)
 {
 	static const char *const names[] = {"X-A", "X-B", "X-New"};
 	static const char *const said[] = {"first", "second", "third", "no"};
+	static const long points[] = {1000, 2000, -1000, 1500, 3000, -2000, 500};
 	struct act_row a = {
 	    .act = act, .name = names[below(3)], .text = said[below(4)], .facts = {-1, -1}};
 
+	if (act == ACT_SCORE) {
+		a.sum = one_in(2) ? F_SCORE : F_SCORE + below(3);
+		a.points = points[below(7)];
+	}
 	/* A field that is not there and is replaced twice: left to the tests of edits. */
 	if (act == ACT_REPLACE)
 		a.name = names[below(2)];
@@ -313,13 +388,14 @@ static struct act_row act_make(enum act act)
 static void act_texts(const struct gen_policy *p, const struct gen_rule *rule, struct act_row *a)
 {
 	enum stage latest = act_decisive(a->act) ? rule_first(p, rule) : STAGE_MESSAGE;
+	int at = (int)(rule - p->rules);
 
-	if (a->act == ACT_ACCEPT || a->act == ACT_REMOVE || !one_in(4))
+	if (a->act == ACT_ACCEPT || a->act == ACT_REMOVE || a->act == ACT_SCORE || !one_in(4))
 		return;
 	for (int i = 0; i < 1 + one_in(3); i++) {
 		int fact = any_fact();
 
-		if (fact_rows[fact].plain && fact_rows[fact].stage <= latest)
+		if (fact_rows[fact].plain && fact_stage(p, at, fact) <= latest)
 			a->facts[i] = fact;
 	}
 }
@@ -332,21 +408,76 @@ static void rule_make(struct gen_policy *p, int group)
 	enum act last = decisive[below(7)];
 
 	*rule = (struct gen_rule){.group = group, .labelled = one_in(2)};
-	rule->clause = clause_make(p, 3, false);
-	if (one_in(3)) {
+	rule->observe = tried && one_in(3);
+	if (scored && one_in(2)) {
+		/* Short conditions: what excludes each other is to come up. */
+		rule->clause = clause_make(p, below(3), false);
+		for (int i = 0; i < 1 + one_in(3); i++)
+			rule->acts[rule->count++] = act_make(ACT_SCORE);
+		if (one_in(6))
+			rule->acts[rule->count++] = act_make(one_in(2) ? ACT_LOG : ACT_ADD);
+	} else if (one_in(3)) {
+		rule->clause = clause_make(p, 3, false);
 		rule->count = 1 + one_in(3);
 		for (int i = 0; i < rule->count; i++)
 			rule->acts[i] =
 			    act_make(one_in(4) ? ACT_LOG : ACT_ADD + (enum act)below(5));
 	} else {
+		rule->clause = clause_make(p, 3, false);
 		if (one_in(6))
 			rule->acts[rule->count++] = act_make(
 			    (last == ACT_ACCEPT || last == ACT_HOLD) && one_in(2) ? ACT_ADD
 										  : ACT_LOG);
 		rule->acts[rule->count++] = act_make(last);
 	}
+	if (scored && rule->count == 1 && (last == ACT_ACCEPT || last == ACT_HOLD) &&
+	    rule->acts[0].act == last && one_in(6)) {
+		rule->acts[0] = act_make(ACT_SCORE);
+		rule->acts[rule->count++] = act_make(last);
+	}
 	for (int i = 0; i < rule->count; i++)
 		act_texts(p, rule, &rule->acts[i]);
+	rule->latest = rule_latest(p, (int)(rule - p->rules));
+}
+
+static struct test test_of(int fact)
+{
+	struct test t = {.left = fact, .fact = -1, .suffix = ""};
+
+	test_right(&t, fact_rows[fact].kind);
+	return t;
+}
+
+static int rule_about(struct gen_policy *p, struct test test)
+{
+	struct gen_rule *rule;
+
+	rule_make(p, -1);
+	rule = &p->rules[p->rule_count - 1];
+	rule->clause = (struct clause){-1, {-1, -1}};
+	rule->clause.when = expr_new(p, (struct node_expr){.node = NODE_TEST, .test = test});
+	for (int i = 0; i < rule->count; i++)
+		rule->acts[i].facts[0] = rule->acts[i].facts[1] = -1;
+	rule->latest = rule_latest(p, p->rule_count - 1);
+	return p->rule_count - 1;
+}
+
+/* What people write: points for this and that, and then what is done with the sum. */
+static void scores_make(struct gen_policy *p)
+{
+	for (int i = 0, count = 2 + below(5); i < count; i++) {
+		int about = one_in(4)   ? F_SCORE + below(3)
+			    : one_in(3) ? fact_of(ENUM)
+			    : one_in(3) ? fact_of(NUM)
+					: favourite;
+		int n = rule_about(p, test_of(about));
+
+		p->rules[n].count = 1;
+		p->rules[n].acts[0] = act_make(ACT_SCORE);
+		p->rules[n].latest = rule_latest(p, n);
+	}
+	for (int i = 0, count = 1 + below(3); i < count; i++)
+		rule_about(p, test_of(one_in(2) ? F_SCORE : F_SCORE + below(3)));
 }
 
 static void rules_make(struct gen_policy *p, int group, int count)
@@ -368,13 +499,21 @@ static void rules_make(struct gen_policy *p, int group, int count)
 
 static void policy_make(struct gen_policy *p)
 {
+	scored = false;
+	favourite = fact_of(ENUM);
+	scored = one_in(2);
+	tried = one_in(3);
 	for (int i = 0, count = below(DEFINES_MOST + 1); i < count; i++) {
 		p->defines[i] = expr_make(p, 2);
 		p->define_count = i + 1;
 	}
-	rules_make(p, -1, 1 + below(RULES_MOST));
+	if (scored && one_in(3))
+		scores_make(p);
+	else
+		rules_make(p, -1, 1 + below(RULES_MOST));
 	p->early = one_in(10);
-	p->mixed = one_in(12) ? one_in(2) ? "message" : "first" : NULL;
+	p->observe = one_in(12);
+	p->mixed = one_in(8) ? one_in(2) ? "message" : "first" : NULL;
 }
 
 static void mail_make(struct gen_mail *mail)

@@ -74,6 +74,31 @@ static struct worth header_worth(const struct gen_mail *mail, int fact)
 	return w;
 }
 
+/* ---- scores ---- */
+
+/* What a sum is sure to be, and what it may be, above a rule. */
+struct interval {
+	long least, most;
+};
+enum { SUMS = F_SCORE_BULK - F_SCORE + 1 };
+
+/* Above the rule that is looked at: what is in force, and with what is observed. */
+static struct interval sums[2][SUMS];
+static bool sees_observed;
+/* The enumeration that is assumed to be of some worth; -1: none is. */
+static int assumed = -1;
+static struct worth assumed_worth;
+
+static struct worth score_worth(int fact)
+{
+	struct interval sum = sums[sees_observed][fact - F_SCORE];
+	struct worth w = {.state = FACT_UNKNOWN};
+
+	if (sum.least == sum.most)
+		w = (struct worth){.state = FACT_PRESENT, .number = sum.least};
+	return w;
+}
+
 /* State UNKNOWN where it is not known yet. */
 static struct worth known(const struct moment *m, int fact)
 {
@@ -84,6 +109,8 @@ static struct worth known(const struct moment *m, int fact)
 
 	if (row->stage > m->stage || (row->scope == SCOPE_RECIPIENT && m->place.rcpt < 0))
 		return nothing;
+	if (fact >= F_SCORE)
+		return score_worth(fact);
 	if (fact >= MADE_UP_COUNT && fact < F_CLIENT_IP)
 		return computed(m, fact);
 	switch (fact) {
@@ -143,8 +170,10 @@ static void render(const struct moment *m, int fact, char *out, size_t size)
 		snprintf(out, size, "%s", colors[w.number]);
 		break;
 	case NUM:
-		snprintf(out, size, w.number % 1000 ? "%ld.%ld" : "%ld", w.number / 1000,
-			 w.number % 1000 / 100);
+		n = w.number < 0;
+		w.number = w.number < 0 ? -w.number : w.number;
+		snprintf(out, size, w.number % 1000 ? "%s%ld.%ld" : "%s%ld", n ? "-" : "",
+			 w.number / 1000, w.number % 1000 / 100);
 		break;
 	case LIST:
 	case ADDRESSES:
@@ -158,13 +187,17 @@ static void render(const struct moment *m, int fact, char *out, size_t size)
 	}
 }
 
+static void sums_above(const struct moment *m, int rule);
+
 const char *oracle_text(const struct moment *m, const struct act_row *act)
 {
+	const struct gen_rule *rules = m->place.c->policy.rules;
 	static char ring[8][400];
 	static int turn;
 	char *out = ring[turn++ % 8], part[200];
 	size_t n = (size_t)snprintf(out, 400, "%s", act->text);
 
+	sums_above(m, (int)(((const char *)act - (const char *)rules) / (long)sizeof(*rules)));
 	for (int i = 0; i < 2; i++) {
 		if (act->facts[i] < 0)
 			continue;
@@ -318,6 +351,39 @@ static int presence_set(const struct test *t, const struct worth *left)
 	return present != t->negated ? YES : NO;
 }
 
+static bool is_open_score(int fact)
+{
+	return fact >= F_SCORE && score_worth(fact).state == FACT_UNKNOWN;
+}
+
+/* A score that may still be all that lies between its ends: much of it is tried. */
+static int score_set(const struct test *t, const struct worth *left, const struct worth *right)
+{
+	struct interval a = {left->number, left->number}, b = {right->number, right->number};
+	bool yes = false, no = false;
+
+	if (is_open_score(t->left))
+		a = sums[sees_observed][t->left - F_SCORE];
+	if (t->right == RIGHT_IS_FACT && is_open_score(t->fact))
+		b = sums[sees_observed][t->fact - F_SCORE];
+	for (long x = a.least; x <= a.most; x += 250)
+		for (long y = b.least; y <= b.most; y += 250) {
+			struct worth w = {.state = FACT_PRESENT, .number = y};
+
+			if (holds(t, NULL, x, &w))
+				yes = true;
+			else
+				no = true;
+		}
+	return (yes ? YES : 0) | (no ? NO : 0);
+}
+
+/* Is it settled by what the fact on its left turns out to be? */
+static bool plain(const struct test *t)
+{
+	return t->op == OP_IS_PRESENT || t->right == RIGHT_IS_VALUE || t->right == RIGHT_IS_SET;
+}
+
 static int test_set(const struct moment *m, const struct test *t)
 {
 	struct worth left = known(m, t->left), right = {.state = FACT_PRESENT};
@@ -330,6 +396,15 @@ static int test_set(const struct moment *m, const struct test *t)
 
 	if (other)
 		right = known(m, t->fact);
+	if (assumed == t->left && plain(t))
+		left = assumed_worth;
+	if (t->op == OP_IS_PRESENT && is_open_score(t->left))
+		return t->negated ? NO : YES;
+	if ((is_open_score(t->left) && (t->right != RIGHT_IS_FACT || right.state == FACT_PRESENT ||
+					is_open_score(t->fact))) ||
+	    (left.state == FACT_PRESENT && t->right == RIGHT_IS_FACT && other &&
+	     is_open_score(t->fact)))
+		return score_set(t, &left, &right);
 	if (left.state == FACT_FAILED)
 		return failure(t->left);
 	if (left.state == FACT_UNKNOWN) {
@@ -431,16 +506,74 @@ static int clause_set(const struct moment *m, const struct clause *c)
 	return set;
 }
 
+/* ---- which enumeration a rule waits for ---- */
+
+static bool settled(int set)
+{
+	return (set & (set - 1)) == 0;
+}
+
+static int expr_waits(const struct moment *m, int n)
+{
+	const struct gen_policy *p = &m->place.c->policy;
+	const struct node_expr *e = &p->exprs[n];
+	int fact = -1;
+
+	if (settled(expr_set(m, n)))
+		return -1;
+	if (e->node == NODE_TEST)
+		return fact_rows[e->test.left].kind == ENUM && plain(&e->test) &&
+			       known(m, e->test.left).state == FACT_UNKNOWN
+			   ? e->test.left
+			   : -1;
+	if (e->node == NODE_DEFINE)
+		return expr_waits(m, p->defines[e->parts[0]]);
+	for (int i = 0; i < e->count && fact < 0; i++)
+		fact = expr_waits(m, e->parts[i]);
+	return fact;
+}
+
+static int clause_waits(const struct moment *m, const struct clause *c)
+{
+	int fact = c->when < 0 ? -1 : expr_waits(m, c->when);
+
+	for (int i = 0; i < 2 && fact < 0; i++)
+		if (c->unless[i] >= 0)
+			fact = expr_waits(m, c->unless[i]);
+	return fact;
+}
+
+static int group_set(const struct moment *m, int g)
+{
+	const struct gen_policy *p = &m->place.c->policy;
+	int set = YES;
+
+	for (; g >= 0; g = p->groups[g].parent)
+		set = set_both(set, clause_set(m, &p->groups[g].clause));
+	return set;
+}
+
+static int group_waits(const struct moment *m, int g)
+{
+	const struct gen_policy *p = &m->place.c->policy;
+	int fact;
+
+	if (g < 0 || settled(group_set(m, g)))
+		return -1;
+	fact = group_waits(m, p->groups[g].parent);
+	return fact >= 0 ? fact : clause_waits(m, &p->groups[g].clause);
+}
+
 /* A rule that is true needs its texts: what failed cannot be written. */
 static int rule_set(const struct moment *m, int n, bool *text_known_r)
 {
 	const struct gen_policy *p = &m->place.c->policy;
 	const struct gen_rule *rule = &p->rules[n];
-	int set = clause_set(m, &rule->clause), texts = YES;
+	int set, texts = YES;
 
 	*text_known_r = true;
-	for (int g = rule->group; g >= 0; g = p->groups[g].parent)
-		set = set_both(set, clause_set(m, &p->groups[g].clause));
+	sees_observed = rule->observe;
+	set = set_both(group_set(m, rule->group), clause_set(m, &rule->clause));
 	for (int a = 0; a < rule->count; a++) {
 		for (int i = 0; i < 2; i++) {
 			int fact = rule->acts[a].facts[i];
@@ -462,7 +595,131 @@ static int rule_set(const struct moment *m, int n, bool *text_known_r)
 	return set & YES ? (set & ~YES) | texts : set;
 }
 
+/* ---- sums ---- */
+
+/* What a rule adds that may be this. */
+static struct interval added(int set, long points)
+{
+	struct interval a = {0, 0};
+
+	if (set & YES)
+		a.least = a.most = points;
+	if (set & YES && set & ~YES) {
+		a.least = points < 0 ? points : 0;
+		a.most = points < 0 ? 0 : points;
+	}
+	return a;
+}
+
+/* What those that wait for the same enumeration may add, for each of its states. */
+enum { STATES = 7 };
+static struct interval waiting[2][SUMS][FACTS][STATES];
+
+static void assume(int fact, int state)
+{
+	static const enum fact_state states[] = {FACT_ABSENT, FACT_FAILED};
+
+	assumed = fact;
+	assumed_worth = (struct worth){.state = FACT_PRESENT, .number = state};
+	if (state >= 5)
+		assumed_worth.state = states[state - 5];
+}
+
+static void sum_add(struct interval *sum, struct interval a)
+{
+	sum->least += a.least;
+	sum->most += a.most;
+}
+
+/* From the least that one of the states gives to the most. */
+static struct interval hull(const struct interval *states, bool fails)
+{
+	struct interval all = states[0];
+
+	for (int i = 1; i < (fails ? STATES : STATES - 1); i++) {
+		if (states[i].least < all.least)
+			all.least = states[i].least;
+		if (states[i].most > all.most)
+			all.most = states[i].most;
+	}
+	return all;
+}
+
+static bool adds(const struct gen_rule *rule)
+{
+	for (int i = 0; i < rule->count; i++)
+		if (rule->acts[i].act == ACT_SCORE)
+			return true;
+	return false;
+}
+
+/* The sums are those above the rule: it is added. */
+static void rule_add(const struct moment *m, int n, struct interval (*base)[SUMS])
+{
+	const struct gen_rule *rule = &m->place.c->policy.rules[n];
+	bool text_known;
+	int set = rule_set(m, n, &text_known), fact = -1;
+
+	if (!settled(set))
+		fact = group_waits(m, rule->group);
+	if (!settled(set) && fact < 0)
+		fact = clause_waits(m, &rule->clause);
+	for (int state = 0; state < (fact < 0         ? 1
+				     : may_fail(fact) ? STATES
+						      : STATES - 1);
+	     state++) {
+		if (fact >= 0) {
+			assume(fact, state);
+			set = rule_set(m, n, &text_known);
+			assumed = -1;
+		}
+		for (int k = 0; k < SUMS; k++) {
+			struct interval a = added(set, rule_points(rule, F_SCORE + k));
+
+			for (int o = rule->observe; o < 2; o++)
+				sum_add(fact < 0 ? &base[o][k] : &waiting[o][k][fact][state], a);
+		}
+	}
+}
+
+/* Puts into `sums` what the rules above one come to. */
+static void sums_above(const struct moment *m, int rule)
+{
+	const struct gen_policy *p = &m->place.c->policy;
+	struct interval base[2][SUMS] = {0};
+
+	memset(waiting, 0, sizeof(waiting));
+	memset(sums, 0, sizeof(sums));
+	sees_observed = p->rules[rule].observe;
+	for (int i = 0; i < rule; i++) {
+		if (p->rules[i].off || act_decisive(p->rules[i].acts[p->rules[i].count - 1].act) ||
+		    !adds(&p->rules[i]))
+			continue;
+		rule_add(m, i, base);
+		memcpy(sums, base, sizeof(sums));
+		for (int o = 0; o < 2; o++)
+			for (int k = 0; k < SUMS; k++)
+				for (int f = 0; f < FACTS; f++)
+					if (fact_rows[f].kind == ENUM)
+						sum_add(&sums[o][k],
+							hull(waiting[o][k][f], may_fail(f)));
+	}
+	sees_observed = p->rules[rule].observe;
+}
+
 /* ---- verdicts ---- */
+
+/* Is the rule there, and in force? */
+static bool counts(const struct gen_rule *rule)
+{
+	return !rule->off && !rule->observe;
+}
+
+static int rule_now(const struct moment *m, int n, bool *text_known_r)
+{
+	sums_above(m, n);
+	return rule_set(m, n, text_known_r);
+}
 
 static bool rule_decides(const struct gen_rule *rule, enum verdict *verdict_r)
 {
@@ -479,9 +736,11 @@ static bool rule_decides(const struct gen_rule *rule, enum verdict *verdict_r)
 static bool rule_edits(const struct gen_rule *rule)
 {
 	for (int i = 0; i < rule->count; i++)
-		if (act_edits(rule->acts[i].act))
+		if (act_edits(rule->acts[i].act) ||
+		    (rule->acts[i].act == ACT_LOG &&
+		     !act_decisive(rule->acts[rule->count - 1].act)))
 			return true;
-	return !act_decisive(rule->acts[rule->count - 1].act);
+	return false;
 }
 
 static bool soft(enum verdict verdict)
@@ -527,7 +786,7 @@ void oracle_now(const struct moment *m, struct said *said_r)
 		const struct gen_rule *rule = &p->rules[i];
 		enum verdict verdict;
 		bool text_known;
-		int set = rule->off ? NO : rule_set(m, i, &text_known);
+		int set = counts(rule) ? rule_now(m, i, &text_known) : NO;
 
 		if (set == NO)
 			continue;
@@ -570,10 +829,12 @@ void oracle_final(const struct moment *m, struct final *final_r)
 	*final_r = (struct final){.verdict = VERDICT_ACCEPT, .rule = -1};
 	for (int i = 0; i < p->rule_count; i++) {
 		enum verdict verdict;
-		int value = p->rules[i].off ? NO : rule_set(m, i, &text_known);
+		int value = counts(&p->rules[i]) ? rule_now(m, i, &text_known) : NO;
 
 		if (value == NO)
 			continue;
+		if (value == YES)
+			final_r->score += rule_points(&p->rules[i], F_SCORE);
 		if (!rule_decides(&p->rules[i], &verdict)) {
 			final_r->applies[i] = value == YES;
 			continue;
@@ -594,13 +855,21 @@ bool oracle_true(const struct moment *m, int rule)
 {
 	bool text_known;
 
-	return rule_set(m, rule, &text_known) == YES;
+	return rule_now(m, rule, &text_known) == YES;
+}
+
+int oracle_value(const struct moment *m, int rule)
+{
+	bool text_known;
+	int value = rule_now(m, rule, &text_known);
+
+	return value == YES ? 1 : value == DEFERS ? -1 : value == SKIPS ? -2 : 0;
 }
 
 bool oracle_decides(const struct moment *m, int rule)
 {
 	bool text_known;
-	int set = rule_set(m, rule, &text_known);
+	int set = rule_now(m, rule, &text_known);
 
 	return !(set & (NO | SKIPS));
 }
@@ -612,8 +881,8 @@ bool oracle_fails(const struct moment *m)
 	bool text_known;
 
 	for (int i = 0; i < p->rule_count; i++)
-		if (!p->rules[i].off && rule_decides(&p->rules[i], &verdict) &&
-		    rule_set(m, i, &text_known) & FAILS)
+		if (counts(&p->rules[i]) && rule_decides(&p->rules[i], &verdict) &&
+		    rule_now(m, i, &text_known) & FAILS)
 			return true;
 	return false;
 }

@@ -30,12 +30,29 @@ bool act_decisive(enum act act)
 	return act <= ACT_HOLD;
 }
 
+long rule_points(const struct gen_rule *rule, int sum)
+{
+	long points = 0;
+
+	for (int i = 0; i < rule->count; i++)
+		if (rule->acts[i].act == ACT_SCORE && (sum == F_SCORE || rule->acts[i].sum == sum))
+			points += rule->acts[i].points;
+	return points;
+}
+
 bool act_edits(enum act act)
 {
 	return act > ACT_HOLD && act < ACT_LOG;
 }
 
 /* ---- conditions ---- */
+
+static void put_number(long thousandths)
+{
+	long n = thousandths < 0 ? -thousandths : thousandths;
+
+	put(n % 1000 ? "%s%ld.%ld" : "%s%ld", thousandths < 0 ? "-" : "", n / 1000, n % 1000 / 100);
+}
 
 static void put_literal(enum kind kind, const struct test *t, int i, bool part)
 {
@@ -47,8 +64,7 @@ static void put_literal(enum kind kind, const struct test *t, int i, bool part)
 		put("%s", colors[t->numbers[i]]);
 		break;
 	case NUM:
-		put(t->numbers[i] % 1000 ? "%ld.%ld" : "%ld", t->numbers[i] / 1000,
-		    t->numbers[i] % 1000 / 100);
+		put_number(t->numbers[i]);
 		break;
 	case ADDRESS:
 	case ADDRESSES:
@@ -184,13 +200,18 @@ static void put_clause(const struct gen_policy *p, const struct clause *c, const
 static void put_act(const struct act_row *a)
 {
 	static const char *const words[] = {
-	    "accept",     "reject",        "defer",          "discard",       "hold",
-	    "add header", "insert header", "replace header", "remove header", "prefix subject",
-	    "log"};
+	    "accept",        "reject",         "defer",         "discard",
+	    "hold",          "add header",     "insert header", "replace header",
+	    "remove header", "prefix subject", "log",           "score"};
 
 	put("%s", words[a->act]);
 	if (a->act == ACT_ACCEPT)
 		return;
+	if (a->act == ACT_SCORE) {
+		put(" %s", a->sum == F_SCORE ? "" : a->sum == F_SCORE_SPAM ? "spam " : "bulk ");
+		put_number(a->points);
+		return;
+	}
 	if (a->code)
 		put(" %d", a->code);
 	put(" \"");
@@ -210,7 +231,7 @@ static void put_rule(const struct gen_policy *p, int n)
 	const struct gen_rule *rule = &p->rules[n];
 
 	/* Labels, or lines, tell rules apart in a report: so each has one. */
-	put("r%d: ", n);
+	put("r%d: %s", n, rule->observe ? "observe " : "");
 	for (int i = 0; i < rule->count; i++) {
 		if (i > 0)
 			put(", ");
@@ -247,6 +268,8 @@ const char *policy_text(const struct gen_policy *p)
 		put("set early connect\n");
 	if (p->mixed)
 		put("set mixed %s\n", p->mixed);
+	if (p->observe)
+		put("set mode observe\n");
 	put("table hues strings { red blue }\ntable nets networks { 192.0.2.0/24 }\n"
 	    "table ours domains { one.example }\n"
 	    "table folk addresses { <a0@one.example> <a3@two.example> }\n");
@@ -268,6 +291,9 @@ const char *policy_text(const struct gen_policy *p)
 	}
 	for (; group >= 0; group = p->groups[group].parent)
 		put("}\n");
+	/* Below all else it adds to nothing, but each name is one that can be asked for. */
+	if (strstr(text, "score."))
+		put("score spam 1, score bulk 1\n");
 	return text;
 }
 

@@ -253,6 +253,25 @@ def the_same_as_another_policy():
     fails(same, "unknown action 'acept'", files={"b.policy": "acept\n"})
 
 
+@tests.test
+def scores_and_observed_rules():
+    rules = """add: score 2.5 when spf is fail
+        score bulk 3 when subject is present
+tried:  observe reject "Tried" when spf is fail
+much:   reject "Too much" when score >= 5
+"""
+    passes("given spf fail expect accept expect no rule expect score 2.5",
+           'given spf fail header "Subject: x" expect reject much expect score 5.5',
+           "expect score 0", rules=rules)
+    fails("given spf fail expect score 3", "a score of 2.5", rules=rules)
+    with Folder() as folder:
+        path = policy(folder, 'given spf fail header "Subject: x" expect reject much', rules=rules)
+        equal(postern("check", "--coverage", path).status, 0, "an observed rule that was true is reached")
+        ran = postern("check", policy(folder, "expect reject tried", rules=rules))
+        equal(ran.status, 2, "status where an observed rule is to decide")
+        contains(ran.err, "the rule 'tried' decides nothing", "error")
+
+
 # ---- the commands ----
 
 

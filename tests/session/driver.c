@@ -297,6 +297,22 @@ static void play_logged(struct player *p, const struct move *move)
 		 move->text);
 }
 
+static void play_observed(struct player *p, const struct move *move)
+{
+	const struct report *report = session_report(p->session);
+	struct str all = STR("-"), one;
+
+	for (size_t i = 0; i < report->observed_count; i++) {
+		one = report_would_have(p->arena, &report->observed[i]);
+		if (script_match(move->text, one))
+			return;
+		all = i == 0
+			  ? one
+			  : str_printf(p->arena, STR_FMT "; " STR_FMT, STR_ARG(all), STR_ARG(one));
+	}
+	expect(p, move, "what was observed", all, move->text);
+}
+
 static void expect_number(struct player *p, const struct move *move, const char *what, size_t is)
 {
 	if (is != move->number) {
@@ -347,6 +363,13 @@ static void play(struct player *p, const struct move *move)
 		break;
 	case MOVE_LOGGED:
 		play_logged(p, move);
+		break;
+	case MOVE_OBSERVED:
+		play_observed(p, move);
+		break;
+	case MOVE_SCORE:
+		expect(p, move, "the score", report_score(p->arena, session_report(p->session)),
+		       move->text);
 		break;
 	case MOVE_PROBLEM:
 		expect(p, move, "the problem", str_of(session_report(p->session)->problem),

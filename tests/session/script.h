@@ -24,6 +24,8 @@
  *   refuse   N -> REPLY                the MTA refuses the N-th edit; stands before its eom
  *   told     [ADDRESS] VERDICT at STAGE by RULE      of the message, or of a recipient
  *   logged   TEXT                      by a `log` action
+ *   observed TEXT                      what a rule that is tried would have done; "-": none would
+ *   score    N                         when it was decided
  *   problem  TEXT                      noted in the report
  *   settled  N                         outcomes told since the connection began
  *   lookups  N                         questions asked for the message so far
@@ -63,6 +65,8 @@ enum move_kind {
 	MOVE_REFUSE,
 	MOVE_TOLD,
 	MOVE_LOGGED,
+	MOVE_OBSERVED,
+	MOVE_SCORE,
 	MOVE_PROBLEM,
 	MOVE_SETTLED,
 	MOVE_LOOKUPS,

@@ -13,7 +13,8 @@ import re
 from daemon import Postern
 from milterpeer import Closed, Milter
 
-SILENT = {"told", "logged", "problem", "lookups", "rounds", "settled", "progress"}
+SILENT = {"told", "logged", "observed", "score", "problem", "lookups", "rounds",
+          "settled", "progress"}
 EDITS = {"remove", "replace", "add", "insert", "drop", "hold"}
 PORT = 25252
 

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What comes out of the facts that a frame leaves, and at which stage it is told. The engine
+ * decides; where recipients share a fate its decisions for two of them are put together here as
+ * the session does it.
+ */
+
+#include "filter/policy/prove.h"
+
+static struct decision decide(struct prover *p, unsigned side)
+{
+	struct arena *scratch = arena_new(p->arena);
+	struct decision d;
+
+	p->steps += p->policy->rule_count / 4 + 1;
+	engine_decide(&p->views[side], scratch, NULL, NULL, &d);
+	d.needed = d.open = NULL;
+	arena_free(&scratch);
+	return d;
+}
+
+/* ---- what is known at a stage ---- */
+
+static bool looked_up(const struct policy *policy, unsigned slot)
+{
+	const struct slot *of = &policy->slots[slot];
+
+	if (of->def->cost >= COST_DNS)
+		return true;
+	for (size_t i = 0; i < of->input_count + of->late_count; i++)
+		if (looked_up(policy, of->inputs[i]))
+			return true;
+	for (size_t i = 0; i < of->argument_count; i++)
+		if (of->arguments[i].is_slot && looked_up(policy, of->arguments[i].slot))
+			return true;
+	return false;
+}
+
+struct moment {
+	enum stage stage;
+	bool lookups;   /* have answered */
+	bool recipient; /* one is looked at */
+};
+
+static bool slot_late(const struct prover *p, unsigned slot, const struct moment *moment)
+{
+	const struct slot *of = &p->policy->slots[slot];
+	bool growing = of->stage == STAGE_RCPT && of->scope < SCOPE_RECIPIENT;
+
+	/* What may become known later as well is known for sure then. */
+	return of->stages >> moment->stage > 1 || (growing && moment->stage < STAGE_DATA) ||
+	       (moment->stage < STAGE_MAIL && of->scope != SCOPE_CONNECTION) ||
+	       (!moment->lookups && looked_up(p->policy, slot)) ||
+	       (!moment->recipient && of->scope == SCOPE_RECIPIENT);
+}
+
+static bool is_late(const struct prover *p, const struct elementary *one,
+		    const struct moment *moment)
+{
+	if (slot_late(p, one->slot, moment))
+		return true;
+	if (one->test && one->test->right_kind == RIGHT_SLOT &&
+	    slot_late(p, one->test->right, moment))
+		return true;
+	for (size_t i = 0;
+	     one->test && one->test->right_kind == RIGHT_TEMPLATE && i < one->test->template.count;
+	     i++)
+		if (one->test->template.pieces[i].is_slot &&
+		    slot_late(p, one->test->template.pieces[i].slot, moment))
+			return true;
+	return false;
+}
+
+/*
+ * The decision at a moment of the dialogue: what is known later is open. *variable_r is one that
+ * is known by then and not settled, or ASSUMED_NOT.
+ */
+static struct decision decide_at(struct prover *p, unsigned side, const struct moment *moment,
+				 uint32_t *variable_r)
+{
+	const cond_set *states = p->frames.items[p->depth].states;
+	struct decision d;
+
+	*variable_r = ASSUMED_NOT;
+	for (size_t i = 0; i < p->elementary.count; i++) {
+		const struct elementary *one = &p->elementary.items[i];
+
+		p->masked[i] = is_late(p, one, moment) ? p->all[i] : states[i];
+	}
+	p->assumed[side].states = p->masked;
+	d = decide(p, side);
+	p->assumed[side].states = states;
+	for (size_t i = 0; !d.certain && i < p->elementary.count; i++)
+		if (!cond_settled(states[i]) && !is_late(p, &p->elementary.items[i], moment) &&
+		    p->elementary.items[i].constraints.count > 0)
+			*variable_r = (uint32_t)i;
+	return d;
+}
+
+/* ---- when it is told ---- */
+
+static bool early_connect(const struct policy *policy)
+{
+	return policy_setting_named(policy, "early")->state == FACT_PRESENT;
+}
+
+/* Is this verdict told by the goal's stage? See the table of design.md, "Telling". */
+static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_t *variable_r)
+{
+	struct moment at = {goal->stage, true, true};
+	struct decision d;
+
+	*variable_r = ASSUMED_NOT;
+	switch (verdict) {
+	case VERDICT_REJECT:
+	case VERDICT_DEFER:
+		if (goal->stage < STAGE_MAIL) {
+			if (!early_connect(goal->p->policy))
+				return false;
+			at.stage = STAGE_CONNECT;
+		}
+		break;
+	case VERDICT_ACCEPT:
+		if (goal->stage == STAGE_RCPT)
+			at.stage = STAGE_MAIL;
+		if (goal->stage == STAGE_HELO)
+			at.stage = STAGE_CONNECT;
+		break;
+	case VERDICT_DISCARD:
+		/* What rests on the recipient is done at the end, where others may remain. */
+		if (goal->stage < STAGE_MAIL)
+			return false;
+		at.recipient = false;
+		break;
+	case VERDICT_HOLD:
+		return false;
+	}
+	d = decide_at(goal->p, side, &at, variable_r);
+	return d.certain && d.verdict == verdict && (verdict != VERDICT_ACCEPT || !d.pending);
+}
+
+/* ---- recipients that share a fate ---- */
+
+/* Is this recipient's own outcome told or carried out for it alone? */
+static enum leaf apart(struct prover *p, unsigned side, uint32_t *variable_r)
+{
+	const struct moment rcpt = {STAGE_RCPT, false, true};
+	struct decision d = decide_at(p, side, &rcpt, variable_r);
+
+	if (d.certain)
+		return d.verdict == VERDICT_ACCEPT || d.verdict == VERDICT_HOLD ? LEAF_NO
+										: LEAF_YES;
+	return *variable_r == ASSUMED_NOT ? LEAF_NO : LEAF_OPEN;
+}
+
+static int strictness(unsigned outcome)
+{
+	static const int order[] = {
+	    [VERDICT_DISCARD] = 0, [VERDICT_ACCEPT] = 1, [VERDICT_HOLD] = 2,
+	    [VERDICT_DEFER] = 3,   [VERDICT_REJECT] = 4, [5] = 3,
+	};
+
+	return order[outcome];
+}
+
+bool fate_may_change(const struct goal *goal, unsigned outcome)
+{
+	if (goal->by)
+		return true;
+	if (!(goal->allowed & 1u << outcome))
+		return false; /* that was looked for before */
+	for (unsigned other = 0; other < 6; other++)
+		if (!(goal->allowed & 1u << other) &&
+		    (goal->fate == FATE_FIRST || strictness(other) > strictness(outcome)))
+			return true;
+	return false;
+}
+
+bool fate_apart(void *ctx)
+{
+	struct goal *goal = ctx;
+	uint32_t variable;
+
+	return goal->fate != FATE_OWN && (apart(goal->p, 0, &variable) == LEAF_YES ||
+					  apart(goal->p, 1, &variable) == LEAF_YES);
+}
+
+static unsigned strictest(unsigned a, unsigned b)
+{
+	unsigned outcomes = 0;
+
+	for (unsigned i = 0; i < 6; i++)
+		for (unsigned j = 0; j < 6; j++)
+			if (a & 1u << i && b & 1u << j)
+				outcomes |= 1u << (strictness(i) >= strictness(j) ? i : j);
+	return outcomes;
+}
+
+static const struct value *case_value(const struct prover *p, const char *fact, size_t *from,
+				      bool *known_r)
+{
+	int slot = policy_slot(p->policy, fact);
+
+	*known_r = false;
+	for (size_t i = 0; slot >= 0 && i < p->subjects.count; i++) {
+		const struct subject *subject = &p->subjects.items[i];
+		const uint64_t *cases = p->frames.items[p->depth].cases + subject->at;
+
+		for (size_t s = 0; s < subject->slots.count; s++) {
+			if (subject->slots.items[s] != (unsigned)slot)
+				continue;
+			*known_r = true;
+			for (; *from < subject->cases.count; ++*from)
+				if (cases[*from / 64] >> *from % 64 & 1)
+					return &subject->cases.items[*from].values[s];
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+bool fate_shared(struct prover *p, bool always)
+{
+	const struct table *submitters = policy_setting_table(p->policy, "submitters");
+	bool known, users = true, clients = true, some = false;
+	const struct value *value;
+
+	for (size_t i = 0; (value = case_value(p, "auth.user", &i, &known)); i++) {
+		users &= value->state == FACT_PRESENT;
+		some |= value->state == FACT_PRESENT || value->state == FACT_UNKNOWN;
+	}
+	some |= !known;
+	users &= known;
+	for (size_t i = 0; (value = case_value(p, "client.ip", &i, &known)); i++) {
+		bool in = value->state == FACT_PRESENT && submitters &&
+			  table_has_ip(submitters, &value->network.ip);
+
+		clients &= in;
+		some |= in || value->state != FACT_PRESENT || ip_is_loopback(&value->network.ip);
+	}
+	clients &= known;
+	return always ? users || clients : some || !known;
+}
+
+/* ---- leaves ---- */
+
+static enum leaf judge(struct goal *goal, unsigned outcomes, const struct decision *d,
+		       uint32_t *variable_r)
+{
+	goal->outcomes = outcomes;
+	goal->rule = d->rule;
+	if ((outcomes & ~goal->allowed) == 0)
+		return LEAF_NO;
+	if ((outcomes & goal->allowed) == 0)
+		return LEAF_YES;
+	*variable_r = search_open_rules(goal->p, 0, d->end);
+	if (*variable_r == ASSUMED_NOT)
+		*variable_r = search_open_rules(goal->p, 1, d->end);
+	return *variable_r == ASSUMED_NOT ? LEAF_YES : LEAF_OPEN;
+}
+
+/* What is allowed comes out: is it told by the goal's stage as well? */
+static enum leaf judge_stage(struct goal *goal, unsigned side, const struct decision *d,
+			     uint32_t *variable_r)
+{
+	goal->late = false;
+	if (!goal->by || goal->stage == STAGE_MESSAGE || d->outcomes == OUTCOME_FAILURE)
+		return LEAF_NO;
+	if ((d->outcomes & (d->outcomes - 1)) != 0) {
+		*variable_r = search_open_rules(goal->p, side, d->end);
+		if (*variable_r != ASSUMED_NOT)
+			return LEAF_OPEN;
+	}
+	if (told(goal, side, d->verdict, variable_r))
+		return LEAF_NO;
+	goal->late = *variable_r == ASSUMED_NOT;
+	return goal->late ? LEAF_YES : LEAF_OPEN;
+}
+
+static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
+{
+	struct decision d = decide(goal->p, 0);
+	enum leaf leaf = judge(goal, d.outcomes, &d, variable_r);
+
+	return leaf == LEAF_NO ? judge_stage(goal, 0, &d, variable_r) : leaf;
+}
+
+/* A fate that is shared is told when it is certain for both. */
+static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
+{
+	struct prover *p = goal->p;
+	struct str mixed = policy_setting_named(p->policy, "mixed")->text;
+	struct decision own, other;
+	enum leaf leaf;
+
+	if (!str_eq(mixed, STR("first")) && !str_eq(mixed, STR("message")) &&
+	    !fate_shared(p, false))
+		return LEAF_NO;
+	for (unsigned side = 0; side < SIDES; side++) {
+		leaf = apart(p, side, variable_r);
+		if (leaf != LEAF_NO)
+			return leaf == LEAF_OPEN ? LEAF_OPEN : LEAF_NO;
+	}
+	own = decide(p, 0);
+	other = decide(p, 1);
+	leaf = judge(goal,
+		     goal->fate == FATE_FIRST ? other.outcomes
+					      : strictest(own.outcomes, other.outcomes),
+		     &other, variable_r);
+	if (leaf == LEAF_NO)
+		leaf = judge_stage(goal, 1, &other, variable_r);
+	if (leaf == LEAF_NO && goal->fate == FATE_STRICTEST)
+		leaf = judge_stage(goal, 0, &own, variable_r);
+	return leaf;
+}
+
+/* Does the witness say all that is wanted of the facts that matter? */
+static bool is_concrete(const struct witness_fact *facts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (facts[i].matters && facts[i].vague)
+			return false;
+	return true;
+}
+
+enum leaf fate_leaf(void *ctx, uint32_t *variable_r)
+{
+	struct goal *goal = ctx;
+	enum leaf leaf =
+	    goal->fate == FATE_OWN ? own_leaf(goal, variable_r) : shared_leaf(goal, variable_r);
+	struct witness witness;
+
+	if (leaf != LEAF_YES || !goal->concrete)
+		return leaf;
+	witness = witness_of(goal->p, goal);
+	if (is_concrete(witness.facts, witness.count) &&
+	    is_concrete(witness.other, witness.other_count))
+		return LEAF_YES;
+	goal->refused = true;
+	return LEAF_NO;
+}

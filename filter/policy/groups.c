@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Facts that are parts of one thing: an envelope address with its local part, domain and tag; the
+ * client's address and network. Their cases are worked out together, so that no counterexample
+ * has an address at one domain and another domain beside it.
+ */
+
+#include "filter/policy/prove.h"
+#include "postern/mail.h"
+
+enum part { PART_WHOLE, PART_LOCAL, PART_DOMAIN, PART_TAG, PART_ROUTED };
+
+static const struct group_part {
+	const char *fact, *group;
+	enum part part;
+} parts[] = {
+    {"recipient", "recipient", PART_WHOLE},
+    {"recipient.local", "recipient", PART_LOCAL},
+    {"recipient.domain", "recipient", PART_DOMAIN},
+    {"recipient.tag", "recipient", PART_TAG},
+    {"recipient.routed", "recipient", PART_ROUTED},
+    {"sender", "sender", PART_WHOLE},
+    {"sender.local", "sender", PART_LOCAL},
+    {"sender.domain", "sender", PART_DOMAIN},
+    {"client.ip", "client", PART_WHOLE},
+    {"client.net", "client", PART_DOMAIN},
+    {"origin.ip", "client", PART_LOCAL},
+};
+
+static const struct group_part *part_of(const struct slot *slot)
+{
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcmp(parts[i].fact, slot->def->name) == 0)
+			return &parts[i];
+	return NULL;
+}
+
+/* Behind relays the origin is not the client: then it rests on more than the client's address. */
+static bool is_client(const struct slot *slot)
+{
+	return slot->stages == 1u << STAGE_CONNECT;
+}
+
+const char *group_of(const struct slot *slot)
+{
+	const struct group_part *part = part_of(slot);
+
+	if (!part || (strcmp(part->fact, "origin.ip") == 0 && !is_client(slot)))
+		return NULL;
+	return part->group;
+}
+
+/* ---- addresses ---- */
+
+struct address {
+	struct str local, domain;
+	bool fresh_local, fresh_domain, ours, routed;
+};
+
+static bool has_part(const struct prover *p, const struct subject *subject, enum part part)
+{
+	for (size_t i = 0; i < subject->slots.count; i++)
+		if (part_of(&p->policy->slots[subject->slots.items[i]])->part == part)
+			return true;
+	return false;
+}
+
+static bool is_routed(struct str local)
+{
+	return str_chr(local, '%') >= 0 || str_chr(local, '!') >= 0 || str_chr(local, '@') >= 0;
+}
+
+static struct value present_unless(bool absent, struct str text)
+{
+	return absent ? value_absent() : value_text(text);
+}
+
+static void add_address(struct prover *p, struct subject *subject, const struct address *address)
+{
+	struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
+	bool *fresh = arena_array(p->arena, subject->slots.count, sizeof(*fresh));
+	bool none = address->local.n == 0 && address->domain.n == 0;
+	ptrdiff_t plus = str_chr(address->local, '+');
+
+	for (size_t i = 0; i < subject->slots.count; i++) {
+		switch (part_of(&p->policy->slots[subject->slots.items[i]])->part) {
+		case PART_WHOLE:
+			values[i] = value_text(none ? STR("")
+						    : str_printf(p->arena, STR_FMT "@" STR_FMT,
+								 STR_ARG(address->local),
+								 STR_ARG(address->domain)));
+			fresh[i] = address->fresh_local || address->fresh_domain;
+			break;
+		case PART_LOCAL:
+			values[i] = present_unless(none, address->local);
+			fresh[i] = address->fresh_local;
+			break;
+		case PART_DOMAIN:
+			values[i] = present_unless(none, address->domain);
+			values[i].ours = address->ours;
+			fresh[i] = address->fresh_domain;
+			break;
+		case PART_TAG:
+			values[i] = present_unless(
+			    plus < 0 || (size_t)plus + 1 == address->local.n,
+			    str_sub(address->local, (size_t)(plus + 1), address->local.n));
+			fresh[i] = address->fresh_local;
+			break;
+		case PART_ROUTED:
+			values[i] = value_boolean(address->routed || is_routed(address->local));
+			break;
+		}
+	}
+	subject_add(p, subject, values, fresh);
+}
+
+static void split(const struct candidate *address, struct candidates *locals,
+		  struct candidates *domains)
+{
+	struct str text = address->value.text;
+	ptrdiff_t at = str_rchr(text, '@');
+
+	if (at < 0)
+		return;
+	candidate_add(locals, value_text(str_sub(text, 0, (size_t)at)), address->fresh);
+	candidate_add(domains, value_text(str_sub(text, (size_t)at + 1, text.n)), false);
+}
+
+static bool same_text(const struct candidates *list, size_t count, const struct candidate *one)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(list->items.items[i].value.text, one->value.text) &&
+		    list->items.items[i].fresh == one->fresh)
+			return true;
+	return false;
+}
+
+static void drop_equal(struct candidates *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->items.count; i++)
+		if (!same_text(list, kept, &list->items.items[i]))
+			list->items.items[kept++] = list->items.items[i];
+	list->items.count = kept;
+}
+
+static void gather(struct prover *p, const struct subject *subject, struct candidates *locals,
+		   struct candidates *domains, struct candidates *whole)
+{
+	struct candidates tags = {.arena = p->arena};
+
+	candidate_add(locals, value_text(STR("user")), true);
+	candidates_fresh(TYPE_DOMAIN, NULL, domains);
+	if (has_part(p, subject, PART_TAG))
+		candidate_add(locals, value_text(STR("user+tag")), true);
+	for (size_t i = 0; i < subject->conditions.count; i++) {
+		const struct elementary *one = &p->elementary.items[subject->conditions.items[i]];
+		enum part part = part_of(&p->policy->slots[one->slot])->part;
+
+		if (!one->test || part == PART_ROUTED)
+			continue;
+		candidates_of_test(p, one->test,
+				   part == PART_WHOLE    ? whole
+				   : part == PART_LOCAL  ? locals
+				   : part == PART_DOMAIN ? domains
+							 : &tags);
+	}
+	for (size_t i = 0; i < tags.items.count; i++)
+		candidate_add(locals,
+			      value_text(str_printf(p->arena, "user+" STR_FMT,
+						    STR_ARG(tags.items.items[i].value.text))),
+			      true);
+	for (size_t i = 0; i < whole->items.count; i++)
+		split(&whole->items.items[i], locals, domains);
+	candidates_apart(locals, TYPE_TEXT);
+	candidates_apart(domains, TYPE_DOMAIN);
+	drop_equal(locals);
+	drop_equal(domains);
+}
+
+/*
+ * Of several that no test of their part tells apart one is enough; those that an address names
+ * stay, since together with the other part they may be that address.
+ */
+static void drop_alike(struct prover *p, const struct subject *subject, enum part part,
+		       struct candidates *list, const struct candidates *whole)
+{
+	size_t columns = subject->conditions.count, kept = 0;
+	cond_set *states = arena_array(p->arena, (list->items.count + 1) * columns, 1);
+
+	for (size_t i = 0; i < list->items.count; i++) {
+		struct candidate *one = &list->items.items[i];
+		cond_set *mine = states + kept * columns;
+		bool alike = false, named = false;
+
+		memset(mine, 0, columns);
+		for (size_t c = 0; c < columns; c++) {
+			const struct elementary *e =
+			    &p->elementary.items[subject->conditions.items[c]];
+			enum part of = part_of(&p->policy->slots[e->slot])->part;
+
+			/* Tags are read off local parts, which are few. */
+			named |= of == PART_TAG && part == PART_LOCAL;
+			if (e->test && of == part)
+				mine[c] = candidate_state(p, e->test, one);
+		}
+		for (size_t w = 0; w < whole->items.count && !named; w++) {
+			struct str text = whole->items.items[w].value.text, text_part;
+			ptrdiff_t at = str_rchr(text, '@');
+
+			text_part = part == PART_LOCAL ? str_sub(text, 0, (size_t)(at + 1))
+						       : str_sub(text, (size_t)(at + 1), text.n);
+			if (part == PART_LOCAL && at >= 0)
+				text_part.n--;
+			named = str_caseeq(text_part, one->value.text);
+		}
+		named |= is_routed(one->value.text);
+		for (size_t k = 0; k < kept && !alike && !named; k++)
+			alike = memcmp(states + k * columns, mine, columns) == 0 &&
+				list->items.items[k].fresh == one->fresh;
+		if (!alike)
+			list->items.items[kept++] = *one;
+	}
+	list->items.count = kept;
+}
+
+static void add_bare_postmaster(struct prover *p, struct subject *subject)
+{
+	const struct value *authserv = policy_setting_named(p->policy, "authserv");
+
+	add_address(
+	    p, subject,
+	    &(struct address){
+		.local = STR("postmaster"),
+		.domain = authserv->state == FACT_PRESENT ? authserv->text : STR("localhost"),
+		.ours = true,
+	    });
+}
+
+static void address_cases(struct prover *p, struct subject *subject, bool recipient)
+{
+	struct candidates locals = {.arena = p->arena}, domains = locals, whole = locals;
+	bool routed = has_part(p, subject, PART_ROUTED);
+
+	gather(p, subject, &locals, &domains, &whole);
+	drop_alike(p, subject, PART_LOCAL, &locals, &whole);
+	drop_alike(p, subject, PART_DOMAIN, &domains, &whole);
+	if (locals.items.count * domains.items.count > PROVE_CASES)
+		return; /* they stay free */
+	for (size_t l = 0; l < locals.items.count; l++) {
+		for (size_t d = 0; d < domains.items.count; d++) {
+			struct address address = {
+			    .local = locals.items.items[l].value.text,
+			    .domain = domains.items.items[d].value.text,
+			    .fresh_local = locals.items.items[l].fresh,
+			    .fresh_domain = domains.items.items[d].fresh,
+			};
+
+			if (address.domain.n == 0)
+				continue;
+			add_address(p, subject, &address);
+			address.routed = true;
+			if (routed)
+				add_address(p, subject, &address);
+		}
+	}
+	if (recipient) {
+		add_bare_postmaster(p, subject);
+	} else {
+		struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
+		bool *fresh = arena_array(p->arena, subject->slots.count, sizeof(*fresh));
+
+		add_address(p, subject, &(struct address){0});
+		/* One that could not be parsed. */
+		for (size_t i = 0; i < subject->slots.count; i++)
+			values[i] = value_absent();
+		subject_add(p, subject, values, fresh);
+	}
+}
+
+/* ---- the client ---- */
+
+static struct value network_of(struct value ip)
+{
+	ip.network.prefix = ip_is_v4(&ip.network.ip) ? 120 : 64;
+	for (unsigned i = ip.network.prefix / 8; i < 16; i++)
+		ip.network.ip.bytes[i] = 0;
+	return ip;
+}
+
+static void add_client(struct prover *p, struct subject *subject, const struct value *ip,
+		       bool fresh)
+{
+	struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
+	bool *each = arena_array(p->arena, subject->slots.count, sizeof(*each));
+
+	for (size_t i = 0; i < subject->slots.count; i++) {
+		enum part part = part_of(&p->policy->slots[subject->slots.items[i]])->part;
+
+		values[i] = *ip;
+		if (part == PART_DOMAIN && ip->state == FACT_PRESENT)
+			values[i] = network_of(*ip);
+		each[i] = fresh;
+	}
+	subject_add(p, subject, values, each);
+}
+
+static void client_cases(struct prover *p, struct subject *subject)
+{
+	struct candidates ips = {.arena = p->arena};
+	struct value absent = value_absent();
+
+	candidates_fresh(TYPE_IP, NULL, &ips);
+	for (size_t i = 0; i < subject->conditions.count; i++) {
+		const struct elementary *one = &p->elementary.items[subject->conditions.items[i]];
+
+		if (!one->test)
+			continue;
+		candidates_of_test(p, one->test, &ips);
+	}
+	for (size_t i = 0; i < ips.items.count; i++) {
+		struct value ip = ips.items.items[i].value, again;
+
+		ip.network.prefix = 128;
+		add_client(p, subject, &ip, ips.items.items[i].fresh);
+		/* The networks' own addresses may be named by themselves as well. */
+		again = network_of(ip);
+		again.network.prefix = 128;
+		again.network.ip.bytes[15] |= 1;
+		if (has_part(p, subject, PART_DOMAIN))
+			add_client(p, subject, &again, true);
+	}
+	add_client(p, subject, &absent, false);
+}
+
+bool group_cases(struct prover *p, struct subject *subject)
+{
+	const char *group = group_of(&p->policy->slots[subject->slots.items[0]]);
+
+	if (!group)
+		return false;
+	if (strcmp(group, "client") == 0)
+		client_cases(p, subject);
+	else
+		address_cases(p, subject, strcmp(group, "recipient") == 0);
+	return true;
+}
