@@ -195,8 +195,8 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 			n->headers = n->body = true;
 	n->eoh = n->headers;
 	needs_replies(policy, &n->connect_reply, &n->data_reply, &n->eoh_reply);
-	/* What DATA shows is there at the first sign of content as well. */
-	n->data = n->data_reply;
+	/* What DATA shows, the first sign of content shows as well; only observing ends there. */
+	n->data = n->data_reply || observing;
 	n->connect_macros = macros_at(policy, STAGE_CONNECT, "j");
 	n->helo_macros = macros_at(policy, STAGE_HELO, "");
 	n->mail_macros = macros_at(policy, STAGE_MAIL, "{mail_addr} {auth_authen}");
