@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* postern auth: SPF, DKIM and ARC of a message, without a policy. */
+/* postern auth: SPF, DKIM, DMARC and ARC of a message, without a policy. */
 
 #include "filter/command/dialogue.h"
 #include "filter/command/json.h"
@@ -7,12 +7,13 @@
 #include "postern/author.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
+#include "postern/dmarc.h"
 #include "postern/spf.h"
 
 /* Rests on every fact that is printed, so that all of them are looked up. */
-static const char policy_text[] =
-    "add authentication-results\n"
-    "add header \"X-Facts: ${spf} ${spf.helo} ${dkim} ${from.domain} ${from.trouble}\"\n";
+static const char policy_text[] = "add authentication-results\n"
+				  "add header \"X-Facts: ${spf} ${spf.helo} ${dkim} "
+				  "${dmarc.aligned-by} ${from.domain} ${from.trouble}\"\n";
 
 static const void *opaque(const struct session *s, const char *fact)
 {
@@ -47,6 +48,35 @@ static json_t *dkim_json(const struct dkim_outcome *dkim)
 			      json_str(s->identity, true), "reason", json_text(s->reason)));
 	}
 	return list;
+}
+
+/* Of several authors it aligns if it does with all; null: it could not be found out. */
+static json_t *alignment_json(const enum dmarc_alignment *aligned, size_t count)
+{
+	bool sure = true, all = count > 0;
+
+	for (size_t i = 0; i < count; i++) {
+		sure &= aligned[i] != DMARC_UNSURE;
+		all &= aligned[i] != DMARC_UNALIGNED;
+	}
+	return all && !sure ? json_null() : json_boolean(all);
+}
+
+static json_t *dmarc_json(const struct dmarc_outcome *dmarc)
+{
+	const struct dmarc_verdict *v = &dmarc->verdict;
+	bool found = v->author && v->author->found;
+	bool disposed = !dmarc->trouble && v->disposition_settled == DMARC_SETTLED;
+
+	return json_pack(
+	    "{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "result", dmarc_result_name(v->result), "domain",
+	    found ? json_str(v->author->source, true) : json_null(), "policy",
+	    json_text(found && !v->author->policy_unsure ? dmarc_policy_name(v->author->policy)
+							 : NULL),
+	    "disposition", json_text(disposed ? dmarc_policy_name(v->disposition) : NULL),
+	    "spf_aligned", alignment_json(dmarc->spf, dmarc->count), "dkim_aligned",
+	    alignment_json(dmarc->dkim, dmarc->count), "reason",
+	    json_text(dmarc->trouble ? dmarc->trouble : v->reason));
 }
 
 static json_t *arc_json(const struct arc_outcome *arc)
@@ -92,13 +122,15 @@ static const char *spf_scope(const struct session *s)
 
 static void print_json(const struct session *s)
 {
-	json_print(json_pack("{s:o, s:o, s:o, s:n, s:o, s:o, s:o}", "spf",
-			     spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
-			     spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
-			     dkim_json(opaque(s, "dkim.outcome")), "dmarc", "arc",
-			     arc_json(opaque(s, "arc.outcome")), "from",
-			     from_json(opaque(s, "from.author")), "authentication_results",
-			     json_text(field_written(session_report(s)))));
+	const struct dmarc_outcome *dmarc = opaque(s, "dmarc.outcome");
+
+	json_print(json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spf",
+	    spf_json(opaque(s, "spf.outcome"), spf_scope(s)), "spf_helo",
+	    spf_json(opaque(s, "spf.helo-outcome"), "helo"), "dkim",
+	    dkim_json(opaque(s, "dkim.outcome")), "dmarc", dmarc ? dmarc_json(dmarc) : json_null(),
+	    "arc", arc_json(opaque(s, "arc.outcome")), "from", from_json(opaque(s, "from.author")),
+	    "authentication_results", json_text(field_written(session_report(s)))));
 }
 
 static void print_spf(struct arena *arena, const char *label, const struct spf_outcome *spf)
@@ -113,6 +145,20 @@ static void print_spf(struct arena *arena, const char *label, const struct spf_o
 	if (spf->explanation.n > 0)
 		printf(": " STR_FMT, STR_ARG(str_clean(arena, spf->explanation, 500)));
 	printf("\n");
+}
+
+static void print_dmarc(const struct dmarc_outcome *dmarc)
+{
+	const struct dmarc_author *author = dmarc->verdict.author;
+	const char *reason = dmarc->trouble ? dmarc->trouble : dmarc->verdict.reason;
+
+	printf("dmarc     %s", dmarc_result_name(dmarc->verdict.result));
+	if (author)
+		printf(" for " STR_FMT, STR_ARG(author->domain));
+	if (author && author->found)
+		printf(", policy %s of " STR_FMT, dmarc_policy_name(author->policy),
+		       STR_ARG(author->source));
+	printf("%s%s%s\n", reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
 }
 
 static void print_arc(const struct arc_outcome *arc)
@@ -130,6 +176,7 @@ static void print_arc(const struct arc_outcome *arc)
 static void print_text(struct arena *arena, const struct session *s)
 {
 	const struct dkim_outcome *dkim = opaque(s, "dkim.outcome");
+	const struct dmarc_outcome *dmarc = opaque(s, "dmarc.outcome");
 	const struct author *author = opaque(s, "from.author");
 	const char *field = field_written(session_report(s));
 
@@ -148,6 +195,8 @@ static void print_text(struct arena *arena, const struct session *s)
 	}
 	if (dkim && dkim->count == 0)
 		printf("dkim      none\n");
+	if (dmarc)
+		print_dmarc(dmarc);
 	print_arc(opaque(s, "arc.outcome"));
 	for (size_t i = 0; author && i < author->mailboxes.count; i++)
 		printf("from      " STR_FMT "\n",
@@ -207,7 +256,7 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_auth = {
     .name = "auth",
     .synopsis = "[DIALOGUE] MESSAGE.eml",
-    .help = "SPF, DKIM and ARC of a message, without a policy",
+    .help = "SPF, DKIM, DMARC and ARC of a message, without a policy",
     .options = DIALOGUE_OPTIONS,
     .run = run,
 };

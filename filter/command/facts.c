@@ -8,6 +8,7 @@
 #include "filter/command/json.h"
 #include "postern/arena.h"
 #include "postern/fact.h"
+#include "postern/limits.h"
 #include "postern/table.h"
 
 const char *const facts_table_types[] = {"file", NULL};
@@ -75,14 +76,23 @@ static void print_text(struct arena *arena)
 		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
 }
 
+static int walk(const struct fact_def *d, unsigned which)
+{
+	return d->walks & which ? LIMIT_WALK : 0;
+}
+
 static void fact_json(struct arena *arena, const struct fact_def *d, void *ctx)
 {
 	json_t *inputs = json_array(), *lookups;
 
 	for (const char *const *in = d->inputs; in && *in; in++)
 		json_array_append_new(inputs, json_string(*in));
-	lookups = json_pack("{s:i, s:i, s:i}", "shared", (int)d->lookups, "each_signature",
-			    (int)d->lookups_signature, "spf", (int)d->lookups_spf);
+	for (const char *const *in = d->late; in && *in; in++)
+		json_array_append_new(inputs, json_string(*in));
+	lookups = json_pack("{s:i, s:i, s:i}", "shared",
+			    (int)d->lookups + walk(d, WALK_AUTHOR) + walk(d, WALK_SPF),
+			    "each_signature", (int)d->lookups_signature + walk(d, WALK_SIGNATURE),
+			    "spf", (int)d->lookups_spf);
 	json_array_append_new(
 	    ctx, json_pack("{s:s, s:o, s:b, s:s, s:s, s:s, s:o, s:s, s:o, s:s}", "name", d->name,
 			   "type", json_str(type_text(arena, &d->type), false), "called",

@@ -8,6 +8,7 @@
 #include "postern/arena.h"
 #include "postern/authres.h"
 #include "postern/dkim.h"
+#include "postern/dmarc.h"
 #include "postern/fact.h"
 #include "postern/mail.h"
 #include "postern/policy.h"
@@ -16,7 +17,18 @@
 /* Results of signatures that did not pass; real mail has a handful. */
 #define OTHERS_MOST 20
 
-enum { IN_MTA, IN_SPF, IN_DKIM, IN_SENDER, IN_HELO, IN_USER, IN_ARC, IN_SPF_HELO, IN_ORIGIN };
+enum {
+	IN_MTA,
+	IN_SPF,
+	IN_DKIM,
+	IN_SENDER,
+	IN_HELO,
+	IN_USER,
+	IN_ARC,
+	IN_SPF_HELO,
+	IN_ORIGIN,
+	IN_DMARC
+};
 
 static struct str authserv(const struct action_call *call)
 {
@@ -94,6 +106,28 @@ static void add_dkim(const struct action_call *call, const struct dkim_signature
 			   {"header", "a", str_of(signature->algorithm)},
 			   {"header", "b", signature->b},
 		       });
+}
+
+/*
+ * RFC 9989 9.1: the author's domain, and the policy after all its options. Of several authors the
+ * one that decides alone: a pass of another beside it would be taken for the message's.
+ */
+static void add_dmarc(const struct action_call *call, struct authres_result *result)
+{
+	const struct dmarc_outcome *dmarc = call->inputs[IN_DMARC]->opaque;
+	const struct dmarc_author *author = dmarc->verdict.author;
+	bool policy = author && author->found && !author->policy_unsure;
+
+	*result = (struct authres_result){
+	    .method = "dmarc",
+	    .result = dmarc_result_name(dmarc->verdict.result),
+	    .reason = str_of(dmarc->trouble ? dmarc->trouble : dmarc->verdict.reason)};
+	set_properties(
+	    call->arena, result, 2,
+	    (struct authres_property[]){
+		{"header", "from", author ? author->domain : STR("")},
+		{"policy", "dmarc", policy ? str_of(dmarc_policy_name(author->policy)) : STR("")},
+	    });
 }
 
 /* RFC 8617 10.2. A message without a chain has no result: most have none. */
@@ -187,6 +221,8 @@ static void add_commit(const struct action_call *call)
 			add_dkim(call, &dkim->signatures[i], &results[count++]);
 	if (dkim && signatures == 0)
 		results[count++] = (struct authres_result){.method = "dkim", .result = "none"};
+	if (call->inputs[IN_DMARC]->state == FACT_PRESENT)
+		add_dmarc(call, &results[count++]);
 	if (arc && arc->result != ARC_RESULT_NONE)
 		add_arc(call, arc, &results[count++]);
 	edit_insert(call->edits, STR("Authentication-Results"),
@@ -194,9 +230,9 @@ static void add_commit(const struct action_call *call)
 				  edit_fields(call->edits)->utf8));
 }
 
-static const char *const inputs[] = {"mta.name",    "spf.told",  "dkim.outcome", "sender",
-				     "origin.helo", "auth.user", "arc.outcome",  "spf.helo-told",
-				     "origin.ip",   NULL};
+static const char *const inputs[] = {
+    "mta.name",    "spf.told",      "dkim.outcome", "sender",     "origin.helo", "auth.user",
+    "arc.outcome", "spf.helo-told", "origin.ip",    "dmarc.told", NULL};
 
 static const struct action_def actions[] = {
     {.name = "add authentication-results",

@@ -4,6 +4,7 @@
 #include "postern/dkim.h"
 #include "postern/arena.h"
 #include "postern/author.h"
+#include "postern/dmarc.h"
 #include "postern/fact.h"
 #include "postern/policy.h"
 
@@ -138,61 +139,27 @@ static enum fact_state domain_provide(const struct fact_call *call, struct value
 	return FACT_PRESENT;
 }
 
-/* Relaxed alignment (RFC 9989 4.4.1): one organizational domain. */
-static enum step aligned(const struct fact_call *call, struct str author, struct str signer,
-			 bool *aligned_r, bool *failed_r)
-{
-	struct str org_author, org_signer;
-	bool author_failed = false, signer_failed = false;
-	enum step a, b;
-
-	*aligned_r = str_eq(author, signer);
-	*failed_r = false;
-	if (*aligned_r)
-		return STEP_DONE;
-	a = orgdomain_step(call->arena, author, call->lookups, &org_author, &author_failed);
-	b = orgdomain_step(call->arena, signer, call->lookups, &org_signer, &signer_failed);
-	if (a == STEP_PENDING || b == STEP_PENDING)
-		return STEP_PENDING;
-	*failed_r = author_failed || signer_failed;
-	*aligned_r = !*failed_r && str_eq(org_author, org_signer);
-	return STEP_DONE;
-}
-
 static enum fact_state aligned_provide(const struct fact_call *call, struct value *value_r)
 {
-	const struct dkim_outcome *outcome = call->inputs[0]->opaque;
 	const struct author *author = call->inputs[1]->opaque;
-	bool partial = allowed(call->policy, &settings[2]), failed = false, pending = false;
+	/* Whether the domain has a policy, and which, does not matter here. */
+	struct dmarc_author relaxed = {.domain = author->domains[0], .found = true};
+	bool psl = str_eq(policy_setting_named(call->policy, "dmarc.discovery")->text, STR("psl"));
+	enum dmarc_alignment aligned;
 
 	*value_r = value_boolean(false);
 	if (author->trouble || author->domain_count != 1)
 		return FACT_PRESENT;
-	for (size_t i = 0; i < outcome->count; i++) {
-		const struct dkim_signature *signature = &outcome->signatures[i];
-		bool one, one_failed;
-
-		if (signature->result == DKIM_RESULT_TEMPERROR)
-			failed = true;
-		if (signature->result != DKIM_RESULT_PASS || (signature->partial && !partial))
-			continue;
-		if (aligned(call, author->domains[0], signature->domain, &one, &one_failed) ==
-		    STEP_PENDING) {
-			pending = true;
-			continue;
-		}
-		if (one) {
-			*value_r = value_boolean(true);
-			return FACT_PRESENT;
-		}
-		failed |= one_failed;
-	}
-	if (pending)
+	if (dmarc_dkim_aligned(
+		call->arena, &relaxed, call->inputs[0]->opaque, allowed(call->policy, &settings[2]),
+		psl ? DMARC_PSL : DMARC_TREEWALK, call->lookups, &aligned) == STEP_PENDING)
 		return FACT_UNKNOWN;
-	if (!failed)
-		return FACT_PRESENT;
-	*value_r = value_failed("a DKIM key or DMARC record could not be looked up");
-	return FACT_FAILED;
+	if (aligned == DMARC_UNSURE) {
+		*value_r = value_failed("a DKIM key or DMARC record could not be looked up");
+		return FACT_FAILED;
+	}
+	*value_r = value_boolean(aligned == DMARC_ALIGNED);
+	return FACT_PRESENT;
 }
 
 #define DKIM .stage = STAGE_MESSAGE, .scope = SCOPE_MESSAGE
@@ -236,8 +203,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("dkim.outcome", "from.author"),
      .provide = aligned_provide,
      .on_failure = FAILURE_DEFER,
-     .lookups = ORGDOMAIN_LOOKUPS,
-     .lookups_signature = ORGDOMAIN_LOOKUPS,
+     .walks = WALK_AUTHOR | WALK_SIGNATURE,
      .help = "A signature that passed is of the author's organization."},
     {.name = NULL},
 };

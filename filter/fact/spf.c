@@ -134,22 +134,29 @@ static enum fact_state explanation_provide(const struct fact_call *call, struct 
 #define SPF_LOOKUPS (1 + 10 + 10 * 10)
 
 /*
- * What is told of a message in Authentication-Results. Who has logged in, has no queue or submits
- * on this host is one of our own: SPF, which is about the servers of others, has no say of them
- * unless a rule asks for it.
+ * Who has logged in, has no queue or submits on this host is one of our own: what is about the
+ * servers of others has no say of them unless a rule asks for it.
  */
-static enum fact_state told_provide(const struct fact_call *call, struct value *value_r)
+static enum fact_state ours_provide(const struct fact_call *call, struct value *value_r)
 {
 	const struct table *submitters = policy_setting_table(call->policy, "submitters");
 	const struct value *user = call->inputs[0], *client = call->inputs[1],
-			   *port = call->inputs[2], *outcome = call->inputs[4];
+			   *port = call->inputs[2];
 	bool ip = client->state == FACT_PRESENT;
 
-	if (user->state == FACT_PRESENT)
-		return FACT_ABSENT;
-	if (port->state == FACT_ABSENT && (!ip || ip_is_loopback(&client->network.ip)))
-		return FACT_ABSENT;
-	if (ip && submitters && table_has_ip(submitters, &client->network.ip))
+	*value_r = value_boolean(
+	    user->state == FACT_PRESENT ||
+	    (port->state == FACT_ABSENT && (!ip || ip_is_loopback(&client->network.ip))) ||
+	    (ip && submitters && table_has_ip(submitters, &client->network.ip)));
+	return FACT_PRESENT;
+}
+
+/* What is told of a message in Authentication-Results. */
+static enum fact_state told_provide(const struct fact_call *call, struct value *value_r)
+{
+	const struct value *outcome = call->inputs[2];
+
+	if (call->inputs[0]->number)
 		return FACT_ABSENT;
 	if (outcome->state == FACT_UNKNOWN)
 		return fact_wait_late(call);
@@ -160,7 +167,7 @@ static enum fact_state told_provide(const struct fact_call *call, struct value *
 /* The null sender has been checked by its HELO name already; what is no domain was not checked. */
 static enum fact_state helo_told_provide(const struct fact_call *call, struct value *value_r)
 {
-	const struct value *sender = call->inputs[3];
+	const struct value *sender = call->inputs[1];
 	const struct spf_outcome *outcome;
 
 	if (sender->state == FACT_PRESENT && sender->text.n == 0)
@@ -224,10 +231,17 @@ static const struct fact_def facts[] = {
      .trust = TRUST_FORGEABLE,
      .vouched = NAMES("spf"),
      .help = "What the domain itself says about a fail."},
+    {.name = "spf.ours",
+     .type = {TYPE_BOOLEAN, false, NULL},
+     SPF,
+     .inputs = NAMES("auth.user", "client.ip", "client.port"),
+     .provide = ours_provide,
+     .internal = true,
+     .help = "The client is one of our own."},
     {.name = "spf.told",
      .type = {TYPE_OPAQUE, false, NULL},
      SPF,
-     .inputs = NAMES("auth.user", "client.ip", "client.port", "sender"),
+     .inputs = NAMES("spf.ours", "sender"),
      .late = NAMES("spf.outcome"),
      .provide = told_provide,
      .internal = true,
@@ -235,7 +249,7 @@ static const struct fact_def facts[] = {
     {.name = "spf.helo-told",
      .type = {TYPE_OPAQUE, false, NULL},
      SPF,
-     .inputs = NAMES("auth.user", "client.ip", "client.port", "sender"),
+     .inputs = NAMES("spf.ours", "sender"),
      .late = NAMES("spf.helo-outcome"),
      .provide = helo_told_provide,
      .internal = true,

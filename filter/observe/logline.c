@@ -118,6 +118,7 @@ void logline_write(void *ctx, const struct session *session)
 	put_fact(&line, session, "from", "from.domain");
 	put_fact(&line, session, "spf", "spf");
 	put_fact(&line, session, "dkim", "dkim");
+	put_fact(&line, session, "dmarc", "dmarc");
 	put_fact(&line, session, "arc", "arc");
 	put_fact(&line, session, "message-id", "message.id");
 	if (report->refused < 0)

@@ -272,11 +272,34 @@ static bool list_counts(const struct walk *w, int list)
 	return list == LIST_EDITS && d->pending;
 }
 
+typedef VEC(unsigned) slots_vec;
+
+/*
+ * What a lookup can tell at this stage: the slot itself, or else what it will be computed from, so
+ * that the answers are there when the rest is known.
+ */
+static void need(struct view *view, struct arena *arena, unsigned n, slots_vec *needed)
+{
+	const struct slot *slot = &view->policy->slots[n];
+
+	if (value_known(view_value(view, n)))
+		return;
+	if (!view_awaitable(view, n)) {
+		for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
+			need(view, arena, slot->inputs[i], needed);
+		return;
+	}
+	for (size_t i = 0; i < needed->count; i++)
+		if (needed->items[i] == n)
+			return;
+	*vec_push(arena, needed) = n;
+}
+
 /* What is not known and matters, and the part of it that a lookup can tell at this stage. */
 static void list_needed(struct walk *w)
 {
 	struct decision *d = w->d;
-	VEC(unsigned) needed = {0}, open = {0};
+	slots_vec needed = {0}, open = {0};
 
 	for (int l = 0; l < LISTS; l++) {
 		if (!list_counts(w, l))
@@ -288,8 +311,7 @@ static void list_needed(struct walk *w)
 			if (w->view->policy->slots[slot].sum > 0)
 				continue;
 			*vec_push(w->arena, &open) = slot;
-			if (view_awaitable(w->view, slot))
-				*vec_push(w->arena, &needed) = slot;
+			need(w->view, w->arena, slot, &needed);
 		}
 	}
 	d->open = open.items;

@@ -198,17 +198,30 @@ struct cond *expression(struct loader *loader, const struct expr *expr)
 	return comparison(loader, expr);
 }
 
+/* The stage by which a slot is known, whatever its late inputs are. */
+static enum stage last_stage(const struct slot *slot)
+{
+	enum stage stage = slot->stage;
+
+	for (unsigned later = slot->stages >> (stage + 1); later; later >>= 1)
+		stage++;
+	return stage;
+}
+
+static enum stage later_of(enum stage a, enum stage b)
+{
+	return a > b ? a : b;
+}
+
 static enum stage test_stage(const struct slot *slots, const struct cond *cond)
 {
-	enum stage stage = slots[cond->left].stage;
+	enum stage stage = last_stage(&slots[cond->left]);
 
-	if (cond->right_kind == RIGHT_SLOT && slots[cond->right].stage > stage)
-		stage = slots[cond->right].stage;
-	if (cond->right_kind == RIGHT_TEMPLATE)
-		for (size_t i = 0; i < cond->template.count; i++)
-			if (cond->template.pieces[i].is_slot &&
-			    slots[cond->template.pieces[i].slot].stage > stage)
-				stage = slots[cond->template.pieces[i].slot].stage;
+	if (cond->right_kind == RIGHT_SLOT)
+		stage = later_of(stage, last_stage(&slots[cond->right]));
+	for (size_t i = 0; cond->right_kind == RIGHT_TEMPLATE && i < cond->template.count; i++)
+		if (cond->template.pieces[i].is_slot)
+			stage = later_of(stage, last_stage(&slots[cond->template.pieces[i].slot]));
 	return stage;
 }
 

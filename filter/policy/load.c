@@ -11,10 +11,8 @@
 #include "filter/policy/loader.h"
 #include "filter/policy/sums.h"
 
-static const char *const later_facts[] = {
-    "dmarc", "dmarc.policy", "dmarc.disposition", "dmarc.domain", "dmarc.aligned-by",
-    "over",  "greylisted",   "remembered",        "country",      "asn",
-    NULL};
+static const char *const later_facts[] = {"over",    "greylisted", "remembered",
+					  "country", "asn",        NULL};
 
 const char *later_fact(struct str name)
 {
@@ -211,6 +209,8 @@ static void further_slots(struct loader *loader)
 			bool at_hand = d->reported;
 
 			for (const char *const *in = d->inputs; in && *in; in++)
+				at_hand = at_hand && has_slot(loader, *in);
+			for (const char *const *in = d->late; in && *in; in++)
 				at_hand = at_hand && has_slot(loader, *in);
 			if (at_hand)
 				slot_of_fact(loader, d);

@@ -43,6 +43,7 @@ struct check_cost check_lookups(const struct policy *policy)
 	struct arena *arena = arena_new(NULL);
 	struct needed needed = {.policy = policy};
 	struct check_cost cost = {0};
+	unsigned walks = 0;
 
 	needed.slots = arena_array(arena, policy->slot_count, sizeof(*needed.slots));
 	for (size_t i = 0; i < policy->rule_count; i++)
@@ -55,8 +56,11 @@ struct check_cost check_lookups(const struct policy *policy)
 		cost.shared += slot->def->lookups;
 		cost.signature += slot->def->lookups_signature;
 		cost.spf += slot->def->lookups_spf;
+		walks |= slot->def->walks;
 		cost.recipients |= slot->def->lookups > 0 && slot->scope == SCOPE_RECIPIENT;
 	}
+	cost.shared += (walks & WALK_AUTHOR ? LIMIT_WALK : 0) + (walks & WALK_SPF ? LIMIT_WALK : 0);
+	cost.signature += walks & WALK_SIGNATURE ? LIMIT_WALK : 0;
 	if (cost.signature > 0)
 		cost.signatures =
 		    (unsigned)(policy_setting_named(policy, "dkim.signatures")->number / 1000);

@@ -4,7 +4,7 @@
 
 /*
  * Who the message says it is from: the result of reading its From field, behind the internal fact
- * from.author. Families that judge the author (DKIM, later DMARC) share it.
+ * from.author. Families that judge the author (DKIM, DMARC) share it.
  */
 
 #include "postern/mail.h"

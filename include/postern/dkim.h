@@ -82,17 +82,4 @@ void dkim_verifier_body(struct dkim_verifier *verifier, struct str chunk);
 enum step dkim_verifier_finish(struct dkim_verifier *verifier, struct lookups *lookups,
 			       const struct dkim_outcome **outcome_r);
 
-/* ---- organizational domain: filter/auth/orgdomain.c ---- */
-
-/* Most questions of one walk (RFC 9989 4.10). */
-#define ORGDOMAIN_LOOKUPS 8
-
-/*
- * The organizational domain of `domain` (normal form) by the DNS tree walk of RFC 9989 4.10, at
- * most 8 queries. DONE: *org_r is set, and *failed_r is true where a lookup on the way failed (then
- * *org_r is empty). Where no DMARC record is found, the organizational domain is `domain` itself.
- */
-enum step orgdomain_step(struct arena *arena, struct str domain, struct lookups *lookups,
-			 struct str *org_r, bool *failed_r);
-
 #endif

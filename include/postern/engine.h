@@ -95,8 +95,9 @@ struct decision {
 	bool pending;      /* above an accept or hold stands an edit or log that may happen */
 	bool settled; /* if it is delivered: all of those, and those of observed rules, are settled
 		       */
-	bool worth_waiting;     /* waiting for the needed lookups could make it certain */
-	const unsigned *needed; /* slots that matter and that a lookup could tell, in order */
+	bool worth_waiting; /* waiting for the needed lookups could make it certain */
+	/* Slots that a lookup could tell now, in order: those that matter, or their inputs. */
+	const unsigned *needed;
 	size_t needed_count;
 	const unsigned
 	    *open; /* all slots that matter and are not known, whatever could tell them */
@@ -126,7 +127,10 @@ void engine_place(struct view *view, const struct plan_rule *rule);
  */
 struct str engine_residue(struct view *view, struct arena *arena);
 
-/* The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. */
+/*
+ * The earliest stage at which a condition can be true, or (holds false) be false. NULL: connect. A
+ * fact that may become known at several stages counts from the last of them.
+ */
 enum stage cond_stage(const struct policy *policy, const struct slot *slots,
 		      const struct cond *cond, bool holds);
 

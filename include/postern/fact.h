@@ -94,6 +94,9 @@ enum trust {
 };
 const char *trust_name(enum trust trust);
 
+/* From which domains the organizational domain is walked to. */
+enum { WALK_AUTHOR = 1, WALK_SPF = 2, WALK_SIGNATURE = 4 };
+
 struct fact_call {
 	/*
 	 * In the order of the row; never UNKNOWN, GROWING or FAILED. The late ones follow, in any
@@ -147,6 +150,7 @@ struct fact_def {
 	const char *const *vouched;
 	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
 	unsigned lookups, lookups_spf, lookups_signature;
+	unsigned walks; /* WALK_*: LIMIT_WALK more for each; facts that walk the same share them */
 	const char *help;
 };
 

@@ -13,6 +13,9 @@
 #define LIMIT_MESSAGE_SECONDS 20
 #define LIMIT_PROGRESS_SECONDS 4
 
+/* Names asked for on the way up to an organizational domain (RFC 9989 4.10). */
+#define LIMIT_WALK 8
+
 /* Real mail has under 200 fields and 64 KB of header; fields beyond are not kept as facts. */
 #define LIMIT_FIELDS 1000
 #define LIMIT_FIELD_BYTES 262144

@@ -69,6 +69,25 @@ def dkim_vectors():
              wrong or "%s, not %s" % (results, case["expect"]))
 
 
+# The attacker's own domain is in order; those that are forged ask for refusal.
+ATTACK_DNS = ['attack.com TXT "v=spf1 ip4:203.0.113.66 -all"\n', '_dmarc.attack.com TXT "v=DMARC1; p=none"\n']
+ATTACK_DNS += ['_dmarc.%s TXT "v=DMARC1; p=reject"\n' % name
+               for name in ("legitimate.com", "good.example", "example.com", "bank.com")]
+
+
+def dmarc_of_attack(answer, expect):
+    """Nothing passes but in the attacker's own name; several authors count as the worst of them."""
+    origin, said = answer["from"], answer["dmarc"]
+    if (said["result"] == "pass") != (origin["domain"] == "attack.com"):
+        return "dmarc of %s is %s" % (origin, said)
+    if (said["result"] == "permerror") != bool(origin["trouble"]) or \
+            (origin["trouble"] and said["reason"] != origin["trouble"]):
+        return "dmarc of an author in trouble: %s, %s" % (origin, said)
+    if expect == "multi" and (said["result"], said["disposition"]) != ("fail", "reject"):
+        return "dmarc of several authors: %s" % said
+    return None
+
+
 def record_file(path, dns):
     """The case's records as --dns takes them."""
     with open(path, "w", encoding="ascii") as file:
@@ -106,6 +125,9 @@ def attack(case, scratch):
     with open(message, "wb") as file:
         file.write((case["headers"] + "\r\n" + case["body"]).encode("latin-1"))
     record_file(records, case["dns"])
+    with open(records, "a", encoding="ascii") as file:
+        file.writelines(row for row in ATTACK_DNS
+                        if row.split(" ")[0] not in [key.split(" ")[0] for key in case["dns"]])
     args = ["--client", "203.0.113.66", "--dns", records]
     if "\0" not in (case["helo"] or "") and case["helo"]:
         args += ["--helo", case["helo"].encode("latin-1")]
@@ -128,9 +150,10 @@ def attack(case, scratch):
         return wrong
     field = answer["authentication_results"]
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", field)
-    if any(ord(c) < 32 and c not in "\n\t" for c in field) or "dmarc=pass" in bare:
+    if any(ord(c) < 32 and c not in "\n\t" for c in field) or \
+            ("dmarc=pass" in bare and answer["dmarc"]["result"] != "pass"):
         return "the field is not clean: %r" % field
-    return None
+    return dmarc_of_attack(answer, expect)
 
 
 def attack_vectors():

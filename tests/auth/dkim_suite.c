@@ -11,6 +11,7 @@
 
 #include "postern/arena.h"
 #include "postern/dkim.h"
+#include "postern/dmarc.h"
 #include "tests/auth/dkim_lookups.h"
 #include "tests/auth/suite_message.h"
 
@@ -61,8 +62,8 @@ static int organizational(const char *domain, const char *zone)
 
 		if (!dkim_lookups_file(lookups, zone))
 			return 2;
-		while (orgdomain_step(arena, str_of(domain), lookups, &org, &failed) ==
-		       STEP_PENDING)
+		while (orgdomain_step(arena, str_of(domain), DMARC_TREEWALK, lookups, &org,
+				      &failed) == STEP_PENDING)
 			if (!lookups_wait(lookups, 0))
 				return 3;
 		printf(STR_FMT "%s %zu\n", STR_ARG(org), failed ? "failed" : "",

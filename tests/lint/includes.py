@@ -39,6 +39,7 @@ VENDORS = [
     (r"spf2/", "filter/auth/spf.c"),
     (r"unbound|event2/", "filter/dns/"),
     (r"idn2\.h", "filter/mail/domain.c"),
+    (r"libpsl\.h", "filter/auth/suffix.c"),
     (r"pcre2", "filter/policy/"),
     (r"gmime|glib", "filter/mail/mimefield.c"),
     (r"openssl/", "filter/auth/"),

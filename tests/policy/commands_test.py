@@ -402,7 +402,8 @@ def auth_has_all_keys():
     equal(sorted(said["dkim"][0]), ["algorithm", "bits", "domain", "identity", "reason", "result",
                                     "selector"], "keys of a signature")
     equal(sorted(said["from"]), ["addresses", "domain", "trouble"], "keys of from")
-    equal(said["dmarc"], None, "what is not built")
+    equal(sorted(said["dmarc"]), ["disposition", "dkim_aligned", "domain", "policy", "reason", "result",
+                                  "spf_aligned"], "keys of dmarc")
     equal(said["arc"], {"result": "none", "instance": None, "sealers": [], "reason": None}, "arc")
     equal((said["dkim"][0]["result"], said["dkim"][0]["domain"], said["dkim"][0]["selector"]),
           ("pass", "signed.example", "ed"), "signature")

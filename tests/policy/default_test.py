@@ -22,6 +22,10 @@ RECORDS = "\n".join([
     dns_txt("signed.example", "v=spf1 -all"),
     dns_txt("slow-key.example", "v=spf1 -all"),
     dns_txt("helo.example", "v=spf1 -all"),
+    dns_txt("_dmarc.strict.example", "v=DMARC1; p=reject"),
+    dns_txt("_dmarc.mild.example", "v=DMARC1; p=none"),
+    dns_txt("_dmarc.signed.example", "v=DMARC1; p=reject"),
+    "_dmarc.lame.example SERVFAIL",
     "slow.example TIMEOUT",
     "down.example SERVFAIL",
     SLOW.name + " TIMEOUT",
@@ -223,6 +227,29 @@ def a_broken_spf_record_is_no_reason_to_refuse():
     said = play(sender="a@broken.example")
     equal(outcome(said), "accept None None at message", "outcome")
     contains(said["edits"][0]["value"], "spf=permerror", "results")
+
+
+def from_author(author, **more):
+    return play(mail=message("m", author, "b@localhost"), **more)
+
+
+@tests.test
+def a_failed_dmarc_policy_is_marked():
+    said = from_author("a@strict.example")
+    equal(outcome(said), "accept None None at message", "outcome")
+    equal([edit["value"] for edit in said["edits"] if edit["name"] == "X-Suspect"],
+          ["DMARC of strict.example"], "mark")
+    for author in ("a@mild.example", "a@plain.example"):
+        lacks(names(from_author(author)), ("add", "X-Suspect"), "mark of " + author)
+    signed = KEY.sign(message("m", "a@signed.example", "b@localhost"))
+    lacks(names(play(mail=signed)), ("add", "X-Suspect"), "mark of what is signed")
+
+
+@tests.test
+def dmarc_that_cannot_be_found_out_puts_off():
+    said = from_author("a@lame.example")
+    equal(outcome(said), "defer 451 dmarc-temp at headers", "outcome")
+    contains(said["text"], "lame.example", "text")
 
 
 @tests.test

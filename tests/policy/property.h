@@ -61,6 +61,8 @@ enum {
 	/* computed from others */
 	F_PAIR = MADE_UP_COUNT, /* are mail.text and helo.number present? */
 	F_LATE,                 /* are user.flag and headers.flag the same? */
+	F_SOON, /* is data.text present? else, is message.color the first? told at headers if it is
+		 */
 	F_ECHO_MAIL,
 	F_ECHO_USER,
 	F_ECHO_DATA, /* a text through a fact with an argument */
@@ -93,6 +95,7 @@ struct fact_row {
 	bool defers, skips; /* what its failure, or that of what it rests on, may do */
 	int inputs[2];      /* of computed ones; -1: none */
 	bool plain;         /* may stand in a text of a refusal */
+	enum stage early;   /* the first at which it may be told; 0: `stage` */
 };
 extern const struct fact_row fact_rows[FACTS];
 

@@ -27,13 +27,14 @@ struct place place_now;
 		    FAILURE_##failure == FAILURE_DEFER,                                            \
 		    FAILURE_##failure == FAILURE_SKIP,                                             \
 		    {-1, -1},                                                                      \
-		    true},
+		    true,                                                                          \
+		    0},
 #define REAL(id, text, k, at, in, is_plain)                                                        \
-	[F_##id] = {text, k, STAGE_##at, SCOPE_##in, false, false, false, {-1, -1}, is_plain}
+	[F_##id] = {text, k, STAGE_##at, SCOPE_##in, false, false, false, {-1, -1}, is_plain, 0}
 
 const struct fact_row fact_rows[FACTS] = {
     MADE_UP(ROW)[F_PAIR] =
-	{"pair", BOOL, STAGE_MAIL, SCOPE_MESSAGE, false, true, false, {F_M_TEXT, F_H_NUM}, true},
+	{"pair", BOOL, STAGE_MAIL, SCOPE_MESSAGE, false, true, false, {F_M_TEXT, F_H_NUM}, true, 0},
     [F_LATE] = {"late",
 		BOOL,
 		STAGE_HEADERS,
@@ -42,7 +43,18 @@ const struct fact_row fact_rows[FACTS] = {
 		false,
 		false,
 		{F_U_FLAG, F_E_FLAG},
-		true},
+		true,
+		0},
+    [F_SOON] = {"soon",
+		BOOL,
+		STAGE_MESSAGE,
+		SCOPE_MESSAGE,
+		false,
+		false,
+		true,
+		{F_D_TEXT, F_B_COLOR},
+		true,
+		STAGE_HEADERS},
     [F_ECHO_MAIL] = {"echo(mail.text)",
 		     TEXT,
 		     STAGE_MAIL,
@@ -51,7 +63,8 @@ const struct fact_row fact_rows[FACTS] = {
 		     true,
 		     false,
 		     {F_M_TEXT, -1},
-		     true},
+		     true,
+		     0},
     [F_ECHO_USER] = {"echo(user.text)",
 		     TEXT,
 		     STAGE_RCPT,
@@ -60,7 +73,8 @@ const struct fact_row fact_rows[FACTS] = {
 		     false,
 		     true,
 		     {F_U_TEXT, -1},
-		     true},
+		     true,
+		     0},
     [F_ECHO_DATA] = {"echo(data.text)",
 		     TEXT,
 		     STAGE_DATA,
@@ -69,7 +83,8 @@ const struct fact_row fact_rows[FACTS] = {
 		     false,
 		     true,
 		     {F_D_TEXT, -1},
-		     true},
+		     true,
+		     0},
     REAL(CLIENT_IP, "client.ip", ADDRESS_OF_IP, CONNECT, CONNECTION, true),
     REAL(HELO_NAME, "helo.name", TEXT, HELO, HELO, true),
     REAL(SENDER_DOMAIN, "sender.domain", DOMAIN, MAIL, MESSAGE, true),
@@ -189,6 +204,17 @@ static enum fact_state provide_late(const struct fact_call *call, struct value *
 	return FACT_PRESENT;
 }
 
+static enum fact_state provide_soon(const struct fact_call *call, struct value *value_r)
+{
+	bool present = call->inputs[0]->state == FACT_PRESENT;
+
+	if (!present && call->inputs[1]->state == FACT_UNKNOWN)
+		return fact_wait_late(call);
+	*value_r = value_boolean(
+	    present || (call->inputs[1]->state == FACT_PRESENT && call->inputs[1]->number == 0));
+	return FACT_PRESENT;
+}
+
 static enum fact_state provide_echo(const struct fact_call *call, struct value *value_r)
 {
 	*value_r = value_text(call->arguments[0]->text);
@@ -244,6 +270,14 @@ static const struct fact_def facts[] = {
      .scope = SCOPE_RECIPIENT,
      .inputs = NAMES("user.flag", "headers.flag"),
      .provide = provide_late,
+     .help = "Made up."},
+    {.name = "soon",
+     .type = TYPE_OF_BOOL,
+     .stage = STAGE_HEADERS,
+     .scope = SCOPE_MESSAGE,
+     .inputs = NAMES("data.text"),
+     .late = NAMES("message.color"),
+     .provide = provide_soon,
      .help = "Made up."},
     {.name = "echo",
      .type = TYPE_OF_TEXT,

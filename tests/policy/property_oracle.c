@@ -36,6 +36,18 @@ static struct worth recipients_worth(const struct moment *m, int fact)
 
 static struct worth known(const struct moment *m, int fact);
 
+/* What the first settles already is told without the second. */
+static struct worth soon(const struct worth *first, const struct worth *second)
+{
+	struct worth w = {.state = first->state, .number = 1};
+
+	if (first->state != FACT_ABSENT)
+		return w;
+	w.state = second->state == FACT_UNKNOWN ? FACT_UNKNOWN : FACT_PRESENT;
+	w.number = second->state == FACT_PRESENT && second->number == 0;
+	return w;
+}
+
 static struct worth computed(const struct moment *m, int fact)
 {
 	const struct fact_row *row = &fact_rows[fact];
@@ -43,6 +55,8 @@ static struct worth computed(const struct moment *m, int fact)
 
 	for (int i = 0; i < 2 && row->inputs[i] >= 0; i++)
 		in[i] = known(m, row->inputs[i]);
+	if (fact == F_SOON)
+		return soon(&in[0], &in[1]);
 	if (in[0].state == FACT_UNKNOWN || in[1].state == FACT_UNKNOWN)
 		return w;
 	w.state = FACT_FAILED;
@@ -107,7 +121,8 @@ static struct worth known(const struct moment *m, int fact)
 	const struct gen_mail *mail = &m->place.c->mails[m->place.mail];
 	struct worth nothing = {.state = FACT_UNKNOWN};
 
-	if (row->stage > m->stage || (row->scope == SCOPE_RECIPIENT && m->place.rcpt < 0))
+	if ((row->early ? row->early : row->stage) > m->stage ||
+	    (row->scope == SCOPE_RECIPIENT && m->place.rcpt < 0))
 		return nothing;
 	if (fact >= F_SCORE)
 		return score_worth(fact);

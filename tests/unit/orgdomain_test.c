@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tree walk: the examples of RFC 9989 4.10, its selection rules, and failures on the way. */
+/*
+ * The tree walk: the examples of RFC 9989 4.10, its selection rules, failures on the way;
+ * alignment; the public suffix list.
+ */
 
 #include "postern/arena.h"
-#include "postern/dkim.h"
+#include "postern/dmarc.h"
 #include "tests/auth/dkim_lookups.h"
 #include "tests/unit/unit.h"
 
@@ -30,7 +33,8 @@ static struct str org(const char *domain)
 {
 	struct str found;
 
-	while (orgdomain_step(arena, str_of(domain), lookups, &found, &failed) == STEP_PENDING)
+	while (orgdomain_step(arena, str_of(domain), DMARC_TREEWALK, lookups, &found, &failed) ==
+	       STEP_PENDING)
 		if (!lookups_wait(lookups, 0))
 			return STR("stuck");
 	return found;
@@ -158,6 +162,102 @@ static void test_failures(void)
 	end();
 }
 
+static const char *aligned(const char *author, const char *identifier, enum dmarc_discovery how)
+{
+	static const char *const names[] = {"no", "yes", "unsure"};
+	enum dmarc_alignment found;
+
+	while (orgdomain_aligned(arena, str_of(author), str_of(identifier), how, lookups, &found) ==
+	       STEP_PENDING)
+		if (!lookups_wait(lookups, 0))
+			return "stuck";
+	return names[found];
+}
+
+#define CHECK_ALIGNED(author, identifier, expected)                                                \
+	do {                                                                                       \
+		CHECK_STR(str_of(aligned(author, identifier, DMARC_TREEWALK)), expected);          \
+		CHECK_STR(str_of(aligned(identifier, author, DMARC_TREEWALK)), expected);          \
+	} while (0)
+
+static void test_alignment(void)
+{
+	for (int pending = 0; pending < 2; pending++) {
+		begin(pending);
+		record("_dmarc.example.org", "v=DMARC1; p=none");
+		record("_dmarc.unit.example.org", "v=DMARC1; psd=n");
+		record("_dmarc.bank", "v=DMARC1; psd=y");
+		CHECK_ALIGNED("a.example.org", "b.c.example.org", "yes");
+		CHECK_ALIGNED("a.example.org", "unit.example.org", "no");
+		CHECK_ALIGNED("a.unit.example.org", "unit.example.org", "yes");
+		CHECK_ALIGNED("example.org", "org", "no");
+		CHECK_ALIGNED("a.example.bank", "b.example.bank", "yes");
+		CHECK_ALIGNED("one.bank", "two.bank", "no");
+		CHECK_ALIGNED("a.none.net", "none.net", "no");
+		CHECK_ALIGNED("none.net", "none.net", "yes");
+		CHECK_ALIGNED("example.org", "example.net", "no");
+		end();
+	}
+}
+
+/* Two names may have the same organization, whatever the failed answer is; or may not. */
+static void test_alignment_with_failures(void)
+{
+	begin(false);
+	record("_dmarc.example.org", "v=DMARC1; p=none");
+	dkim_lookups_fail(lookups, "_dmarc.org", "timed out");
+	dkim_lookups_fail(lookups, "_dmarc.x.example.org", "timed out");
+	CHECK_ALIGNED("a.example.org", "b.example.org", "yes");
+	CHECK_ALIGNED("a.example.org", "x.example.org", "unsure");
+	/* psd=y makes two organizations of them, every other answer one. */
+	CHECK_ALIGNED("a.x.example.org", "b.x.example.org", "unsure");
+	CHECK_ALIGNED("a.example.org", "b.other.org", "unsure");
+	CHECK_ALIGNED("a.example.org", "a.example.net", "no");
+	end();
+	begin(false); /* more than can be tried out */
+	record("_dmarc.org", "v=DMARC1; psd=y");
+	dkim_lookups_fail(lookups, "_dmarc.e.d.c.b.a.org", "timed out");
+	dkim_lookups_fail(lookups, "_dmarc.d.c.b.a.org", "timed out");
+	dkim_lookups_fail(lookups, "_dmarc.c.b.a.org", "timed out");
+	dkim_lookups_fail(lookups, "_dmarc.b.a.org", "timed out");
+	CHECK_ALIGNED("e.d.c.b.a.org", "z.org", "no");
+	dkim_lookups_fail(lookups, "_dmarc.a.org", "timed out");
+	CHECK_ALIGNED("e.d.c.b.a.org", "a.org", "unsure");
+	end();
+}
+
+static void test_public_suffixes(void)
+{
+	static const struct {
+		const char *domain, *org;
+	} rows[] = {{"a.b.example.co.uk", "example.co.uk"},
+		    {"example.co.uk", "example.co.uk"},
+		    {"co.uk", "co.uk"},
+		    {"uk", "uk"},
+		    {"a.www.ck", "www.ck"}, /* an exception of *.ck */
+		    {"a.b.other.ck", "b.other.ck"},
+		    {"a.unknown-tld", "a.unknown-tld"},
+		    {"b.a.unknown-tld", "a.unknown-tld"},
+		    {"www.xn--85x722f.xn--55qx5d.cn", "xn--85x722f.xn--55qx5d.cn"}};
+
+	begin(false);
+	record("_dmarc.uk", "v=DMARC1; p=none");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str found;
+
+		CHECK_INT(orgdomain_step(arena, str_of(rows[i].domain), DMARC_PSL, lookups, &found,
+					 &failed),
+			  STEP_DONE);
+		CHECK_STR(found, rows[i].org);
+		CHECK(!failed);
+	}
+	CHECK_STR(str_of(aligned("a.example.co.uk", "b.example.co.uk", DMARC_PSL)), "yes");
+	CHECK_STR(str_of(aligned("example.co.uk", "other.co.uk", DMARC_PSL)), "no");
+	CHECK_STR(str_of(aligned("github.io", "attacker.github.io", DMARC_PSL)), "no");
+	CHECK_INT(lookups_asked(lookups), 0);
+	end();
+}
+
 int main(void)
 {
 	RUN(test_examples);
@@ -165,5 +265,8 @@ int main(void)
 	RUN(test_psd);
 	RUN(test_records_that_do_not_count);
 	RUN(test_failures);
+	RUN(test_alignment);
+	RUN(test_alignment_with_failures);
+	RUN(test_public_suffixes);
 	return unit_done();
 }
