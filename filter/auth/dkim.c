@@ -20,6 +20,7 @@
 
 #define SIGNATURE_BYTES_MAX 60000 /* above 64 KiB libopendkim gives up on all signatures */
 #define FED_MAX 20                /* DKIM-Signature fields that libopendkim sees */
+#define AHEAD_MAX 5 /* keys asked for before it is known which are tried; real mail has 1 to 3 */
 
 /*
  * libopendkim judges t= and x= by the machine's clock, we by `now`. With this drift its checks
@@ -287,7 +288,7 @@ void dkim_verifier_ahead(struct dkim_verifier *v, struct lookups *lookups)
 	if (v->header_ended)
 		return;
 	picks_read(v);
-	for (; v->ahead < v->picks.count && v->ahead < v->options.max_signatures; v->ahead++)
+	for (; v->ahead < v->picks.count && v->ahead < AHEAD_MAX; v->ahead++)
 		if (v->picks.items[v->ahead].result == DKIM_RESULT_NONE)
 			key_answer(v, &v->picks.items[v->ahead], lookups);
 }

@@ -191,7 +191,7 @@ struct reply event_data(struct session *s, const struct event *event)
  * Fields beyond the limits are not kept, but for Authentication-Results: a forged one must not
  * hide behind a thousand others. Whose it is stands at its beginning.
  */
-static void keep_field(struct session *s, struct str name, struct str value)
+static bool keep_field(struct session *s, struct str name, struct str value)
 {
 	struct field *field;
 	bool results;
@@ -206,10 +206,10 @@ static void keep_field(struct session *s, struct str name, struct str value)
 		s->results_kept++;
 	} else if (s->fields.count >= LIMIT_FIELDS) {
 		s->message_fields.trouble = "too many fields";
-		return;
+		return false;
 	} else if (s->field_bytes + name.n + value.n > LIMIT_FIELD_BYTES) {
 		s->message_fields.trouble = "header too large";
-		return;
+		return false;
 	}
 	s->field_bytes += name.n + value.n;
 	for (size_t i = s->fields.count; i-- > 0;) {
@@ -221,17 +221,22 @@ static void keep_field(struct session *s, struct str name, struct str value)
 	field = vec_push(s->message_arena, &s->fields);
 	*field = (struct field){str_dup(s->message_arena, name), str_dup(s->message_arena, value),
 				index};
+	return true;
 }
 
 struct reply event_header(struct session *s, const struct event *event)
 {
+	bool kept;
+
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	if (s->view.stage >= STAGE_HEADERS)
 		return tell_plain(REPLY_CONTINUE); /* after the header's end it is no field */
-	keep_field(s, event->name, event->text);
+	kept = keep_field(s, event->name, event->text);
 	streams_header(s, event->name, event->text);
+	if (kept)
+		streams_ahead(s, event->name, event->text);
 	return tell_plain(REPLY_CONTINUE);
 }
 

@@ -36,6 +36,7 @@ struct recipient {
 struct open_ahead {
 	const struct ahead_def *def;
 	void *stream; /* the family's own, or NULL */
+	size_t count; /* fields of its name so far */
 };
 
 enum mixed { MIXED_DEFER, MIXED_FIRST, MIXED_MESSAGE };
@@ -167,6 +168,8 @@ void set_macros(struct session *s, enum stage stage);
 
 void streams_open(struct session *s);
 void streams_header(struct session *s, struct str name, struct str value);
+/* Begins the lookups that this field, which the streams have seen, tells of. */
+void streams_ahead(struct session *s, struct str name, struct str value);
 /* The end of the header: lookups begin. */
 void streams_eoh(struct session *s);
 /* False: nobody needs more of the body. */

@@ -117,18 +117,20 @@ void settle_start(struct session *s)
 }
 
 /* The slot and what it rests on; inputs and arguments come before it, so this comes to an end. */
-static void mark(const struct policy *policy, unsigned n, bool *marks)
+static void mark(const struct view *view, unsigned n, bool *marks)
 {
-	const struct slot *slot = &policy->slots[n];
+	const struct slot *slot = &view->policy->slots[n];
 
 	if (marks[n])
 		return;
 	marks[n] = true;
-	for (size_t i = 0; i < slot->input_count; i++)
-		mark(policy, slot->inputs[i], marks);
+	if (view->given && view->given[n].state != FACT_UNKNOWN)
+		return;
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
+		mark(view, slot->inputs[i], marks);
 	for (size_t i = 0; i < slot->argument_count; i++)
 		if (slot->arguments[i].is_slot)
-			mark(policy, slot->arguments[i].slot, marks);
+			mark(view, slot->arguments[i].slot, marks);
 }
 
 void settle_mark(struct session *s, bool *marks)
@@ -138,7 +140,7 @@ void settle_mark(struct session *s, bool *marks)
 
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
 	for (size_t i = 0; i < d.open_count; i++)
-		mark(s->policy, d.open[i], marks);
+		mark(&s->view, d.open[i], marks);
 	arena_free(&scratch);
 }
 

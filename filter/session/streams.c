@@ -61,26 +61,28 @@ void streams_open(struct session *s)
 			stream = open_stream(s, (*f)->stream);
 		if ((*f)->ahead && matters(s, marks, (*f)->ahead->fact))
 			*vec_push(s->message_arena, &s->aheads) =
-			    (struct open_ahead){(*f)->ahead, stream};
+			    (struct open_ahead){(*f)->ahead, stream, 0};
 	}
 	arena_free(&scratch);
 }
 
-/* Begins the lookups that this field tells of. */
-static void ask_ahead(struct session *s, struct str name, struct str value)
+void streams_ahead(struct session *s, struct str name, struct str value)
 {
 	for (size_t i = 0; i < s->aheads.count; i++) {
-		const struct open_ahead *ahead = &s->aheads.items[i];
+		struct open_ahead *ahead = &s->aheads.items[i];
 		struct ahead_call call = {
 		    .arena = s->message_arena,
 		    .policy = s->policy,
 		    .stream = ahead->stream,
 		    .value = value,
+		    .before = ahead->count,
 		    .lookups = s->view.lookups,
 		};
 
-		if (str_caseeq(str_trim(name), str_of(ahead->def->field)))
-			ahead->def->ask(&call);
+		if (!str_caseeq(str_trim(name), str_of(ahead->def->field)))
+			continue;
+		ahead->count++;
+		ahead->def->ask(&call);
 	}
 }
 
@@ -88,7 +90,6 @@ void streams_header(struct session *s, struct str name, struct str value)
 {
 	for (size_t i = 0; i < s->streams.count; i++)
 		s->streams.items[i].def->header(s->streams.items[i].stream, name, value);
-	ask_ahead(s, name, value);
 }
 
 void streams_eoh(struct session *s)

@@ -266,6 +266,7 @@ struct ahead_call {
 	const struct policy *policy;
 	void *stream;     /* the family's own, which has seen the field; NULL without one */
 	struct str value; /* of the field, as stream_def.header() gets it */
+	size_t before;    /* fields of this name that came before it */
 	struct lookups *lookups;
 };
 

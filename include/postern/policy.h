@@ -165,9 +165,9 @@ struct policy {
 	struct plan_assertion *assertions;
 	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;           /* those that rules rest on */
-	size_t all_slot_count;       /* and behind them those that only assertions name */
-	struct slot **named;         /* those of rules without arguments, sorted by name */
+	size_t slot_count;     /* those that rules rest on */
+	size_t all_slot_count; /* and behind them those that only assertions name */
+	struct slot **named;   /* those of rules without arguments, sorted by name */
 	size_t named_count;
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
