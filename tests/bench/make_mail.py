@@ -152,7 +152,10 @@ def write_records(folder, records):
         for name, kind, value in records:
             plain.write("%s %s %s\n" % (name, kind, value))
     with open(os.path.join(folder, "unbound.conf"), "w", encoding="ascii") as conf:
-        conf.write('server:\n\tlocal-zone: "." static\n')
+        # Without an SOA record nobody could keep for any time that a name is not there.
+        conf.write('server:\n\tlocal-zone: "." static\n'
+                   "\tlocal-data: '. %d IN SOA ns.invalid. root.invalid. 1 3600 600 86400 %d'\n"
+                   % (TTL, TTL))
         for name, kind, value in records:
             conf.write("\tlocal-data: '%s. %d IN %s %s'\n" % (name, TTL, kind, value))
 
