@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "postern/arena.h"
 
@@ -350,12 +351,19 @@ bool source_read(struct arena *arena, const char *path, size_t limit, struct sou
 	char block[16384];
 	FILE *file = fopen(path, "rb");
 	struct source *source;
+	struct stat status;
 	bool ok;
 	size_t n;
 
 	if (!file) {
 		*why_r = str_dup(arena, str_of(strerror(errno))).s;
 		return false;
+	}
+	/* Of a file whose size is told, nothing is copied while it grows. */
+	if (fstat(fileno(file), &status) == 0 && status.st_size > 0 &&
+	    (uintmax_t)status.st_size <= limit) {
+		text.size = (size_t)status.st_size + 1;
+		text.s = arena_alloc(arena, text.size);
 	}
 	errno = 0;
 	while ((n = fread(block, 1, sizeof(block), file)) > 0 && text.n <= limit)

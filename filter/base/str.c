@@ -52,6 +52,15 @@ bool str_casestarts(struct str s, struct str prefix)
 	return true;
 }
 
+uint64_t str_hash(struct str s)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ (unsigned char)lower(s.s[i])) * UINT64_C(0x100000001b3);
+	return h ^ h >> 32;
+}
+
 bool str_has(struct str s, struct str part)
 {
 	return part.n == 0 || (s.n >= part.n && memmem(s.s, s.n, part.s, part.n) != NULL);

@@ -28,6 +28,16 @@ const struct report_outcome *explain_overall(const struct report *report)
 	return &report->recipients[0].outcome;
 }
 
+/* An edit's value; of a recipient: what is done, and the address. */
+static const char *edit_value(struct arena *arena, const struct edit *edit)
+{
+	if (edit->kind == EDIT_ADD_RECIPIENT || edit->kind == EDIT_REMOVE_RECIPIENT)
+		return str_printf(arena, "%s %s",
+				  edit->kind == EDIT_ADD_RECIPIENT ? "add" : "remove", edit->value)
+		    .s;
+	return edit->value;
+}
+
 static json_t *outcome_json(const struct report_outcome *o)
 {
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "verdict", verdict_name(o->verdict),
@@ -43,7 +53,7 @@ static json_t *score_json(int64_t thousandths)
 				       : json_real((double)thousandths / 1000);
 }
 
-static json_t *edits_json(const struct edits *edits)
+static json_t *edits_json(struct arena *arena, const struct edits *edits)
 {
 	json_t *list = json_array();
 
@@ -54,8 +64,8 @@ static json_t *edits_json(const struct edits *edits)
 			continue; /* that is the verdict */
 		json_array_append_new(
 		    list, json_pack("{s:s, s:o, s:o, s:i}", "edit", edit_names[edit->kind], "name",
-				    json_text(edit->name), "value", json_text(edit->value), "index",
-				    edit->index));
+				    json_text(edit->name), "value",
+				    json_text(edit_value(arena, edit)), "index", edit->index));
 	}
 	return list;
 }
@@ -73,7 +83,7 @@ static json_t *observed_json(const struct report *report)
 			      "verdict", json_text(o->decides ? verdict_name(o->verdict) : NULL),
 			      "code", o->code ? json_integer(o->code) : json_null(), "enhanced",
 			      json_text(o->enhanced), "text", json_text(o->text), "edits",
-			      edits_json(&o->edits)));
+			      edits_json(report->arena, &o->edits)));
 	}
 	return list;
 }
@@ -92,7 +102,7 @@ json_t *explain_json(const struct report *report)
 		json_array_append_new(list, one);
 	}
 	json_object_set_new(object, "recipients", list);
-	json_object_set_new(object, "edits", edits_json(&report->edits));
+	json_object_set_new(object, "edits", edits_json(report->arena, &report->edits));
 	if (report->observing)
 		json_object_set_new(object, "mode", json_string("observe"));
 	json_object_set_new(object, "observed", observed_json(report));
@@ -140,7 +150,7 @@ static void print_edit(struct arena *arena, const struct edit *edit)
 		printf(" (number %d)", edit->index);
 	if (edit->value)
 		printf("%s" STR_FMT, edit->name ? ": " : "",
-		       STR_ARG(explain_unfolded(arena, edit->value)));
+		       STR_ARG(explain_unfolded(arena, edit_value(arena, edit))));
 	printf("\n");
 }
 

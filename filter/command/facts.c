@@ -11,8 +11,6 @@
 #include "postern/limits.h"
 #include "postern/table.h"
 
-const char *const facts_table_types[] = {"file", NULL};
-
 static struct str fact_text(struct arena *arena, const struct fact_def *def)
 {
 	struct buf out = {.arena = arena};
@@ -68,12 +66,15 @@ static void print_text(struct arena *arena)
 	puts("\nSETTINGS");
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				printf("  %-18s %-10s %s\n", d->name,
-				       d->fallback ? d->fallback : "-", d->help);
+			printf("  %-18s %-10s %s\n", d->name, d->fallback ? d->fallback : "-",
+			       d->help);
 	puts("\nTABLES");
-	for (int kind = 0; kind < FACTS_KINDS; kind++)
-		printf("  %-12s inline, file\n", table_kind_name((enum table_kind)kind));
+	for (int kind = 0; kind < TABLE_KINDS; kind++) {
+		printf("  %-12s inline", table_kind_name((enum table_kind)kind));
+		for (const struct table_type *const *type = table_types; *type; type++)
+			printf(", %s", (*type)->name);
+		printf("\n");
+	}
 }
 
 static int walk(const struct fact_def *d, unsigned which)
@@ -115,16 +116,20 @@ static void print_json(struct arena *arena)
 							classes[d->class], "help", d->help));
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				json_array_append_new(
-				    settings,
-				    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
-					      json_str(type_text(arena, &d->type), false),
-					      "default", json_text(d->fallback), "help", d->help));
-	for (int kind = 0; kind < FACTS_KINDS; kind++)
-		json_array_append_new(tables, json_pack("{s:s, s:[s, s]}", "kind",
+			json_array_append_new(
+			    settings,
+			    json_pack("{s:s, s:o, s:o, s:s}", "name", d->name, "type",
+				      json_str(type_text(arena, &d->type), false), "default",
+				      json_text(d->fallback), "help", d->help));
+	for (int kind = 0; kind < TABLE_KINDS; kind++) {
+		json_t *types = json_pack("[s]", "inline");
+
+		for (const struct table_type *const *type = table_types; *type; type++)
+			json_array_append_new(types, json_string((*type)->name));
+		json_array_append_new(tables, json_pack("{s:s, s:o}", "kind",
 							table_kind_name((enum table_kind)kind),
-							"types", "inline", "file"));
+							"types", types));
+	}
 	json_print(json_pack("{s:o, s:o, s:o, s:o}", "facts", facts, "actions", actions, "settings",
 			     settings, "tables", tables));
 }

@@ -11,11 +11,6 @@
 #include "postern/fact.h"
 #include "postern/table.h"
 
-/* Kinds of tables are the numbers below this one. */
-#define FACTS_KINDS (TABLE_STRINGS + 1)
-/* Types of tables beside items in braces. NULL-terminated. */
-extern const char *const facts_table_types[];
-
 /* Sections of the language's manual, in mdoc. */
 void facts_mdoc(struct arena *arena);
 /* A syntax file for Vim. */

@@ -93,8 +93,7 @@ static void print_settings(void)
 	fputs("	local settings=\"", stdout);
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				printf("%s= ", d->name);
+			printf("%s= ", d->name);
 	puts("\"");
 }
 

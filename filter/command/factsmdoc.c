@@ -119,20 +119,19 @@ static void print_settings(struct arena *arena)
 	print_list("dkim.minimum-bits");
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (!d->later)
-				print_setting(arena, d);
+			print_setting(arena, d);
 	puts(".El");
 }
 
 static void print_tables(void)
 {
 	puts(".Sh TABLES\nKinds, which say what an item is:\n.Bl -bullet -compact");
-	for (int kind = 0; kind < FACTS_KINDS; kind++)
+	for (int kind = 0; kind < TABLE_KINDS; kind++)
 		printf(".It\n.Ic %s\n", table_kind_name((enum table_kind)kind));
 	puts(".El\n.Pp\nTypes, which say where the items are, if not in braces:\n.Bl -bullet "
 	     "-compact");
-	for (const char *const *type = facts_table_types; *type; type++)
-		printf(".It\n.Ic %s\n", *type);
+	for (const struct table_type *const *type = table_types; *type; type++)
+		printf(".It\n.Ic %s\n", (*type)->name);
 	puts(".El");
 }
 

@@ -71,10 +71,10 @@ static void print_tables(void)
 	struct group group = {.name = "posternTable"};
 
 	group_begin(&group);
-	for (int kind = 0; kind < FACTS_KINDS; kind++)
+	for (int kind = 0; kind < TABLE_KINDS; kind++)
 		group_add(&group, table_kind_name((enum table_kind)kind));
-	for (const char *const *type = facts_table_types; *type; type++)
-		group_add(&group, *type);
+	for (const struct table_type *const *type = table_types; *type; type++)
+		group_add(&group, (*type)->name);
 	group_end(&group, "Type");
 }
 

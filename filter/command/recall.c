@@ -142,8 +142,8 @@ void recall_decide(struct recall *r, const struct record *record, int recipient,
 		if (scope == SCOPE_RECIPIENT && recipient < 0)
 			continue;
 		r->view.arenas[scope] = r->scratch;
-		r->view.cells[scope] =
-		    arena_array(r->scratch, r->policy->cells[scope] + 1, sizeof(struct cell));
+		r->view.cells[scope] = arena_array(
+		    r->scratch, engine_cells(r->policy, (enum scope)scope), sizeof(struct cell));
 	}
 	for (size_t i = 0; i < record->fact_count; i++)
 		if (record->facts[i].recipient < 0 || record->facts[i].recipient == recipient)

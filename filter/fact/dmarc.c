@@ -303,6 +303,7 @@ static const struct fact_def facts[] = {
      .inputs = NAMES("from.author", "sender.domain"),
      .walks = WALK_AUTHOR | WALK_SPF,
      .provide = record_provide,
+     .lookups = 1, /* whether the domain exists */
      .help = "The policies of the author's domains."},
     {.name = "dmarc.spf",
      INTERNAL,
@@ -363,6 +364,8 @@ static const struct fact_def facts[] = {
      TOLD,
      .provide = domain_provide,
      .on_failure = FAILURE_DEFER,
+     .trust = TRUST_FORGEABLE,
+     .vouched = NAMES("dmarc"),
      .help = "The domain whose record applies: the author's own, or one above it."},
     {.name = "dmarc.aligned-by",
      .type = {TYPE_ENUM, false, &mechanism_enum},

@@ -17,14 +17,20 @@ static void put(struct buf *line, const char *key, struct str value)
 	bool quote = value.n == 0 || str_chr(value, ' ') >= 0 || str_chr(value, '"') >= 0 ||
 		     str_chr(value, '\'') >= 0;
 
-	buf_printf(line, " %s=%s", key, quote ? "\"" : "");
+	buf_putc(line, ' ');
+	buf_puts(line, key);
+	buf_putc(line, '=');
+	if (!quote) {
+		buf_add(line, value);
+		return;
+	}
+	buf_putc(line, '"');
 	for (size_t i = 0; i < value.n; i++) {
 		if (value.s[i] == '"')
 			buf_putc(line, '\\');
 		buf_putc(line, value.s[i]);
 	}
-	if (quote)
-		buf_putc(line, '"');
+	buf_putc(line, '"');
 }
 
 static void put_outcome(struct buf *line, const struct report_outcome *outcome)
@@ -38,7 +44,9 @@ static void put_outcome(struct buf *line, const struct report_outcome *outcome)
 		put(line, "text", str_of(outcome->text));
 }
 
-static void put_recipients(struct buf *line, const struct report *report)
+/* The recipients that share a verdict. Nothing where there is none, but for the message's own. */
+static void put_recipients(struct buf *line, const struct report *report, const char *key,
+			   enum verdict verdict)
 {
 	struct buf list = {.arena = line->arena};
 	size_t from = report->refused < 0 ? 0 : (size_t)report->refused;
@@ -48,7 +56,7 @@ static void put_recipients(struct buf *line, const struct report *report)
 		const struct report_recipient *recipient = &report->recipients[i];
 
 		/* Those refused on their own have had their line. */
-		if (report->refused < 0 && recipient->outcome.verdict != report->outcome.verdict)
+		if (report->refused < 0 && recipient->outcome.verdict != verdict)
 			continue;
 		if (shown++ > 0)
 			buf_putc(&list, ',');
@@ -56,7 +64,8 @@ static void put_recipients(struct buf *line, const struct report *report)
 		buf_add(&list, recipient->address);
 		buf_putc(&list, '>');
 	}
-	put(line, "recipients", list.n > 0 ? buf_str(&list) : STR("-"));
+	if (list.n > 0 || verdict == report->outcome.verdict)
+		put(line, key, list.n > 0 ? buf_str(&list) : STR("-"));
 }
 
 static void put_fact(struct buf *line, const struct session *session, const char *key,
@@ -114,7 +123,9 @@ void logline_write(void *ctx, const struct session *session)
 	put_origin(&line, session);
 	put_fact(&line, session, "user", "auth.user");
 	put(&line, "sender", report->sender);
-	put_recipients(&line, report);
+	put_recipients(&line, report, "recipients", report->outcome.verdict);
+	if (report->refused < 0 && report->outcome.verdict != VERDICT_DISCARD)
+		put_recipients(&line, report, "discarded", VERDICT_DISCARD);
 	put_fact(&line, session, "from", "from.domain");
 	put_fact(&line, session, "spf", "spf");
 	put_fact(&line, session, "dkim", "dkim");

@@ -155,6 +155,85 @@ static bool name_argument(struct loader *loader, const struct operand *operand,
 	return false;
 }
 
+/* A fact that may stand in an address: what it is like, or NULL where it may not. */
+static const char *sample_of(const struct fact_def *def)
+{
+	static const char *const samples[][2] = {{"recipient", "user@example.org"},
+						 {"recipient.local", "user"},
+						 {"recipient.domain", "example.org"},
+						 {"recipient.tag", "tag"}};
+
+	if (def->table)
+		return "";
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		if (strcmp(def->name, samples[i][0]) == 0)
+			return samples[i][1];
+	return NULL;
+}
+
+/* With facts in it, it must at least give an address if they are what they mostly are. */
+static bool address_text(struct loader *loader, const struct operand *operand,
+			 struct plan_action *action_r)
+{
+	struct buf sample = {.arena = loader->arena};
+	const char *why = NULL;
+	size_t maps = 0;
+	struct path path;
+
+	for (size_t i = 0; i < action_r->text.count; i++) {
+		const struct template_piece *piece = &action_r->text.pieces[i];
+		const struct operand *fact = operand->text.pieces.items[i].fact;
+		const struct slot *slot;
+		const char *like;
+
+		if (!piece->is_slot) {
+			buf_add(&sample, piece->literal);
+			continue;
+		}
+		slot = &loader->slots.items[piece->slot];
+		like = sample_of(slot->def);
+		if (!like) {
+			loader_error(loader, fact->span,
+				     "'" STR_FMT "' does not stand in an address: only parts of "
+				     "the recipient and results of maps do",
+				     STR_ARG(slot->text));
+			return false;
+		}
+		if (slot->def->table && maps++ > 0) {
+			loader_error(loader, fact->span,
+				     "one map stands in an address, not two: each may have "
+				     "several values");
+			return false;
+		}
+		buf_puts(&sample, like);
+	}
+	if (maps > 0)
+		return true;
+	if (path_parse(loader->arena, buf_str(&sample), false, &path, &why) && !path.null &&
+	    !path.routed)
+		return true;
+	loader_error(loader, operand->span, "not an address: %s",
+		     why         ? why
+		     : path.null ? "write 'user@example.org'"
+				 : "it asks for a detour, write where it ends");
+	return false;
+}
+
+/* <a@b>, or a text that gives an address. */
+static bool address_argument(struct loader *loader, const struct operand *operand,
+			     struct plan_action *action_r)
+{
+	struct operand literal = {.kind = OPERAND_STRING, .span = operand->span};
+
+	if (operand->kind == OPERAND_ADDRESS) {
+		literal.text.span = operand->span;
+		*vec_push(loader->arena, &literal.text.pieces) =
+		    (struct text_piece){.literal = operand->word};
+		operand = &literal;
+	}
+	return text_argument(loader, operand, action_r) && address_text(loader, operand, action_r);
+}
+
 static bool reply_arguments(struct loader *loader, const struct action *action,
 			    struct plan_action *action_r)
 {
@@ -196,6 +275,7 @@ static bool arguments(struct loader *loader, const struct action *action,
 	    [PARAMETERS_TEXT] = "a text in quotes",
 	    [PARAMETERS_FIELD] = "a header field, \"Name: value\"",
 	    [PARAMETERS_NAME] = "the name of a header field in quotes",
+	    [PARAMETERS_ADDRESS] = "an address, <user@example.org> or a text that gives one",
 	};
 	const struct action_def *def = action_r->def;
 	size_t count = def->parameters == PARAMETERS_NONE ? 0 : 1;
@@ -216,6 +296,8 @@ static bool arguments(struct loader *loader, const struct action *action,
 		return field_argument(loader, &action->arguments.items[0], action_r);
 	case PARAMETERS_NAME:
 		return name_argument(loader, &action->arguments.items[0], action_r);
+	case PARAMETERS_ADDRESS:
+		return address_argument(loader, &action->arguments.items[0], action_r);
 	default:
 		return true;
 	}

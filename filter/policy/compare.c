@@ -2,7 +2,7 @@
 /* One comparison of two values that are present. */
 
 #include "filter/policy/evaluate.h"
-#include "filter/policy/pattern.h"
+#include "postern/pattern.h"
 
 static char fold(char c)
 {

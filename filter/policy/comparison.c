@@ -5,7 +5,7 @@
  */
 
 #include "filter/policy/loader.h"
-#include "filter/policy/pattern.h"
+#include "postern/pattern.h"
 
 static bool is_text(enum type_base base)
 {
@@ -112,6 +112,11 @@ static bool right_fact(struct loader *loader, const struct operand *right,
 	return true;
 }
 
+static bool is_map(const struct loader_name *name)
+{
+	return name->table && table_kind(name->table) == TABLE_MAP;
+}
+
 /* A bare word after `is`: a value of the enumeration, true or false, or another fact. */
 static bool right_word(struct loader *loader, const struct operand *right,
 		       const struct fact_def *def, struct cond *cond)
@@ -125,11 +130,12 @@ static bool right_word(struct loader *loader, const struct operand *right,
 		cond->right_kind = RIGHT_VALUE;
 		return true;
 	}
-	if (name && name->kind == NAME_TABLE) {
+	if (name && name->kind == NAME_TABLE && !right->called) {
 		loader_error(loader, right->span,
-			     "'" STR_FMT "' is a table, write '%s %s " STR_FMT "'",
-			     STR_ARG(right->word), def->name,
-			     cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word));
+			     "'" STR_FMT "' is a %s, write '%s %s " STR_FMT "%s'",
+			     STR_ARG(right->word), is_map(name) ? "map" : "table", def->name,
+			     cond->op == OP_IS_NOT ? "not in" : "in", STR_ARG(right->word),
+			     is_map(name) ? "(KEY)" : "");
 		return false;
 	}
 	if (name || loader_fact(right->word) || right->called)
@@ -302,12 +308,52 @@ static int table_kind_for(enum type_base base)
 	}
 }
 
+/* What is compared is no longer the fact on the left but the look that it is the key of. */
+static bool right_look(struct loader *loader, const struct loader_name *name,
+		       const struct fact_def *def, struct cond *cond)
+{
+	if (!is_text(def->type.base))
+		return false;
+	cond->left = slot_of_slot(loader, def->type.list ? name->each : name->fact, cond->left);
+	cond->base = TYPE_BOOLEAN;
+	cond->op = cond->op == OP_IN ? OP_IS : OP_IS_NOT;
+	cond->right_kind = RIGHT_VALUE;
+	cond->value = value_boolean(true);
+	return true;
+}
+
+/* "FACT in map(KEY)": any of the values is that of the fact. */
+static bool right_map(struct loader *loader, const struct operand *right,
+		      const struct fact_def *def, struct cond *cond)
+{
+	int slot = slot_of_operand(loader, right, false);
+
+	if (slot < 0)
+		return false;
+	if (def->type.list || !is_text(def->type.base)) {
+		loader_error(loader, right->span,
+			     "a map's values are texts, and are compared with one text, address or "
+			     "domain: '%s' is " STR_FMT,
+			     def->name, STR_ARG(type_phrase(loader, &def->type)));
+		return false;
+	}
+	cond->right = cond->left;
+	cond->right_kind = RIGHT_SLOT;
+	cond->left = (unsigned)slot;
+	cond->quantifier = QUANT_ANY;
+	cond->base = TYPE_TEXT;
+	cond->op = cond->op == OP_IN ? OP_IS : OP_IS_NOT;
+	return true;
+}
+
 static bool right_table(struct loader *loader, const struct operand *right,
 			const struct fact_def *def, struct cond *cond)
 {
 	const struct loader_name *name = loader_find(loader, right->word);
 	int kind = table_kind_for(def->type.base);
 
+	if (tablefact_map(loader, right))
+		return right_map(loader, right, def, cond);
 	if (!name || name->kind != NAME_TABLE || right->called) {
 		const struct fact_def *fact = loader_fact(right->word);
 
@@ -318,14 +364,26 @@ static bool right_table(struct loader *loader, const struct operand *right,
 				     fact->type.list ? fact->name : def->name,
 				     fact->type.list ? def->name : fact->name);
 		else if (name)
-			loader_error(loader, right->span, "'" STR_FMT "' is a define, not a table",
-				     STR_ARG(right->word));
+			loader_error(loader, right->span, "'" STR_FMT "' is a %s",
+				     STR_ARG(right->word),
+				     name->kind == NAME_TABLE
+					 ? "table without keys, write it without '(...)'"
+					 : "define, not a table");
 		else
 			loader_unknown(loader, right->span, right->word);
 		return false;
 	}
 	if (!name->table)
 		return false; /* its definition was wrong, and was reported */
+	if (is_map(name)) {
+		loader_error(loader, right->span,
+			     "'" STR_FMT "' is a map, write '%s in " STR_FMT "(KEY)'",
+			     STR_ARG(right->word), def->name, STR_ARG(right->word));
+		loader_note(loader, name->span, "defined here");
+		return false;
+	}
+	if (name->fact && right_look(loader, name, def, cond))
+		return true;
 	if (def->type.base == TYPE_NETWORK && table_kind(name->table) == TABLE_NETWORKS) {
 		loader_error(loader, right->span,
 			     "'%s' is a network, tables of networks hold addresses "
@@ -530,7 +588,7 @@ struct cond *comparison(struct loader *loader, const struct expr *expr)
 		break;
 	}
 	if (negate)
-		cond->op = positive(expr->op);
+		cond->op = positive(cond->op);
 	if (!ok || !fits)
 		return NULL;
 	return negate ? cond_negate(loader, cond) : cond;

@@ -35,17 +35,26 @@ static cond_set combine(cond_set a, cond_set b, const unsigned char table[VALUES
 	return result;
 }
 
+/* Nearly always one of two is settled, and decides or changes nothing. */
 cond_set cond_and(cond_set a, cond_set b)
 {
-	if (a == COND_TRUE)
+	if (a == COND_TRUE || b == 0)
 		return b;
+	if (b == COND_TRUE || a == 0)
+		return a;
+	if (a == COND_FALSE || b == COND_FALSE)
+		return COND_FALSE;
 	return combine(a, b, and_table);
 }
 
 cond_set cond_or(cond_set a, cond_set b)
 {
-	if (a == COND_FALSE)
+	if (a == COND_FALSE || b == 0)
 		return b;
+	if (b == COND_FALSE || a == 0)
+		return a;
+	if (a == COND_TRUE || b == COND_TRUE)
+		return COND_TRUE;
 	return combine(a, b, or_table);
 }
 

@@ -145,7 +145,7 @@ static bool parse_option(struct parser *p, struct table_def *table)
 {
 	struct token t = cursor_peek(p, LEX_PLAIN), next = cursor_after(p, &t, LEX_OPERAND);
 	struct table_option option = {.name = t.text};
-	bool on = token_is_word(&t, "on");
+	bool on = token_is_word(&t, "on"), value;
 
 	if (t.kind != TOKEN_WORD || cursor_at_stop(p) ||
 	    (!on && next.kind != TOKEN_STRING && next.kind != TOKEN_NUMBER &&
@@ -166,7 +166,10 @@ static bool parse_option(struct parser *p, struct table_def *table)
 		p->at = next.span.to;
 		return true;
 	}
-	if ((next.kind == TOKEN_WORD) != on || parse_at_next_item(p) || next.kind == TOKEN_END) {
+	/* `defer` begins a rule as well, but not here, whatever line it stands on. */
+	value = on && (token_is_word(&next, "defer") || token_is_word(&next, "skip"));
+	if ((next.kind == TOKEN_WORD) != on || next.kind == TOKEN_END ||
+	    (!value && parse_at_next_item(p))) {
 		cursor_missing(p, on ? "'defer' or 'skip'" : "a string");
 		return true;
 	}

@@ -88,6 +88,7 @@ static struct evaluation growing_number(const struct cond *cond, const struct va
 static struct evaluation quantified(struct view *view, const struct cond *cond,
 				    const struct value *list, const struct value *right)
 {
+	const struct slot *slot = &view->policy->slots[cond->left];
 	bool growing = list->state == FACT_GROWING, all = true, some = false;
 
 	for (size_t i = 0; i < list->count; i++) {
@@ -106,7 +107,7 @@ static struct evaluation quantified(struct view *view, const struct cond *cond,
 		if (growing)
 			return (struct evaluation){COND_TRUE | COND_FALSE, 0};
 		if (list->incomplete)
-			return settled(COND_FAILED_DEFER);
+			return settled(slot->may_skip ? failure_of(slot) : COND_FAILED_DEFER);
 	}
 	switch (cond->quantifier) {
 	case QUANT_ANY:
@@ -231,13 +232,11 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	return holds < 0 ? settled(COND_FAILED_DEFER) : truth(holds);
 }
 
-struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open)
+static struct evaluation part(struct view *view, const struct cond *cond, struct open_slots *open)
 {
 	size_t before = open ? open->slots.count : 0;
 	struct evaluation e;
 
-	if (!cond)
-		return settled(COND_TRUE);
 	switch (cond->kind) {
 	case COND_TEST:
 		if (view->assumed && view->assumed->tests[cond->number] != ASSUMED_NOT)
@@ -252,10 +251,9 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 	case COND_OR:
 		e = settled(cond->kind == COND_AND ? COND_TRUE : COND_FALSE);
 		for (size_t i = 0; i < cond->count; i++) {
-			struct evaluation part = evaluate(view, cond->parts[i], open);
+			struct evaluation one = evaluate(view, cond->parts[i], open);
 
-			e = cond->kind == COND_AND ? evaluation_and(e, part)
-						   : evaluation_or(e, part);
+			e = cond->kind == COND_AND ? evaluation_and(e, one) : evaluation_or(e, one);
 			if (e.possible == (cond->kind == COND_AND ? COND_FALSE : COND_TRUE))
 				break;
 		}
@@ -267,6 +265,20 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 	return e;
 }
 
+struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open)
+{
+	cond_set *memo = cond ? memo_of(view, cond) : NULL;
+	struct evaluation e;
+
+	if (!cond)
+		return settled(COND_TRUE);
+	if (memo && *memo)
+		return settled(*memo);
+	e = part(view, cond, open);
+	if (memo && cond_settled(e.possible))
+		*memo = e.possible;
+	return e;
+}
 struct evaluation evaluate_texts(struct view *view, const struct plan_rule *rule,
 				 struct open_slots *open)
 {

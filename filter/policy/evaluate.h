@@ -24,6 +24,17 @@ struct evaluation {
  */
 struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open);
 
+/* Where it is noted that a condition is settled: 0 until it is. NULL: nowhere. */
+static inline cond_set *memo_of(const struct view *view, const struct cond *cond)
+{
+	struct cell *cells = view->cells[cond->memo_scope];
+
+	if (!cells || cond->memo == 0 || view->assumed ||
+	    (cond->memo_growing && view->stage < STAGE_DATA))
+		return NULL;
+	return (cond_set *)(cells + view->policy->cells[cond->memo_scope]) + cond->memo;
+}
+
 /* What a text needs: true if all its facts are known; adds those that are not to `open`. */
 struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_t count,
 				 struct open_slots *open);

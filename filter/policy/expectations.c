@@ -51,6 +51,9 @@ static const struct plan_rule *rule_of(struct loader *loader, const struct opera
 
 static bool may_give(const struct plan_rule *rule, enum verdict verdict)
 {
+	/* A message whose last recipient is removed is discarded. */
+	if (rule->envelope && verdict == VERDICT_DISCARD)
+		return true;
 	/* Any decisive rule defers where a lookup fails. */
 	return rule->decisive && (rule->verdict == verdict || verdict == VERDICT_DEFER);
 }
@@ -66,7 +69,7 @@ static void expect_rule(struct loader *loader, const struct test_expect *tree,
 	if (!rule || diag_within(loader->diag, rule->span))
 		return;
 	expectation->rule = rule->name.s;
-	if (!rule->decisive || rule->observe)
+	if ((!rule->decisive && !rule->envelope) || rule->observe)
 		loader_error(loader, name->span, "the rule '%s' decides nothing", rule->name.s);
 	else if (tree->kind == EXPECT_VERDICT && !may_give(rule, expectation->verdict))
 		loader_error(loader, name->span, "the rule '%s' never says '" STR_FMT "'",

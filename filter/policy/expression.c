@@ -150,7 +150,7 @@ static struct cond *boolean(struct loader *loader, const struct expr *expr)
 
 	if (name && name->kind == NAME_DEFINE && !left->called)
 		return define_value(loader, name, left->span);
-	if (name && name->kind == NAME_TABLE) {
+	if (name && name->kind == NAME_TABLE && !left->called) {
 		loader_error(loader, left->span,
 			     "'" STR_FMT "' is a table, write 'FACT in " STR_FMT "'",
 			     STR_ARG(left->word), STR_ARG(left->word));

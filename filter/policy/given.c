@@ -104,7 +104,8 @@ static bool failure(struct loader *loader, const struct operand *operand,
 int given_resolve(struct loader *loader, const struct operand *fact, const struct operand *value,
 		  struct given *given_r)
 {
-	const struct fact_def *def = registry_fact(fact->word);
+	const struct loader_name *map = tablefact_map(loader, fact);
+	const struct fact_def *def = map ? map->fact : registry_fact(fact->word);
 	bool ok;
 	int slot;
 
@@ -136,6 +137,15 @@ int given_resolve(struct loader *loader, const struct operand *fact, const struc
 	return slot >= 0;
 }
 
+void given_begin(struct loader *loader, const struct policy *policy)
+{
+	loader->slots.items = policy->slots;
+	loader->slots.count = loader->slots.room = policy->slot_count;
+	loader->slots_by = policy->slot_keys;
+	for (size_t i = 0; i < policy->slot_count; i++)
+		tablefact_known(loader, policy->slots[i].def);
+}
+
 int policy_given(const struct policy *policy, struct arena *arena, const char *text,
 		 struct diag *diag, struct given *given_r)
 {
@@ -145,8 +155,7 @@ int policy_given(const struct policy *policy, struct arena *arena, const char *t
 
 	source->name = "--given";
 	source->text = str_dup(arena, str_of(text));
-	loader.slots.items = policy->slots;
-	loader.slots.count = loader.slots.room = policy->slot_count;
+	given_begin(&loader, policy);
 	if (!tree_parse_given(arena, source, diag, &fact, &value))
 		return -1;
 	return given_resolve(&loader, &fact, &value, given_r);

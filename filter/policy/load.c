@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -64,10 +65,9 @@ void loader_later(struct loader *loader, struct span span, const char *keyword)
 
 struct loader_name *loader_find(struct loader *loader, struct str name)
 {
-	for (size_t i = 0; i < loader->names.count; i++)
-		if (str_eq(loader->names.items[i].name, name))
-			return &loader->names.items[i];
-	return NULL;
+	size_t at;
+
+	return dict_find(&loader->names_by, name, &at) ? &loader->names.items[at] : NULL;
 }
 
 struct str loader_meant(struct loader *loader, struct str name, const char *const *names,
@@ -132,6 +132,7 @@ static void name_add(struct loader *loader, struct str name, struct span span, e
 		loader_error(loader, span, "'" STR_FMT "' is the name of a fact", STR_ARG(name));
 		return;
 	}
+	dict_add(loader->arena, &loader->names_by, name, loader->names.count);
 	*vec_push(loader->arena, &loader->names) =
 	    (struct loader_name){.name = name, .span = span, .kind = kind, .define = define};
 }
@@ -186,10 +187,9 @@ static void assertions(struct loader *loader, const struct tree *tree)
 
 static bool has_slot(const struct loader *loader, const char *fact)
 {
-	for (size_t i = 0; i < loader->slots.count; i++)
-		if (strcmp(loader->slots.items[i].def->name, fact) == 0)
-			return true;
-	return false;
+	size_t at;
+
+	return dict_find(&loader->policy->slot_names, str_of(fact), &at);
 }
 
 /*
@@ -221,9 +221,7 @@ static void further_slots(struct loader *loader)
 /* Words of later versions are parsed too, so that they are told apart from mistakes. */
 const char *const *loader_actions(struct arena *arena)
 {
-	static const char *const more[] = {"greylist", "add recipient", "remove recipient",
-					   "redirect", "remember",      "forget",
-					   "sign",     "seal"};
+	static const char *const more[] = {"greylist", "remember", "forget", "sign", "seal"};
 	VEC(const char *) words = {0};
 	size_t count;
 	const char *const *actions = registry_action_names(arena, &count);
@@ -277,23 +275,6 @@ static void keep_tables(struct loader *loader)
 	loader->policy->table_count = tables.count;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct slot *const *x = a, *const *y = b;
-
-	return strcmp((*x)->def->name, (*y)->def->name);
-}
-
-/* The slots without arguments, sorted by name, for policy_slot(). */
-static void name_slots(struct policy *policy)
-{
-	policy->named = arena_array(policy->arena, policy->slot_count, sizeof(*policy->named));
-	for (size_t i = 0; i < policy->slot_count; i++)
-		if (policy->slots[i].argument_count == 0)
-			policy->named[policy->named_count++] = &policy->slots[i];
-	qsort(policy->named, policy->named_count, sizeof(*policy->named), by_name);
-}
-
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
 static struct policy *compile(struct arena *arena, const struct source *source,
 			      const char *directory, const struct policy_override *overrides,
@@ -319,12 +300,13 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->rule_count = loader.rules.count;
 	policy->slots = loader.slots.items;
 	policy->all_slot_count = loader.slots.count;
+	policy->slot_keys = loader.slots_by;
 	policy->tests = loader.tests.items;
 	policy->test_count = loader.tests.count;
 	policy->assertions = loader.assertions.items;
 	policy->assertion_count = loader.assertions.count;
 	scores_finish(&loader);
-	name_slots(policy);
+	memo_assign(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before) {
 		sums_check(policy);
@@ -351,6 +333,7 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 	struct arena *arena = arena_new(NULL);
 	const char *slash = strrchr(path, '/'), *why = NULL, *directory = ".";
 	struct source *source;
+	struct policy *policy;
 
 	if (!source_read(arena, path, POLICY_FILE_MOST, &source, &why)) {
 		diag_error(diag, (struct span){0}, "%s: %s", path, why);
@@ -361,7 +344,10 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 		directory =
 		    str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)})
 			.s;
-	return compile(arena, source, directory, overrides, diag);
+	policy = compile(arena, source, directory, overrides, diag);
+	/* The texts that tables were read from are as large as the tables, and needed no more. */
+	malloc_trim(0);
+	return policy;
 }
 
 void policy_free(struct policy **policy)
@@ -377,18 +363,10 @@ void policy_free(struct policy **policy)
 
 int policy_slot(const struct policy *policy, const char *fact)
 {
-	size_t from = 0, to = policy->named_count;
+	size_t at;
 
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-		int order = strcmp(fact, policy->named[middle]->def->name);
-
-		if (order == 0)
-			return (int)(policy->named[middle] - policy->slots);
-		if (order < 0)
-			to = middle;
-		else
-			from = middle + 1;
-	}
-	return -1;
+	if (!dict_find(&policy->slot_names, str_of(fact), &at) || at >= policy->slot_count ||
+	    policy->slots[at].argument_count > 0)
+		return -1;
+	return (int)at;
 }

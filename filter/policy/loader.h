@@ -8,6 +8,7 @@
  */
 
 #include "postern/arena.h"
+#include "postern/dict.h"
 #include "postern/engine.h"
 #include "postern/policy.h"
 #include "postern/policytest.h"
@@ -19,6 +20,9 @@ struct loader_name {
 	struct span span;
 	enum name_kind kind;
 	const struct table *table;
+	const struct fact_def
+	    *fact; /* of a map, or of a table that is looked up: see tablefact.c */
+	const struct fact_def *each; /* the same for each of a list */
 	const struct table_def *def;
 	const struct define *define;
 	bool busy;  /* a define whose value is being resolved: meeting it again is a cycle */
@@ -44,7 +48,12 @@ struct loader {
 	VEC(struct plan_rule) rules;
 	VEC(struct policy_test) tests;
 	VEC(struct plan_assertion) assertions;
-	VEC(struct span) labels;  /* of labelled rules, for "is used twice" */
+	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
+	struct dict names_by, labels_by, slots_by;
+	struct {
+		const struct source *source;
+		size_t from, line;
+	} counted;                /* lines, up to here */
 	struct span *settings_at; /* where each setting is set, by the registry's order */
 	bool silent;              /* the last error was left out, and so are its notes */
 	bool seek;                /* facts get no new slots; `unused` says that one has none */
@@ -117,9 +126,13 @@ const char *const *loader_actions(struct arena *arena);
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural);
 /* The slot of a registered fact without arguments. */
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def);
+/* The slot of a look at a table, by the fact that is the key. */
+unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument);
 
 /* ---- given.c ---- */
 
+/* A loader that knows the facts of a policy that was loaded, to resolve what is given. */
+void given_begin(struct loader *loader, const struct policy *policy);
 /* A fact that is given outright: as policy_given(). */
 int given_resolve(struct loader *loader, const struct operand *fact, const struct operand *value,
 		  struct given *given_r);
@@ -132,6 +145,15 @@ const struct table *table_inline(struct loader *loader, enum table_kind kind,
 				 const struct operand *set);
 /* The text of a literal item; false: it is none (a text with facts, a nested set). */
 bool item_text(const struct operand *item, struct str *text_r);
+
+/* ---- tablefact.c ---- */
+
+/* The facts through which a table is looked up, if it is not compared with directly. */
+void tablefact_make(struct loader *loader, struct loader_name *name, enum on_failure on_failure);
+/* Of a policy that was loaded: its maps get their names again. */
+void tablefact_known(struct loader *loader, const struct fact_def *def);
+/* The map that an operand calls, or NULL. */
+const struct loader_name *tablefact_map(struct loader *loader, const struct operand *operand);
 
 /* ---- settings.c ---- */
 
@@ -168,6 +190,9 @@ struct cond *cond_new(struct loader *loader, enum cond_kind kind);
 struct cond *cond_join(struct loader *loader, struct cond **parts, size_t count);
 struct cond *cond_negate(struct loader *loader, struct cond *cond);
 bool template_of(struct loader *loader, const struct text *text, struct template *template_r);
+
+/* Gives each condition of the policy its place in memory: memo.c. */
+void memo_assign(struct policy *policy);
 
 /* ---- rules.c, actions.c ---- */
 

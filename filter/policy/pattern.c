@@ -5,7 +5,7 @@
  */
 
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "filter/policy/pattern.h"
+#include "postern/pattern.h"
 
 #include <pcre2.h>
 

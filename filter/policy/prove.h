@@ -17,7 +17,7 @@
  */
 
 #include "filter/policy/evaluate.h"
-#include "filter/policy/pattern.h"
+#include "postern/pattern.h"
 #include "postern/prove.h"
 
 #define SIDES 2

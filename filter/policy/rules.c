@@ -83,14 +83,15 @@ static struct cond *whole(struct loader *loader, struct cond *around, const stru
 
 static void check_label(struct loader *loader, const struct rule *rule)
 {
-	for (size_t i = 0; i < loader->labels.count; i++) {
-		if (!str_eq(source_text(&loader->labels.items[i]), source_text(&rule->label_span)))
-			continue;
+	size_t at;
+
+	if (dict_find(&loader->labels_by, rule->label, &at)) {
 		loader_error(loader, rule->label_span, "the label '" STR_FMT "' is used twice",
 			     STR_ARG(rule->label));
-		loader_note(loader, loader->labels.items[i], "first used here");
+		loader_note(loader, loader->labels.items[at], "first used here");
 		return;
 	}
+	dict_add(loader->arena, &loader->labels_by, rule->label, loader->labels.count);
 	*vec_push(loader->arena, &loader->labels) = rule->label_span;
 }
 
@@ -176,13 +177,25 @@ static void check_texts(struct loader *loader, const struct rule *tree, struct p
 	rule->text_slot_count = slots.count;
 }
 
+/* Rules come in the order of their source, so lines are counted on from the last one. */
+static size_t line_of(struct loader *loader, struct span span)
+{
+	if (loader->counted.source != span.source || span.from < loader->counted.from) {
+		loader->counted.source = span.source;
+		loader->counted.from = 0;
+		loader->counted.line = 1;
+	}
+	for (; loader->counted.from < span.from; loader->counted.from++)
+		loader->counted.line += span.source->text.s[loader->counted.from] == '\n';
+	return loader->counted.line;
+}
+
 void rule_add(struct loader *loader, const struct rule *tree, const struct surroundings *around)
 {
 	struct plan_rule rule = {.span = tree->span, .tree = tree};
 	bool ok = true;
-	size_t column;
 
-	span_place(tree->span, &rule.line, &column);
+	rule.line = line_of(loader, tree->span);
 	if (tree->label.n > 0) {
 		check_label(loader, tree);
 		rule.name = str_dup(loader->arena, tree->label);
@@ -212,6 +225,10 @@ void rule_add(struct loader *loader, const struct rule *tree, const struct surro
 			break;
 		case ACTION_LOG:
 			rule.logs = true;
+			break;
+		case ACTION_ENVELOPE:
+			rule.edits = rule.envelope = true;
+			loader->policy->edits_recipients |= !tree->observe;
 			break;
 		case ACTION_SCORE:
 			break;

@@ -186,19 +186,14 @@ static void unknown(struct loader *loader, struct span span, struct str name)
 		     STR_ARG(meant));
 }
 
-/* A setting of this version; NULL: reported. */
+/* NULL: reported. */
 static const struct setting_def *known(struct loader *loader, struct span span, struct str name)
 {
 	const struct setting_def *def = registry_setting(name);
 
-	if (!def) {
+	if (!def)
 		unknown(loader, span, name);
-		return NULL;
-	}
-	if (!def->later)
-		return def;
-	loader_error(loader, span, "the setting '%s' is not supported by this version", def->name);
-	return NULL;
+	return def;
 }
 
 void setting_set(struct loader *loader, const struct set *set)

@@ -28,6 +28,7 @@ static void inherit(struct slot *slot, const struct slot *from, bool late)
 		slot->scope = from->scope;
 	if (from->stage > slot->stage && !late)
 		slot->stage = from->stage;
+	slot->growing |= from->growing;
 	slot->stages |= from->stages;
 	slot->may_defer |= from->may_defer;
 	slot->may_skip |= from->may_skip;
@@ -65,37 +66,43 @@ static void inputs(struct loader *loader, struct slot *slot)
 	}
 }
 
-static bool same_arguments(const struct slot *a, const struct slot *b)
+/* Equal for slots that are the same: one fact, and arguments that compare as equal. */
+static struct str key_of(struct loader *loader, const struct slot *slot)
 {
-	if (a->argument_count != b->argument_count)
-		return false;
-	for (size_t i = 0; i < a->argument_count; i++) {
-		const struct slot_argument *x = &a->arguments[i], *y = &b->arguments[i];
+	struct buf key = {.arena = loader->arena};
 
-		if (x->is_slot != y->is_slot)
-			return false;
-		if (x->is_slot
-			? x->slot != y->slot
-			: value_compare(a->def->parameters[i].base, &x->value, &y->value) != 0)
-			return false;
+	buf_add(&key, (struct str){(const char *)&slot->def, sizeof(slot->def)});
+	buf_printf(&key, "%u:", slot->sum);
+	for (size_t i = 0; i < slot->argument_count; i++) {
+		const struct slot_argument *argument = &slot->arguments[i];
+		const struct value *value = &argument->value;
+
+		if (argument->is_slot) {
+			buf_printf(&key, "$%u;", argument->slot);
+			continue;
+		}
+		buf_printf(&key, "=%lld,%zu:", (long long)value->number, value->text.n);
+		buf_add(&key, str_lower(loader->arena, value->text));
+		buf_add(&key, (struct str){(const char *)&value->network, sizeof(value->network)});
 	}
-	return true;
+	return buf_str(&key);
 }
 
 /* -1: it is only sought, and there is none. */
 static int intern(struct loader *loader, struct slot *slot)
 {
 	const struct fact_def *def = slot->def;
+	struct str key = key_of(loader, slot);
+	size_t at;
 
-	for (size_t i = 0; i < loader->slots.count; i++)
-		if (loader->slots.items[i].def == def && loader->slots.items[i].sum == slot->sum &&
-		    same_arguments(&loader->slots.items[i], slot))
-			return (int)i;
+	if (dict_find(&loader->slots_by, key, &at) && at < loader->slots.count)
+		return (int)at;
 	if (loader->seek) {
 		loader->unused = true;
 		return -1;
 	}
 	slot->scope = def->scope;
+	slot->growing = def->stage == STAGE_RCPT && def->scope < SCOPE_RECIPIENT;
 	if (slot->sum == 0)
 		slot->stage = def->stage;
 	slot->stages = 0;
@@ -107,8 +114,12 @@ static int intern(struct loader *loader, struct slot *slot)
 	inputs(loader, slot);
 	slot->stages = (slot->stages & ~0u << slot->stage) | 1u << slot->stage;
 	slot->index = loader->policy->cells[slot->scope]++;
+	at = loader->slots.count;
+	dict_add(loader->arena, &loader->slots_by, key, at);
+	if (!dict_find(&loader->policy->slot_names, str_of(def->name), &(size_t){0}))
+		dict_add(loader->arena, &loader->policy->slot_names, str_of(def->name), at);
 	*vec_push(loader->arena, &loader->slots) = *slot;
-	return (int)(loader->slots.count - 1);
+	return (int)at;
 }
 
 unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
@@ -118,10 +129,30 @@ unsigned slot_of_fact(struct loader *loader, const struct fact_def *def)
 	return (unsigned)intern(loader, &slot);
 }
 
+unsigned slot_of_slot(struct loader *loader, const struct fact_def *def, unsigned argument)
+{
+	struct slot slot = {.def = def, .argument_count = 1};
+
+	slot.text = str_printf(loader->arena, STR_FMT " in %s",
+			       STR_ARG(loader->slots.items[argument].text), def->name);
+	slot.arguments = arena_new_of(loader->arena, struct slot_argument);
+	*slot.arguments = (struct slot_argument){.is_slot = true, .slot = argument};
+	return (unsigned)intern(loader, &slot);
+}
+
 /* A domain is a text, and a text may be a domain: which, is found out when its value is there. */
 static bool is_name(enum type_base base)
 {
 	return base == TYPE_DOMAIN || base == TYPE_TEXT;
+}
+
+/* Can a fact of this type stand where the parameter's is wanted? An address is a text as well. */
+static bool fits(const struct type *is, const struct type *wanted)
+{
+	if (is->list)
+		return false;
+	return is->base == wanted->base || (is_name(is->base) && is_name(wanted->base)) ||
+	       (is->base == TYPE_ADDRESS && wanted->base == TYPE_TEXT);
 }
 
 /* A constant or a fact of the parameter's type. */
@@ -149,8 +180,7 @@ static bool argument(struct loader *loader, const struct operand *operand, const
 			    "a score differs from rule to rule, it is no argument of a fact");
 			return false;
 		}
-		if (is->list ||
-		    (is->base != type->base && !(is_name(is->base) && is_name(type->base)))) {
+		if (!fits(is, type)) {
 			loader_error(loader, operand->span,
 				     "'%s' is " STR_FMT ", " STR_FMT " is wanted here",
 				     loader->slots.items[slot].def->name,
@@ -216,14 +246,23 @@ static bool arguments(struct loader *loader, const struct operand *operand, stru
 int slot_of_operand(struct loader *loader, const struct operand *operand, bool plural)
 {
 	const struct fact_def *def = loader_fact(operand->word);
+	const struct loader_name *map = tablefact_map(loader, operand);
 	struct slot slot = {0};
 
-	if (def && !def->internal && plural && def->plural)
+	if (map && !map->fact)
+		return -1; /* its definition was wrong, and was reported */
+	if (map)
+		def = map->fact;
+	else if (def && !def->internal && plural && def->plural)
 		def = registry_fact(str_of(def->plural));
 	else if (!def || def->internal) {
 		const struct loader_name *name = loader_find(loader, operand->word);
 
-		if (name)
+		if (name && name->table && table_kind(name->table) == TABLE_MAP)
+			loader_error(loader, operand->span,
+				     "'" STR_FMT "' is a map, write '" STR_FMT "(KEY)'",
+				     STR_ARG(operand->word), STR_ARG(operand->word));
+		else if (name)
 			loader_error(loader, operand->span, "'" STR_FMT "' is a %s, not a fact",
 				     STR_ARG(operand->word),
 				     name->kind == NAME_TABLE ? "table" : "define");

@@ -225,15 +225,17 @@ static void add_given(struct loader *loader, struct draft *d, const struct test_
 
 void test_add(struct loader *loader, const struct test_block *tree)
 {
-	struct policy_test *test = vec_push(loader->arena, &loader->tests);
+	struct policy_test *test;
 	struct operand name = {.kind = OPERAND_STRING, .span = tree->name_span, .text = tree->name};
 	struct draft d = {
-	    .test = test,
 	    .body = {.arena = loader->arena},
 	    .records = {.arena = loader->arena},
 	};
 	size_t column;
 
+	if (!tree->name_span.source)
+		return; /* it has no name, which the parser reported */
+	test = d.test = vec_push(loader->arena, &loader->tests);
 	*test = (struct policy_test){.file = tree->name_span.source->name};
 	span_place(tree->name_span, &test->line, &column);
 	test_text(loader, &name, &test->name);
@@ -267,8 +269,7 @@ const struct given *policy_test_given(const struct policy *policy, struct arena 
 	struct given *given = arena_array(arena, test->fact_count + 1, sizeof(*given));
 	bool ok = true;
 
-	loader.slots.items = policy->slots;
-	loader.slots.count = loader.slots.room = policy->slot_count;
+	given_begin(&loader, policy);
 	*count_r = 0;
 	for (size_t i = 0; i < test->fact_count; i++) {
 		int found = given_resolve(&loader, &test->facts[i].fact, &test->facts[i].value,

@@ -92,6 +92,7 @@ static void compute(struct view *view, const struct slot *slot, struct cell *cel
 	    .lookups = view->lookups,
 	    .clock = view->clock,
 	    .policy = view->policy,
+	    .table = slot->def->table,
 	    .task = &cell->task,
 	    .late_wanted = &cell->late_wanted,
 	};

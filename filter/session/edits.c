@@ -19,7 +19,7 @@ struct edit_list {
 	struct str *replaced; /* .s is NULL where a field is as it came */
 	size_t removals;
 	VEC(struct extra) adds, inserts;
-	VEC(struct str) recipients;
+	VEC(struct str) recipients, added;
 	struct str hold;
 };
 
@@ -52,8 +52,14 @@ void edit_remove(struct edit_list *edits, const struct field *field)
 static struct str safe_value(struct arena *arena, struct str value)
 {
 	struct buf out = {.arena = arena};
+	size_t whole = 0;
 
-	for (size_t i = 0; i < value.n; i++) {
+	/* Most values are safe as they are, up to their first fold at least. */
+	while (whole < value.n && (unsigned char)value.s[whole] >= ' ')
+		whole++;
+	buf_add(&out, str_sub(value, 0, whole));
+
+	for (size_t i = whole; i < value.n; i++) {
 		char c = value.s[i];
 
 		if (c == '\0' || c == '\r')
@@ -117,6 +123,12 @@ void edit_insert(struct edit_list *edits, struct str name, struct str value)
 	    (struct extra){name, safe_value(edits->arena, value), false};
 }
 
+void edits_add_recipient(struct edit_list *edits, struct str address)
+{
+	*vec_push(edits->arena, &edits->added) =
+	    str_printf(edits->arena, "<" STR_FMT ">", STR_ARG(address));
+}
+
 void edits_remove_recipient(struct edit_list *edits, struct str address)
 {
 	*vec_push(edits->arena, &edits->recipients) = address;
@@ -161,6 +173,9 @@ struct edits edits_finish(struct edit_list *edits, struct arena *arena)
 						  extra->value.s, 0};
 		}
 	}
+	for (size_t i = 0; i < edits->added.count; i++)
+		*vec_push(arena, &out) =
+		    (struct edit){EDIT_ADD_RECIPIENT, NULL, edits->added.items[i].s, 0};
 	for (size_t i = 0; i < edits->recipients.count; i++)
 		*vec_push(arena, &out) =
 		    (struct edit){EDIT_REMOVE_RECIPIENT, NULL, edits->recipients.items[i].s, 0};

@@ -46,6 +46,7 @@ void message_reset(struct session *s)
 	    (struct report){.refused = -1, .observing = s->observing, .scores = s->policy->scores};
 	s->reference = NULL;
 	s->began = 0;
+	s->pristine = true;
 	s->trace_last = NULL;
 	if (s->env.trace) {
 		s->trace_last =
@@ -53,6 +54,16 @@ void message_reset(struct session *s)
 		for (size_t i = 0; i < s->policy->rule_count; i++)
 			s->trace_last[i] = -1;
 	}
+}
+
+void message_begin(struct session *s)
+{
+	/* Nothing may have happened since HELO that has to be forgotten. */
+	if (!s->pristine || s->over || s->env.trace ||
+	    (s->view.lookups && lookups_asked(s->view.lookups) > 0))
+		message_reset(s);
+	s->pristine = false;
+	s->in_message = true;
 }
 
 static int strictness(enum verdict verdict)
@@ -157,7 +168,8 @@ static struct reply tell_early(struct session *s, bool heard)
 		return tell_refused_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
-	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking && discards(s) == 0)
+	if (d.verdict == VERDICT_ACCEPT && !d.pending && !s->keeps_asking && discards(s) == 0 &&
+	    !envelope_pending(s))
 		return tell_message(s, &d, tell_plain(REPLY_ACCEPT));
 	return tell_plain(REPLY_CONTINUE);
 }
@@ -288,7 +300,7 @@ void message_commit(struct session *s, struct edit_list *edits, const struct pla
 		    .edits = edits,
 		};
 
-		if (!action->def->commit)
+		if (action->def->class != ACTION_EDIT)
 			continue;
 		for (size_t j = 0; j < action->input_count && j < 16; j++)
 			inputs[j] = view_value(&s->view, action->inputs[j]);
@@ -318,9 +330,6 @@ static void make_edits(struct session *s, const struct decision *d)
 				       rule->edits ? "edit" : "score", STR_ARG(rule->name))
 				.s;
 	}
-	for (size_t i = 0; i < s->recipients.count; i++)
-		if (s->recipients.items[i].discard)
-			edits_remove_recipient(s->edits, s->recipients.items[i].original);
 	if (d->verdict != VERDICT_HOLD)
 		return;
 	engine_place(&s->view, d->rule);
@@ -328,8 +337,11 @@ static void make_edits(struct session *s, const struct decision *d)
 					 &d->rule->actions[d->rule->action_count - 1].text));
 }
 
-static struct reply deliver(struct session *s, const struct decision *d, struct edits *edits_r)
+static struct reply deliver(struct session *s, const struct decision *d, int64_t deadline,
+			    struct edits *edits_r)
 {
+	struct decision discard = {.certain = true, .verdict = VERDICT_DISCARD, .end = d->end};
+
 	s->edits = edits_new(s->message_arena, &s->message_fields);
 	make_edits(s, d);
 	if (edits_too_many(s->edits)) {
@@ -339,6 +351,9 @@ static struct reply deliver(struct session *s, const struct decision *d, struct 
 		    s, &reject,
 		    tell_refuse(552, "5.3.4", "Too many forged Authentication-Results fields"));
 	}
+	/* MTAs drop a message that has lost its last recipient: then let it be said. */
+	if (!envelope_commit(s, deadline, &discard.rule))
+		return tell_message(s, &discard, tell_plain(REPLY_DISCARD));
 	s->report.edits = edits_finish(s->edits, s->message_arena);
 	if (!s->observing)
 		*edits_r = s->report.edits;
@@ -360,6 +375,7 @@ static void whole_message(struct session *s)
 struct reply event_eom(struct session *s, const struct event *event)
 {
 	struct decision d;
+	int64_t deadline;
 
 	if (!s->in_message)
 		return tell_refuse(451, "4.3.0", "No message was begun");
@@ -370,7 +386,8 @@ struct reply event_eom(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	if (s->has_latch)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
-	decide(s, settle_deadline(s, LIMIT_MESSAGE_SECONDS), true, &d);
+	deadline = settle_deadline(s, LIMIT_MESSAGE_SECONDS);
+	decide(s, deadline, true, &d);
 	if (!d.certain) {
 		/* Cannot be: at the end all is known or failed. A defer loses nothing. */
 		d = (struct decision){.certain = true, .verdict = VERDICT_DEFER, .failure = true};
@@ -379,7 +396,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 		return tell_refused_message(s, &d, tell_refusal(s, &d));
 	if (d.verdict == VERDICT_DISCARD)
 		return tell_message(s, &d, tell_plain(REPLY_DISCARD));
-	return deliver(s, &d, event->edits);
+	return deliver(s, &d, deadline, event->edits);
 }
 
 struct reply event_edit_failed(struct session *s, const struct event *event)

@@ -187,6 +187,7 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 				n->edits_headers = true;
 		n->holds |= rule->decisive && rule->verdict == VERDICT_HOLD;
 		n->edits_recipients |= rule->decisive && rule->verdict == VERDICT_DISCARD;
+		n->edits_recipients |= rule->envelope;
 	}
 	for (size_t i = 0; i < policy->rule_count; i++)
 		n->headers |= policy->rules[i].edits;

@@ -19,6 +19,7 @@ static struct edits edits_of(struct session *s, const struct plan_rule *rule)
 	struct edit_list *edits = edits_new(s->message_arena, &s->message_fields);
 
 	message_commit(s, edits, rule);
+	envelope_try(s, edits, rule);
 	return edits_finish(edits, s->message_arena);
 }
 

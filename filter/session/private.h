@@ -4,6 +4,7 @@
 
 /* One SMTP connection, for the files of this room. */
 
+#include "postern/dict.h"
 #include "postern/engine.h"
 #include "postern/limits.h"
 #include "postern/mail.h"
@@ -25,7 +26,7 @@ struct recipient {
 	struct str address;  /* canonical */
 	struct str original; /* as the MTA wrote it, for removing it again */
 	bool bare;           /* postmaster without a domain */
-	uint64_t kind;       /* when it was answered, for turns.c */
+	uint64_t kind;       /* for turns.c, of the first one; 0: not found out */
 	bool discard;        /* certain at RCPT: deleted at the end, or the message discarded */
 	const struct plan_rule *discard_rule;
 	size_t discard_end;
@@ -79,6 +80,7 @@ struct session {
 	size_t rcpt_commands;
 	uint64_t turn;         /* key of this transaction in turns.c */
 	uint64_t waiting_kind; /* that lets others go first; 0: none */
+	bool pristine;         /* nothing of a message has come since the last was forgotten */
 	bool uncommitted;      /* delivered, but for the edits that the MTA is being asked for */
 	bool split;            /* some recipient was answered 452 for its kind */
 
@@ -158,6 +160,8 @@ bool tell_is_refusal(enum verdict verdict);
 
 /* A new message, or none: forgets all that belonged to the last one. */
 void message_reset(struct session *s);
+/* A message begins: forgets what came before it. */
+void message_begin(struct session *s);
 void set_fact(struct session *s, const char *fact, struct value value);
 /* Makes what the rule's actions say of the header. */
 void message_commit(struct session *s, struct edit_list *edits, const struct plan_rule *rule);
@@ -182,10 +186,22 @@ void streams_end(struct session *s);
 struct edit_list *edits_new(struct arena *arena, const struct fields *fields);
 /* In the order in which the MTA must be asked. */
 struct edits edits_finish(struct edit_list *edits, struct arena *arena);
+void edits_add_recipient(struct edit_list *edits, struct str address);
 void edits_remove_recipient(struct edit_list *edits, struct str address);
 void edits_hold(struct edit_list *edits, struct str reason);
 bool edits_too_many(const struct edit_list *edits);
 
+/* ---- envelope.c ---- */
+
+/*
+ * Works out who the message is for and asks for what that takes, discarded recipients included.
+ * False: nobody is left; *by_r is the rule that removed the last.
+ */
+bool envelope_commit(struct session *s, int64_t deadline, const struct plan_rule **by_r);
+/* What an observed rule would do with the recipient that is looked at. */
+void envelope_try(struct session *s, struct edit_list *edits, const struct plan_rule *rule);
+/* Does an edit of some recipient have to wait for the end of the message? */
+bool envelope_pending(struct session *s);
 /* ---- observed.c ---- */
 
 /* Notes what the observed rules above the decision would have done. */

@@ -123,17 +123,23 @@ static bool other_kind(struct session *s, struct recipient *recipient)
 	struct str mine;
 	bool other;
 
-	if (s->mixed != MIXED_DEFER)
+	/* Most messages are for one recipient, whose kind nobody needs to know. */
+	if (s->mixed != MIXED_DEFER || (!first && s->waiting_kind == 0))
 		return false;
 	scratch = arena_new(s->message_arena);
 	mine = engine_residue(&s->view, scratch);
-	recipient->kind = turn_kind(s->turn, mine);
 	if (!first) {
+		recipient->kind = turn_kind(s->turn, mine);
 		other = s->waiting_kind == recipient->kind;
 	} else {
+		struct str theirs;
+
 		settle_recipient(s, first);
-		other = !str_eq(mine, engine_residue(&s->view, scratch));
+		theirs = engine_residue(&s->view, scratch);
 		settle_recipient(s, recipient);
+		if (first->kind == 0)
+			first->kind = turn_kind(s->turn, theirs);
+		other = !str_eq(mine, theirs);
 	}
 	arena_free(&scratch);
 	return other;

@@ -27,7 +27,7 @@ static enum mixed mixed_of(const struct policy *policy)
 
 struct cell *cells_new(struct session *s, struct arena *arena, enum scope scope)
 {
-	return arena_array(arena, s->policy->cells[scope] + 1, sizeof(struct cell));
+	return arena_array(arena, engine_cells(s->policy, scope), sizeof(struct cell));
 }
 
 void scope_renew(struct session *s, enum scope scope, struct arena **arena)

@@ -22,7 +22,7 @@ static const bool *what_matters(struct session *s, struct arena *scratch)
 			continue;
 		settle_recipient(s, &s->recipients.items[i]);
 		settle_mark(s, marks);
-		if (s->mixed != MIXED_MESSAGE)
+		if (s->mixed != MIXED_MESSAGE && !s->policy->edits_recipients)
 			break;
 	}
 	return marks;

@@ -73,6 +73,8 @@ struct view {
 	struct sums *sums;                /* the engine's own, of the connection; NULL at first */
 };
 
+/* How many cells a view needs in a scope, zeroed: those of the facts, and what is settled. */
+size_t engine_cells(const struct policy *policy, enum scope scope);
 /* What is known of a slot now, computing it if that takes no lookup. Never NULL. */
 const struct value *view_value(struct view *view, unsigned slot);
 /* Begins (or goes on with) the lookup of a slot. True if it is known now. */

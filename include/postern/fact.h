@@ -54,7 +54,9 @@
 struct arena;
 struct lookups;
 struct policy;
+struct table;
 struct edit_list;
+struct envelope;
 
 /* When a fact can first be known, in the order of the SMTP dialogue. */
 enum stage {
@@ -108,6 +110,7 @@ struct fact_call {
 	struct lookups *lookups; /* of the message, or the connection; never NULL for COST_DNS */
 	const struct clock *clock;
 	const struct policy *policy;
+	const struct table *table; /* of the row, or NULL */
 	void **task;       /* the provider's own memory of this fact's computation; NULL at first */
 	bool *late_wanted; /* see fact_wait_late() */
 };
@@ -145,10 +148,14 @@ struct fact_def {
 	bool sum;      /* the score: no provider, the engine adds up the actions above a rule */
 	bool reported; /* told in the log, where what it is computed from is known anyway */
 	const char *plural; /* of `recipient`: the list fact that any, every and no speak of */
+	const struct table *table; /* a row made for a table of the policy: which; else NULL */
 	enum trust trust;
 	/* Of a forgeable fact: those that, being 'pass' or true, make it a proved one. */
 	const char *const *vouched;
-	/* Most DNS questions that it costs: of those all share, of SPF's, and of each signature. */
+	/*
+	 * Most DNS questions that it costs, where there is one author domain: of those all share,
+	 * of SPF's, and of each signature.
+	 */
 	unsigned lookups, lookups_spf, lookups_signature;
 	unsigned walks; /* WALK_*: LIMIT_WALK more for each; facts that walk the same share them */
 	const char *help;
@@ -186,7 +193,10 @@ struct action_call {
 	const struct value *const *inputs; /* of the row; known, or FAILED */
 	struct str name;                   /* PARAMETERS_FIELD, _NAME: the field's name */
 	struct str text;                   /* interpolated and safe to send */
-	struct edit_list *edits;
+	struct edit_list *edits;           /* of ACTION_EDIT */
+	struct envelope *envelope;         /* of ACTION_ENVELOPE: for one recipient */
+	const struct str *addresses;       /* PARAMETERS_ADDRESS: one or more, canonical */
+	size_t address_count;
 };
 
 struct action_def {
@@ -197,7 +207,11 @@ struct action_def {
 	int code; /* PARAMETERS_REPLY: the defaults */
 	const char *enhanced;
 	const char *const *inputs; /* facts it needs when it is carried out; NULL: none */
-	void (*commit)(const struct action_call *call); /* of edits; NULL for the others */
+	/*
+	 * Of edits; NULL for the others. Of the envelope: once for each recipient; not at all where
+	 * a fact in the address is absent, or an address is none.
+	 */
+	void (*commit)(const struct action_call *call);
 	const char *help;
 };
 
@@ -229,6 +243,13 @@ struct str edit_set_value(struct edit_list *edits, struct str name);
 /* The current value of a field: as it came, or as it was replaced. */
 struct str edit_current(const struct edit_list *edits, const struct field *field);
 
+/* ---- the edits of the envelope: filter/session/envelope.c ---- */
+
+/* The recipient that is looked at goes, unless it is added too. */
+void envelope_remove(struct envelope *envelope);
+/* Somebody comes, once, however often that is said. */
+void envelope_add(struct envelope *envelope, struct str address);
+
 /* ---- settings ---- */
 
 struct setting_def {
@@ -238,7 +259,6 @@ struct setting_def {
 	const char *const *words; /* TYPE_TEXT: the values there are, NULL-terminated; NULL: any */
 	int64_t least, most;      /* of numbers, whole; both 0: any */
 	bool table;               /* the value is the name of a table */
-	bool later;               /* known to the language, not supported by this version */
 	const char *help;
 };
 

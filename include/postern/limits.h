@@ -23,6 +23,10 @@
 #define LIMIT_REMOVALS 1000
 /* Recipients that a transaction may name, the refused included; Postfix's own limit is 1000. */
 #define LIMIT_RECIPIENTS 10000
+/* CPU time that a text may cost at one table of patterns; ordinary patterns take some us each. */
+#define LIMIT_PATTERNS_MS 200
+/* Recipients that the edits of one message may add: an alias is no mailing list. */
+#define LIMIT_RECIPIENTS_ADDED 1000
 /* DNS questions of a message beside those of SPF, which have a budget of their own. */
 #define LIMIT_LOOKUPS 60
 /* Bytes of an envelope address or HELO name that are kept. */

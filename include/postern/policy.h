@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/dict.h"
 #include "postern/diag.h"
 #include "postern/fact.h"
 #include "postern/table.h"
@@ -42,6 +43,7 @@ struct slot {
 	enum stage stage;         /* latest of the same: the earliest at which it may be known */
 	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
 	unsigned index;           /* among the cells of its scope */
+	bool growing;             /* speaks of all recipients, of whom more may come */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
 	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
 	unsigned sum;
@@ -82,6 +84,9 @@ struct cond {
 	struct span span;       /* where it is written; in a define, if it comes from one */
 	struct span right_span; /* of the right side of a test; no source: there is none */
 	bool exception;         /* the negation of what stands behind `unless` */
+	unsigned memo;          /* where it is noted once it is settled: memo.c; 0: nowhere */
+	enum scope memo_scope;
+	bool memo_growing; /* not before all recipients are there */
 	struct cond **parts;
 	size_t count;
 	/* COND_TEST */
@@ -132,6 +137,7 @@ struct plan_rule {
 	bool decisive; /* then the last action is */
 	enum verdict verdict;
 	bool edits;                /* has an action that changes header or envelope */
+	bool envelope;             /* has one that changes the envelope */
 	bool logs;                 /* has a log action */
 	struct plan_score *scores; /* each sum once */
 	size_t score_count;
@@ -162,15 +168,17 @@ struct policy {
 	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
+	bool edits_recipients; /* some rule changes the envelope */
 	struct plan_assertion *assertions;
 	size_t assertion_count;
 	struct slot *slots;
-	size_t slot_count;     /* those that rules rest on */
-	size_t all_slot_count; /* and behind them those that only assertions name */
-	struct slot **named;   /* those of rules without arguments, sorted by name */
-	size_t named_count;
+	size_t slot_count;           /* those that rules rest on */
+	size_t all_slot_count;       /* and behind them those that only assertions name */
+	struct dict slot_names;      /* of facts; with arguments: of the first such slot */
+	struct dict slot_keys;       /* the loader's own: of each slot, arguments included */
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
+	unsigned memos[SCOPE_COUNT]; /* conditions noted for a message, and for a recipient */
 	struct str *sums; /* names; the first, which has none, is the sum of all scores */
 	size_t sum_count;
 	bool reads_sums;        /* some rule asks for a score */

@@ -37,6 +37,8 @@ bool str_ends(struct str s, struct str suffix);
 bool str_casestarts(struct str s, struct str prefix);
 /* Does `s` contain `part`? The empty string is contained in every string. */
 bool str_has(struct str s, struct str part);
+/* Equal for strings that str_caseeq() finds equal (FNV-1a of the lower case). */
+uint64_t str_hash(struct str s);
 /* <0, 0, >0 by bytes, a shorter prefix first. */
 int str_cmp(struct str a, struct str b);
 /* Index of byte `c` in `s`, or -1; str_rchr from the end. */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every example of README.md is run, and what it says of the tree and the program is so.
+"""Every example of README.md is run, and what it says of the tree and the program is so; the policies
+of policies/tables.md compile.
 
 Blocks are told apart by the word behind the fence: `postern` is a policy and must compile, `console`
 is run and must print its lines in this order, `sh` must parse and name files that exist, `main.cf`
@@ -23,7 +24,10 @@ from report import Tests, contains, equal, true  # noqa: E402
 
 with open(os.path.join(TOP, "README.md"), encoding="ascii") as file:
     README = file.read()
-BLOCKS = re.findall(r"^```(\S*)\n(.*?)^```$", README, re.M | re.S)
+BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.M | re.S)
+BLOCKS = BLOCK.findall(README)
+with open(os.path.join(TOP, "policies", "tables.md"), encoding="ascii") as file:
+    TABLES = [text for _, text in BLOCK.findall(file.read())]
 KINDS = {"sh", "postern", "console", "main.cf", "log"}
 LIMIT_SECONDS = 60
 
@@ -47,10 +51,11 @@ def in_tree(folder):
         os.symlink(os.path.join(TOP, name), os.path.join(folder.path, name))
 
 
-for number, text in enumerate(blocks("postern"), 1):
+for number, text in enumerate(blocks("postern") + TABLES, 1):
     def test(text=text):
         with Folder() as folder:
             folder.file("local-domains", "example.org\n")
+            folder.file("aliases", "info@example.org bob@example.org\n")
             ran = postern("check", "-W", "none", folder.file("readme.policy", text))
             equal((ran.status, ran.err), (0, ""), "outcome")
     test.__name__ = "policy %d compiles" % number

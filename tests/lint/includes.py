@@ -18,7 +18,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # Whose contract a header of include/postern is.
 CONTRACTS = {
-    "base": "arena clock diag ip limits log str",
+    "base": "arena clock dict diag ip limits log str",
     "mail": "author mail mime",
     "policy": "policy policytest check prove engine format",
     "dns": "dns",
@@ -30,7 +30,7 @@ CONTRACTS = {
 }
 OWNER = {name: room for room, names in CONTRACTS.items() for name in names.split()}
 # The registry and what it speaks of, where rooms of one level meet: for all from policy upwards.
-MEETING = "fact value table tree".split()
+MEETING = "fact value table tree pattern".split()
 
 # The first pattern that matches a header says who alone may include it: a room or one file.
 VENDORS = [

@@ -58,6 +58,12 @@ def not_delivered(mark):
     equal(SINK.find("<%s@" % mark), [], "delivered")
 
 
+def copies(mark):
+    """How many copies each recipient got."""
+    names = [name for found in SINK.find("<%s@" % mark) for name in found.recipients]
+    return {name: names.count(name) for name in names}
+
+
 def record(**wanted):
     found = POSTERN.wait_record(**wanted)
     true(found, "a log line with %r; the log: %s" % (wanted, POSTERN.log()[-1500:]))
@@ -224,6 +230,97 @@ def the_header_is_edited():
     equal(found.values("X-Secret"), [], "X-Secret")
     equal(found.names()[-1], "X-Bottom", "last field")
     true(found.names().index("X-Top") < found.names().index("Received"), "X-Top is above Received")
+
+
+@tests.test
+def recipients_are_redirected_added_and_removed():
+    mark = next(marks)
+    with Session(PORT) as smtp:
+        smtp.mail("a@example.net")
+        for name in ("team", "audited", "gone", "broken"):
+            equal(smtp.rcpt(name + "@example.org").code, 250, name)
+        smtp.data()
+        equal(smtp.content(a_message(mark)).code, 250, "end of message")
+    delivered(mark)
+    true(POSTFIX.settled(), "the queue gets empty")
+    equal(copies(mark), {name + "@example.org": 1 for name in (
+        "alice", "bob", "audited", "archive", "broken")}, "copies")
+    found = record(rule="-", recipients="<team@example.org>,<audited@example.org>,"
+                   "<broken@example.org>")
+    equal(found["discarded"], "<gone@example.org>", "discarded")
+    contains(found["problem"], "'nonsense' is no address", "problem")
+
+
+@tests.test
+def an_alias_of_an_alias_reaches_everybody_once():
+    mark = next(marks)
+    with Session(PORT) as smtp:
+        smtp.mail("a@example.net")
+        for name in ("team", "twin", "bob"):
+            equal(smtp.rcpt(name + "@example.org").code, 250, name)
+        smtp.data()
+        equal(smtp.content(a_message(mark)).code, 250, "end of message")
+    delivered(mark)
+    true(POSTFIX.settled(), "the queue gets empty")
+    # Who is added does not pass the policy: team, by way of twin, is delivered as it is.
+    equal(copies(mark), {name + "@example.org": 1 for name in ("alice", "bob", "team")}, "copies")
+
+
+@tests.test
+def without_its_last_recipient_a_message_is_discarded():
+    mark, reply = one("a@example.net", "gone@example.org")
+    equal(reply.code, 250, "reply")
+    not_delivered(mark)
+    equal(POSTERN.wait_record(rule="gone")["verdict"], "discard", "verdict")
+
+
+# What each recipient's copy must be like, by the rules of its own kind.
+COPIES = {
+    "b@example.org": ("Three kinds", []),
+    "alice@example.org": ("Three kinds", []),
+    "bob@example.org": ("Three kinds", []),
+    "c@shop.example.org": ("[shop] Three kinds", []),
+    "d@shop.example.org": ("[shop] Three kinds", []),
+    "edits@example.org": ("Three kinds", ["bounces.example.net"]),
+}
+
+
+@tests.test
+def a_queue_brings_three_kinds_and_each_gets_its_own_outcome():
+    mark = next(marks)
+    text = a_message(mark, subject="Three kinds").replace(b"\r\n", b"\n")
+    names = ["b@example.org", "c@shop.example.org", "nobody@example.org", "edits@example.org",
+             "full@example.org", "team@example.org", "d@shop.example.org"]
+    with mta.PrivatePostfix(PORT, SENDER) as sender:
+        sender.listen("")
+        sender.start()
+        sender.submit("a@bounces.example.net", names, text)
+
+        def left():
+            """Who waits, and why; there is no reason while another attempt is made."""
+            return [(each["address"], each.get("delay_reason", ""))
+                    for queued in sender.queued() for each in queued["recipients"]]
+
+        def brought():
+            sender.command("postqueue", "-f")
+            return [name for name, _ in left()] == ["full@example.org"]
+        true(mta.wait_until(brought, 60, 1), "all but one leave the queue: %s" % sender.log()[-3000:])
+        true(mta.wait_until(lambda: "Mailbox of full@example.org is full" in left()[0][1]),
+             "why it waits: %s" % left())
+        put_off = sender.log().count("452 4.5.3")
+    true(put_off >= 2, "the other kinds were answered 452 4.5.3: %d times" % put_off)
+    true(POSTFIX.settled(), "what was taken is delivered")
+    equal({name: count for name, count in copies(mark).items() if name != "a@bounces.example.net"},
+          {name: 1 for name in COPIES}, "copies")
+    for found in SINK.find("<%s@" % mark):
+        for name in found.recipients:
+            if name == "a@bounces.example.net":
+                contains(found.data, b"<nobody@example.org>", "what could not be delivered")
+                contains(found.data, b"No such user", "why")
+                continue
+            subject, bottom = COPIES[name]
+            equal(found.values("Subject"), [subject], "subject of " + name)
+            equal(found.values("X-Bottom"), bottom, "X-Bottom of " + name)
 
 
 @tests.test
@@ -430,7 +527,11 @@ KEY = Key("example.net", "s1", "rsa-sha256")
 DNS = "\n".join([KEY.record, dns_txt("example.net", "v=spf1 ip4:203.0.113.25 ?all"), ""])
 with open(os.path.join(HERE, "verdicts.policy"), encoding="utf-8") as file:
     POLICY = file.read()
+# The sending server gives mail for its own senders, the refusals, to the sink.
+SENDER = {"smtp_helo_name": "client.example.net"}
 with Sink() as SINK, mta.PrivatePostfix(SINK.port) as POSTFIX:
+    SENDER["transport_maps"] = \
+        "inline:{ bounces.example.net=smtp:[127.0.0.1]:%d }" % SINK.port
     milter, path = POSTFIX.socket("postern")
     PORT = POSTFIX.listen(milter)
     # As contrib/postfix/main.cf has it.

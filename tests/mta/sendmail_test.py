@@ -46,6 +46,12 @@ def delivered(mark):
     return found
 
 
+def copies(mark):
+    """How many copies each recipient got."""
+    names = [name for found in SINK.find("<%s@" % mark) for name in found.recipients]
+    return {name: names.count(name) for name in names}
+
+
 def not_delivered(mark):
     later, reply = one("a@example.net", "plain@example.org")
     equal(reply.code, 250, "reply to the later message")
@@ -154,6 +160,44 @@ def the_header_is_edited():
     equal(found.values("X-Old"), ["new"], "X-Old")
     equal(found.values("X-Secret"), [], "X-Secret")
     true(found.names().index("X-Top") < found.names().index("Received"), "X-Top is above Received")
+
+
+@tests.test
+def recipients_are_redirected_added_and_removed():
+    mark = next(marks)
+    with session() as smtp:
+        smtp.mail("a@example.net")
+        for name in ("team", "audited", "gone", "broken"):
+            equal(smtp.rcpt(name + "@example.org").code, 250, name)
+        smtp.data()
+        equal(smtp.content(a_message(mark)).code, 250, "end of message")
+    delivered(mark)
+    true(mta.wait_until(lambda: len(copies(mark)) >= 5), "all are delivered")
+    equal(copies(mark), {name + "@example.org": 1 for name in (
+        "alice", "bob", "audited", "archive", "broken")}, "copies")
+
+
+@tests.test
+def an_alias_of_an_alias_reaches_everybody_once():
+    mark = next(marks)
+    with session() as smtp:
+        smtp.mail("a@example.net")
+        for name in ("team", "twin", "bob"):
+            equal(smtp.rcpt(name + "@example.org").code, 250, name)
+        smtp.data()
+        equal(smtp.content(a_message(mark)).code, 250, "end of message")
+    delivered(mark)
+    true(mta.wait_until(lambda: len(copies(mark)) >= 3), "all are delivered")
+    # Who is added does not pass the policy: team, by way of twin, is delivered as it is.
+    equal(copies(mark), {name + "@example.org": 1 for name in ("alice", "bob", "team")}, "copies")
+
+
+@tests.test
+def without_its_last_recipient_a_message_is_discarded():
+    mark, reply = one("a@example.net", "gone@example.org")
+    equal(reply.code, 250, "reply")
+    not_delivered(mark)
+    equal(POSTERN.wait_record(rule="gone")["verdict"], "discard", "verdict")
 
 
 @tests.test

@@ -27,7 +27,7 @@ KINDS = [row["kind"] for row in REGISTRY["tables"]]
 FORGEABLE = ["client.ptr", "origin.helo", "helo.name", "helo.literal", "tls.subject", "sender", "sender.local",
              "sender.domain", "sender.parameter", "from", "from.address", "from.domain", "header",
              "header.count", "subject", "message.id", "list.id", "hops", "attachment.name",
-             "attachment.extension", "attachment.type", "spf.domain", "spf.explanation"]
+             "attachment.extension", "attachment.type", "spf.domain", "spf.explanation", "dmarc.domain"]
 PROVED = ["client.ip", "client.net", "client.name", "origin.ip", "auth.user", "auth.method",
           "tls.verified", "dkim.domain", "arc.sealer", "dnsbl", "country", "asn"]
 tests = Tests()

@@ -130,7 +130,7 @@ static struct str edit_as_text(struct player *p, const struct edit *edit)
 	case EDIT_HOLD:
 		return str_printf(p->arena, "hold " STR_FMT, STR_ARG(value));
 	case EDIT_ADD_RECIPIENT:
-		break;
+		return str_printf(p->arena, "join " STR_FMT, STR_ARG(value));
 	}
 	return STR("an edit that no action makes");
 }

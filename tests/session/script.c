@@ -9,11 +9,12 @@
 
 #define FILE_MOST ((size_t)4 << 20)
 
-static const char *const verbs[] = {
-    "connect",  "helo",  "mail",    "rcpt",    "data",    "header",  "eoh",  "body",
-    "eom",      "abort", "close",   "macro",   "wait",    "refuse",  "told", "logged",
-    "observed", "score", "problem", "settled", "lookups", "rounds", "progress"};
-static const char *const edit_verbs[] = {"remove", "replace", "add", "insert", "drop", "hold"};
+static const char *const verbs[] = {"connect", "helo",    "mail",    "rcpt",   "data",     "header",
+				    "eoh",     "body",    "eom",     "abort",  "close",    "macro",
+				    "wait",    "refuse",  "told",    "logged", "observed", "score",
+				    "problem", "settled", "lookups", "rounds", "progress"};
+static const char *const edit_verbs[] = {"remove", "replace", "add", "insert",
+					 "drop",   "join",    "hold"};
 
 struct reader {
 	struct arena *arena;

@@ -35,7 +35,7 @@
  * After "eom -> continue" the edits, one a line, in order:
  *
  *   remove NAME N[..M]; replace NAME N: VALUE; add NAME: VALUE; insert NAME: VALUE; drop PATH;
- *   hold REASON
+ *   join PATH; hold REASON
  *
  * REPLY: continue, accept, discard, skip, reject CODE ENHANCED "TEXT", defer the same; at connect
  * without them. In what is expected "*" stands for anything, and the folds of an edit are \n and

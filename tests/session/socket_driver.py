@@ -15,7 +15,7 @@ from milterpeer import Closed, Milter
 
 SILENT = {"told", "logged", "observed", "score", "problem", "lookups", "rounds",
           "settled", "progress"}
-EDITS = {"remove", "replace", "add", "insert", "drop", "hold"}
+EDITS = {"remove", "replace", "add", "insert", "drop", "join", "hold"}
 PORT = 25252
 
 
@@ -148,7 +148,7 @@ def edit_text(edit, leadspc):
     if edit.kind == "insert" and edit.index != 0:
         return "insert %s at %d: %s" % (edit.name, edit.index, value)
     words = {"add": "add %s: %%s" % edit.name, "insert": "insert %s: %%s" % edit.name,
-             "delrcpt": "drop %s", "quarantine": "hold %s"}
+             "delrcpt": "drop %s", "addrcpt": "join %s", "quarantine": "hold %s"}
     return words.get(edit.kind, edit.kind + " %s").replace("%s", value)
 
 

@@ -14,7 +14,7 @@ static struct arena *arena;
 
 static struct table *table(enum table_kind kind, const char *const *items)
 {
-	struct table *t = table_new(arena, kind);
+	struct table *t = table_new(arena, kind, NULL);
 	const char *why = "";
 
 	for (; *items; items++)
@@ -44,7 +44,7 @@ static bool holds(const struct table *t, const char *address)
 static bool takes(enum table_kind kind, const char *item)
 {
 	const char *why = NULL;
-	bool taken = table_add(table_new(arena, kind), str_of(item), &why);
+	bool taken = table_add(table_new(arena, kind, NULL), str_of(item), &why);
 
 	CHECK(taken || why != NULL);
 	return taken;
@@ -52,16 +52,17 @@ static bool takes(enum table_kind kind, const char *item)
 
 static void test_kinds(void)
 {
-	for (int kind = 0; kind < 4; kind++)
+	for (int kind = 0; kind < TABLE_KINDS; kind++)
 		CHECK_INT(table_kind_of(str_of(table_kind_name((enum table_kind)kind))), kind);
 	CHECK_INT(table_kind_of(STR("Networks")), -1);
 	CHECK_INT(table_kind_of(STR("")), -1);
-	CHECK(table_kind(table_new(arena, TABLE_ADDRESSES)) == TABLE_ADDRESSES);
+	CHECK(table_kind(table_new(arena, TABLE_ADDRESSES, NULL)) == TABLE_ADDRESSES);
 }
 
 static void test_empty(void)
 {
-	struct table *t = table_new(arena, TABLE_DOMAINS), *n = table_new(arena, TABLE_NETWORKS);
+	struct table *t = table_new(arena, TABLE_DOMAINS, NULL),
+		     *n = table_new(arena, TABLE_NETWORKS, NULL);
 
 	table_finish(t);
 	table_finish(n);
@@ -164,6 +165,112 @@ static void test_whole_families(void)
 	      !takes(TABLE_NETWORKS, "example.org"));
 }
 
+/* -1: failed; 0: not there, or false; 1: true, or a list that is left in found. */
+static struct value found;
+
+static int look(const struct table *t, const char *key)
+{
+	struct value text = value_text(str_of(key));
+	void *task = NULL;
+	struct table_look with = {.key = &text, .arena = arena, .task = &task};
+
+	found = (struct value){0};
+	switch (table_type_of(t)->look(t, &with, &found)) {
+	case FACT_FAILED:
+		return -1;
+	case FACT_PRESENT:
+		return table_kind(t) == TABLE_MAP || found.number != 0;
+	default:
+		return 0;
+	}
+}
+
+static void test_maps(void)
+{
+	struct table *t =
+	    TABLE(TABLE_MAP, "alice  Alice@EXAMPLE.org\t\"Alice Cooper\"",
+		  "\"bob \\\"b\\\" \\\\\" x", "User@Example.ORG  <c@example.org> @example.org a@",
+		  "b\xC3\xBC@b\xC3\xBC"
+		  "cher.example y");
+
+	CHECK_INT(table_count(t), 4);
+	CHECK(look(t, "ALICE") == 1 && found.count == 2);
+	CHECK_STR(found.items[0].text, "Alice@example.org");
+	CHECK_STR(found.items[1].text, "Alice Cooper");
+	CHECK(look(t, "Bob \"b\" \\") == 1 && found.count == 1);
+	CHECK_STR(found.items[0].text, "x");
+	CHECK(look(t, "user@example.org") == 1 && found.count == 3);
+	CHECK_STR(found.items[0].text, "c@example.org");
+	CHECK_STR(found.items[1].text, "@example.org");
+	CHECK_STR(found.items[2].text, "a@");
+	CHECK(look(t, "b\xC3\xBC@xn--bcher-kva.example") == 1);
+	CHECK(!look(t, "") && !look(t, "alic") && !look(t, "alice ") && !look(t, "Alice Cooper"));
+	CHECK(!look(TABLE(TABLE_MAP, "a b"), "b") &&
+	      !look(table(TABLE_MAP, (const char *[]){NULL}), "a"));
+	CHECK(!takes(TABLE_MAP, "") && !takes(TABLE_MAP, "key") && !takes(TABLE_MAP, "key \"a") &&
+	      !takes(TABLE_MAP, "\"\" a") && !takes(TABLE_MAP, "key \"\"") &&
+	      !takes(TABLE_MAP, "\"a\"b c") && !takes(TABLE_MAP, "a: b") &&
+	      !takes(TABLE_MAP, "a b,") && !takes(TABLE_MAP, "a b\"c") &&
+	      !takes(TABLE_MAP, "a \"\\b\"") && !takes(TABLE_MAP, "\"") &&
+	      !takes(TABLE_MAP, "\"\\"));
+	CHECK(takes(TABLE_MAP, "\"a:\" \"b,\""));
+}
+
+/* Every value of a line as long as lines may be. */
+static void test_wide_map(void)
+{
+	struct table *t = table_new(arena, TABLE_MAP, NULL);
+	char line[4098];
+	const char *why = NULL;
+
+	for (size_t i = 0; i < 4096; i++)
+		line[i] = i % 2 ? ' ' : 'x';
+	line[4095] = '\0';
+	CHECK(table_add(t, str_of(line), &why));
+	line[4095] = 'x';
+	line[4096] = 'x';
+	line[4097] = '\0';
+	CHECK(!table_add(t, str_of(line), &why));
+	table_finish(t);
+	CHECK(look(t, "x") == 1 && found.count == 2047);
+}
+
+static void test_patterns(void)
+{
+	struct table *t =
+	    TABLE(TABLE_PATTERNS, "/\\bsale\\b/i  # comment", "/a\\/b#c/", "/^(a+)+$/");
+
+	CHECK_INT(table_count(t), 3);
+	CHECK(look(t, "a SALE today") == 1 && look(t, "xa/b#c") == 1 && look(t, "aaa") == 1);
+	CHECK(look(t, "sales") == 0 && look(t, "A/B#C") == 0 && look(t, "") == 0);
+	/* What cannot be told is not told; a match tells it all the same. */
+	CHECK(look(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab") == -1);
+	CHECK(look(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa sale") == 1);
+	CHECK(!takes(TABLE_PATTERNS, "x") && !takes(TABLE_PATTERNS, "//") &&
+	      !takes(TABLE_PATTERNS, "/x") && !takes(TABLE_PATTERNS, "/x\\/") &&
+	      !takes(TABLE_PATTERNS, "/x/g") && !takes(TABLE_PATTERNS, "/x/ y") &&
+	      !takes(TABLE_PATTERNS, "/(/") && !takes(TABLE_PATTERNS, ""));
+	CHECK(!look(table(TABLE_PATTERNS, (const char *[]){NULL}), "a"));
+}
+
+/* Many that are slow, each within its limit: together they have one as well. */
+static void test_many_slow_patterns(void)
+{
+	struct table *t = table_new(arena, TABLE_PATTERNS, NULL);
+	const char *why = "";
+	char text[40];
+	clock_t start;
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "/^(a|a)+(x|y|%d)$/", i);
+		CHECK(table_add(t, str_of(text), &why));
+	}
+	table_finish(t);
+	start = clock();
+	CHECK(look(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab") == -1);
+	CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 3);
+}
+
 static struct str printed(const struct diag *diag)
 {
 	char *text = NULL;
@@ -197,7 +304,7 @@ static void test_file(void)
 	static const char text[] =
 	    "# local domains\n\nexample.org\r\n  .example.net  # and below\n\t\n"
 	    "last.example";
-	struct table *t = table_new(arena, TABLE_DOMAINS);
+	struct table *t = table_new(arena, TABLE_DOMAINS, NULL);
 
 	CHECK_STR(read_file(t, text, sizeof(text) - 1), "");
 	CHECK_INT(table_count(t), 3);
@@ -209,7 +316,7 @@ static void test_file_with_mistakes(void)
 	static const char text[] =
 	    "192.0.2.0/24\nnot an ip\n10.0.0.0/8\n  192.0.2.0/99 # too long\n"
 	    "1.2.3.4\0.5\n";
-	struct table *t = table_new(arena, TABLE_NETWORKS);
+	struct table *t = table_new(arena, TABLE_NETWORKS, NULL);
 	struct str out = read_file(t, text, sizeof(text) - 1);
 
 	CHECK(str_has(
@@ -227,7 +334,7 @@ static void test_file_that_cannot_be_read(void)
 	struct source policy = {"p", STR("table a domains file \"missing\"")};
 	struct str out;
 
-	table_read_file(table_new(arena, TABLE_DOMAINS), arena, "/nonexistent/missing",
+	table_read_file(table_new(arena, TABLE_DOMAINS, NULL), arena, "/nonexistent/missing",
 			(struct span){&policy, 21, 30}, diag);
 	out = printed(diag);
 	CHECK_INT(diag_errors(diag), 1);
@@ -237,7 +344,7 @@ static void test_file_that_cannot_be_read(void)
 
 static void test_file_with_long_lines(void)
 {
-	struct table *t = table_new(arena, TABLE_STRINGS);
+	struct table *t = table_new(arena, TABLE_STRINGS, NULL);
 	char *text = malloc(20000);
 	struct str out;
 
@@ -261,11 +368,11 @@ static double seconds(void)
 /* 100,000 items and as many looks: linear, so well below a second each even when sanitized. */
 static void test_large_tables(void)
 {
-	struct table *names = table_new(arena, TABLE_DOMAINS),
-		     *nets = table_new(arena, TABLE_NETWORKS);
+	struct table *names = table_new(arena, TABLE_DOMAINS, NULL),
+		     *nets = table_new(arena, TABLE_NETWORKS, NULL);
 	const char *why = "";
 	char text[64];
-	size_t found = 0;
+	size_t hits = 0;
 	double start = seconds();
 
 	for (int i = 0; i < 100000; i++) {
@@ -279,21 +386,69 @@ static void test_large_tables(void)
 	table_finish(nets);
 	for (int i = 0; i < 100000; i++) {
 		snprintf(text, sizeof(text), "%sd%d.example", i % 2 ? "www." : "", i);
-		found += has(names, text);
+		hits += has(names, text);
 		snprintf(text, sizeof(text), "a.b.c.e%d.example", i);
-		found += has(names, text);
+		hits += has(names, text);
 		snprintf(text, sizeof(text), "10.%d.%d.%d", i >> 16 & 255, i >> 8 & 255, i & 255);
-		found += holds(nets, text);
+		hits += holds(nets, text);
 	}
-	CHECK_INT(found, 200000);
+	CHECK_INT(hits, 200000);
 	CHECK_INT(table_count(names), 100000);
 	CHECK(seconds() - start < 5);
+}
+
+/* A table in memory takes at most three times its text. */
+static void test_size(void)
+{
+	static const struct {
+		enum table_kind kind;
+		const char *format;
+	} tables[] = {{TABLE_DOMAINS, "d%d.example\n"},
+		      {TABLE_STRINGS, "%07d\n"},
+		      {TABLE_ADDRESSES, "u%d@example.org\n"},
+		      {TABLE_MAP, "u%d a@example.org b@example.org\n"},
+		      {TABLE_NETWORKS, "10.%d.0.0/24\n"}};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		struct table *t = table_new(arena, tables[i].kind, NULL);
+		struct buf text = {.arena = arena};
+		char line[80];
+
+		for (int n = 0; n < 50000; n++) {
+			if (tables[i].kind == TABLE_NETWORKS)
+				snprintf(line, sizeof(line), "10.%d.%d.0/24\n", n >> 8, n & 255);
+			else
+				snprintf(line, sizeof(line), tables[i].format, n);
+			buf_puts(&text, line);
+		}
+		CHECK_STR(read_file(t, text.s, text.n), "");
+		CHECK_INT(table_count(t), 50000);
+		if (table_size(t) > 3 * text.n) {
+			printf("%s: %zu bytes for %zu\n", table_kind_name(tables[i].kind),
+			       table_size(t), text.n);
+			CHECK(false);
+		}
+	}
+}
+
+static void test_map_file(void)
+{
+	static const char text[] = "# logins\nalice a@example.org # one\n\"#\" \"#\" # two\n"
+				   "b a#b\n\nalice again\nlonely # none\n";
+	struct table *t = table_new(arena, TABLE_MAP, NULL);
+	struct str out = read_file(t, text, sizeof(text) - 1);
+
+	CHECK(look(t, "alice") == 1 && found.count == 1);
+	CHECK(look(t, "#") == 1 && found.count == 1);
+	CHECK(look(t, "b") == 1 && str_eq(found.items[0].text, STR("a#b")));
+	CHECK(str_has(out, STR(":6:1: error: the key 'alice' is there already")));
+	CHECK(str_has(out, STR(":7:1: error: the key 'lonely' has no value")));
 }
 
 /* One item, however often it is said. */
 static void test_repeated_items(void)
 {
-	struct table *t = table_new(arena, TABLE_STRINGS);
+	struct table *t = table_new(arena, TABLE_STRINGS, NULL);
 	const char *why = "";
 	double start = seconds();
 
@@ -315,10 +470,16 @@ int main(void)
 	RUN(test_networks);
 	RUN(test_nested_networks);
 	RUN(test_whole_families);
+	RUN(test_maps);
+	RUN(test_wide_map);
+	RUN(test_patterns);
+	RUN(test_many_slow_patterns);
 	RUN(test_file);
+	RUN(test_map_file);
 	RUN(test_file_with_mistakes);
 	RUN(test_file_that_cannot_be_read);
 	RUN(test_file_with_long_lines);
+	RUN(test_size);
 	RUN(test_large_tables);
 	RUN(test_repeated_items);
 	arena_free(&arena);

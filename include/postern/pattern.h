@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef FILTER_POLICY_PATTERN_H
-#define FILTER_POLICY_PATTERN_H
+#ifndef POSTERN_PATTERN_H
+#define POSTERN_PATTERN_H
 
-/* Patterns: PCRE2 with JIT. pattern.c is the only owner of <pcre2.h>. */
+/* Patterns: PCRE2 with JIT. filter/policy/pattern.c is the only owner of <pcre2.h>. */
 
 #include "postern/arena.h"
 #include "postern/str.h"
