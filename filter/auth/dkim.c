@@ -308,6 +308,7 @@ void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
 	for (size_t i = 0; i < v->picks.count; i++) {
 		if (v->picks.items[i].tried) {
 			v->tried++;
+			v->body.watch_lf |= !v->picks.items[i].tags.relaxed_body;
 			key_answer(v, &v->picks.items[i], lookups);
 		}
 	}
