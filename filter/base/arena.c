@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Arenas: chunks taken from the system as they are needed, given back together. Small arenas
- * (a connection, a message) begin with a small chunk; chunks double up to a limit, and a large
- * object gets a chunk of its own.
+ * Arenas: chunks taken from the system as they are needed, given back together. The first chunk is
+ * small and comes with the arena itself, since many arenas need no other; chunks double up to a
+ * limit, and a large object gets a chunk of its own.
  */
 
 #include "postern/arena.h"
@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FIRST 2048
+/* An arena with its first chunk: no more than malloc() keeps at hand for each thread. */
+#define ARENA_BYTES 1024
+#define CHUNK_SECOND 4096
 #define CHUNK_MOST 65536
 #define ALIGNMENT 16
 
@@ -34,6 +36,7 @@ struct arena {
 	struct cleanup *cleanups;
 	size_t next_size, taken;
 	jmp_buf *guard;
+	_Alignas(ALIGNMENT) unsigned char first[]; /* a chunk */
 };
 
 _Noreturn static void out_of_memory(const struct arena *arena)
@@ -45,13 +48,24 @@ _Noreturn static void out_of_memory(const struct arena *arena)
 	abort();
 }
 
+static struct chunk *first_chunk(struct arena *arena)
+{
+	return (struct chunk *)(void *)arena->first;
+}
+
 struct arena *arena_new(struct arena *parent)
 {
-	struct arena *arena = calloc(1, sizeof(*arena));
+	struct arena *arena = malloc(ARENA_BYTES);
 
 	if (!arena)
 		out_of_memory(parent);
-	arena->next_size = CHUNK_FIRST;
+	memset(arena, 0, sizeof(*arena));
+	arena->next_size = CHUNK_SECOND;
+	arena->taken = ARENA_BYTES;
+	arena->chunks = first_chunk(arena);
+	arena->chunks->next = NULL;
+	arena->chunks->size = ARENA_BYTES - sizeof(*arena) - sizeof(*arena->chunks);
+	arena->chunks->used = 0;
 	if (parent) {
 		arena->parent = parent;
 		arena->next_sibling = parent->first_child;
@@ -91,7 +105,8 @@ void arena_free(struct arena **arena_p)
 		struct chunk *chunk = arena->chunks;
 
 		arena->chunks = chunk->next;
-		free(chunk);
+		if (chunk != first_chunk(arena))
+			free(chunk);
 	}
 	free(arena);
 }
@@ -111,7 +126,7 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
 	chunk->used = 0;
 	arena->taken += room;
 	/* A large object's chunk goes behind the one that still has room. */
-	if (size > CHUNK_MOST / 2 && arena->chunks) {
+	if (size > CHUNK_MOST / 2) {
 		chunk->next = arena->chunks->next;
 		arena->chunks->next = chunk;
 	} else {
@@ -129,7 +144,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	if (size > SIZE_MAX - ALIGNMENT)
 		out_of_memory(arena);
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-	if (!chunk || chunk->size - chunk->used < size)
+	if (chunk->size - chunk->used < size)
 		chunk = chunk_add(arena, size);
 	memory = chunk->data + chunk->used;
 	chunk->used += size;

@@ -19,6 +19,7 @@ struct query;
 struct mailbox {
 	pthread_cond_t filled;
 	atomic_size_t count; /* answers that were delivered and not taken yet */
+	bool used;           /* something was waited for; the owner's */
 };
 
 struct waiter {

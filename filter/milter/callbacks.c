@@ -163,7 +163,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	conn->refusing = agreement.missing != 0;
 	conn->steps = agreement.steps;
 	if (agreement.actions & SMFIF_SETSYMLIST)
-		agreement_macros(ctx, &conn->generation->needs);
+		agreement_macros(ctx, &conn->generation->macros);
 	*actions_r = agreement.actions;
 	*steps_r = agreement.steps;
 	*f2_r = *f3_r = 0;

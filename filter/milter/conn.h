@@ -33,8 +33,19 @@ void agreement_make(const struct session_needs *needs, unsigned long actions, un
  * braces where it has several letters, at most MACRO_COUNT_MAX. False: not all found room.
  */
 bool agreement_macro_list(const char *usual, const char *more, char *list);
-/* Asks for the macros that the policy needs beyond the MTA's own lists. */
-void agreement_macros(SMFICTX *ctx, const struct session_needs *needs);
+
+#define MACRO_STAGES 6
+struct macro_lists {
+	size_t count;
+	struct macro_list {
+		int where; /* SMFIM_* */
+		char names[MACRO_LIST_MAX];
+	} items[MACRO_STAGES];
+};
+/* The macros that the policy needs beyond the MTA's own lists; once for a policy. */
+void agreement_macros_make(const struct session_needs *needs, struct macro_lists *lists_r);
+/* Asks for them. */
+void agreement_macros(SMFICTX *ctx, const struct macro_lists *lists);
 
 /* ---- generation.c ---- */
 
@@ -42,6 +53,7 @@ void agreement_macros(SMFICTX *ctx, const struct session_needs *needs);
 struct generation {
 	struct milter_policy served;
 	struct session_needs needs;
+	struct macro_lists macros;
 	unsigned users; /* connections, and one while new connections get it; under a lock */
 };
 

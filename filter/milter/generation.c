@@ -27,6 +27,7 @@ static struct generation *generation_new(const struct milter_policy *policy)
 	g->served = *policy;
 	g->users = 1; /* the room itself, while it is the current one */
 	session_needs(policy->policy, &g->needs);
+	agreement_macros_make(&g->needs, &g->macros);
 	return g;
 }
 

@@ -56,14 +56,17 @@ static void put(struct line *line, const char *key, struct str value)
 		put_json(&line->out, value);
 		return;
 	}
-	buf_puts(&line->out, quote ? "\"" : "");
+	if (!quote) {
+		buf_add(&line->out, value);
+		return;
+	}
+	buf_putc(&line->out, '"');
 	for (size_t i = 0; i < value.n; i++) {
 		if (value.s[i] == '"')
 			buf_putc(&line->out, '\\');
 		buf_putc(&line->out, value.s[i]);
 	}
-	if (quote)
-		buf_putc(&line->out, '"');
+	buf_putc(&line->out, '"');
 }
 
 static void put_number(struct line *line, const char *key, size_t number)

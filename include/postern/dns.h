@@ -90,6 +90,11 @@ int resolver_new(const struct resolver_config *config, struct resolver **resolve
  */
 int resolver_from_source(const struct source *source, struct clock *clock, struct diag *diag,
 			 struct resolver **resolver_r);
+/*
+ * Answers from a file come so many nanoseconds after the question, on a manual clock only: what
+ * has to wait for what can be seen by how far lookups_wait() moves it on.
+ */
+void resolver_delay(struct resolver *resolver, int64_t nanoseconds);
 void resolver_free(struct resolver **resolver);
 
 /* What became of the questions of all messages. */
