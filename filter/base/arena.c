@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK_FIRST 2048
 #define CHUNK_MOST 65536
@@ -42,16 +43,24 @@ _Noreturn static void out_of_memory(const struct arena *arena)
 		if (arena->guard)
 			longjmp(*arena->guard, 1);
 	fputs("postern: out of memory\n", stderr);
-	abort();
+	_exit(ARENA_EXIT);
+}
+
+struct arena *arena_try(void)
+{
+	struct arena *arena = calloc(1, sizeof(*arena));
+
+	if (arena)
+		arena->next_size = CHUNK_FIRST;
+	return arena;
 }
 
 struct arena *arena_new(struct arena *parent)
 {
-	struct arena *arena = calloc(1, sizeof(*arena));
+	struct arena *arena = arena_try();
 
 	if (!arena)
 		out_of_memory(parent);
-	arena->next_size = CHUNK_FIRST;
 	if (parent) {
 		arena->parent = parent;
 		arena->next_sibling = parent->first_child;
