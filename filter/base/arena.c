@@ -37,7 +37,7 @@ struct arena {
 	jmp_buf *guard;
 };
 
-_Noreturn static void out_of_memory(const struct arena *arena)
+_Noreturn void arena_exhausted(const struct arena *arena)
 {
 	for (; arena; arena = arena->parent)
 		if (arena->guard)
@@ -60,7 +60,7 @@ struct arena *arena_new(struct arena *parent)
 	struct arena *arena = arena_try();
 
 	if (!arena)
-		out_of_memory(parent);
+		arena_exhausted(parent);
 	if (parent) {
 		arena->parent = parent;
 		arena->next_sibling = parent->first_child;
@@ -115,7 +115,7 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
 	else if (arena->next_size < CHUNK_MOST)
 		arena->next_size *= 2;
 	if (room > SIZE_MAX - sizeof(*chunk) || !(chunk = malloc(sizeof(*chunk) + room)))
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	chunk->size = room;
 	chunk->used = 0;
 	arena->taken += room;
@@ -136,7 +136,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *memory;
 
 	if (size > SIZE_MAX - ALIGNMENT)
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	if (!chunk || chunk->size - chunk->used < size)
 		chunk = chunk_add(arena, size);
@@ -148,7 +148,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
 	if (size != 0 && count > SIZE_MAX / size)
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	return arena_alloc(arena, count * size);
 }
 

@@ -29,6 +29,9 @@ struct arena *arena_try(void);
 /* Runs the clean-ups (last added first), frees everything, sets *arena to NULL. NULL is fine. */
 void arena_free(struct arena **arena);
 
+/* For who found out elsewhere that memory has ended: the same way out. */
+_Noreturn void arena_exhausted(const struct arena *arena);
+
 /* `size` zeroed bytes, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t size);
 /* `count` zeroed elements; an overflow of the product counts as memory that ended. */
