@@ -30,6 +30,7 @@ struct parent {
 	struct listener listener, commands;
 	sigset_t signals; /* blocked, and waited for */
 	struct restart restart;
+	struct suspects *suspects;
 	pid_t child;     /* 0: none */
 	int control;     /* writing end of the child's pipe; -1: none */
 	int64_t started; /* when the child was forked */
@@ -61,9 +62,10 @@ static void process_fork(struct parent *p)
 		close_if_open(&ends[1]);
 		close_if_open(&p->listener.lock);
 		close_if_open(&p->commands.lock);
-		filter_process(p->config, p->start, p->ctx,
-			       &(struct filter_ends){p->listener.fd, p->commands.fd, ends[0]},
-			       self);
+		filter_process(
+		    p->config, p->start, p->ctx,
+		    &(struct filter_ends){p->listener.fd, p->commands.fd, ends[0], p->suspects},
+		    self);
 	}
 	close_if_open(&ends[0]);
 	p->control = ends[1];
@@ -104,16 +106,18 @@ static void process_crashed(struct parent *p, pid_t child, int status)
 	int64_t delay = restart_delay(&p->restart, now, now - p->started);
 
 	p->due = now + delay;
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status)) {
 		log_line(
 		    LOG_LEVEL_ERROR,
 		    "filter process %ld was ended by signal %d (%s); the next starts in %ld ms",
 		    (long)child, WTERMSIG(status), strsignal(WTERMSIG(status)),
 		    (long)(delay / NS_PER_MS));
-	else
+		suspects_crashed(p->suspects);
+	} else {
 		log_line(LOG_LEVEL_ERROR,
 			 "filter process %ld ended with status %d; the next starts in %ld ms",
 			 (long)child, WEXITSTATUS(status), (long)(delay / NS_PER_MS));
+	}
 }
 
 static void process_renew(struct parent *p)
@@ -239,6 +243,7 @@ int milter_run(const struct milter_config *config,
 	sigprocmask(SIG_BLOCK, &p.signals, &before);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN); /* of a filter process that has just gone */
+	p.suspects = suspects_new();
 	if (process_prepare(&p, arena)) {
 		result = process_watch(&p);
 		if (result == MILTER_OK)
@@ -249,6 +254,7 @@ int milter_run(const struct milter_config *config,
 	listener_close(&p.listener);
 	listener_remove(&p.commands);
 	listener_close(&p.commands);
+	suspects_free(&p.suspects);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	arena_free(&arena);
 	return result;
