@@ -175,15 +175,15 @@ def crashes_lose_nothing():
     wrong = {mark: each for mark, each in found.items() if sorted(each) != [
         (name + "@example.org", [mark]) for name in ("alice", "bob")]}
     equal(wrong, {}, "not delivered once to each, and judged")
-    # A sanitizer's process takes its time to start.
-    if "Sanitizer" not in contents(DAEMONS_UP[0].command[0]):
-        true(back[-1] <= BACK or statistics.median(back) <= BACK / 2 and len(
-            [time for time in back if time > BACK]) <= KILLS // 50, "service is back in time")
+    # A sanitizer's process takes its time to start, and a busy machine may be late now and then.
+    if not is_sanitized(DAEMONS_UP[0].command[0]):
+        late = [time for time in back if time > BACK]
+        true(len(late) <= max(1, KILLS // 50), "service is back in time: %r" % late)
 
 
-def contents(path):
+def is_sanitized(path):
     with open(path, "rb") as file:
-        return file.read().decode("latin-1")
+        return re.search(b"__[at]san_init", file.read()) is not None
 
 
 why = mta.PrivatePostfix.missing()
