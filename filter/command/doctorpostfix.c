@@ -26,6 +26,7 @@ struct milter {
 
 struct postfix {
 	struct doctor *doctor;
+	const char *parameters; /* all of them, a line each: postconf takes its time */
 	const char *queue;
 	const char *owner;
 	size_t asking; /* services that ask us */
@@ -48,12 +49,30 @@ static struct str strip(struct str text)
 	return text;
 }
 
-/* A parameter of main.cf with its $names undone; empty where this Postfix has none of that name. */
-static const char *parameter(struct doctor *doctor, const char *name)
+/* The value behind "NAME = " in lines of postconf; false: there is none of that name. */
+static bool value_of(const char *lines, const char *name, struct str *value_r)
 {
-	const char *text = postconf(doctor, "-hx", name);
+	size_t n = strlen(name);
 
-	return text ? str_dup(doctor->arena, strip(str_of(text))).s : "";
+	for (const char *line = lines; line && *line;) {
+		const char *end = strchr(line, '\n');
+		struct str row = {line, end ? (size_t)(end - line) : strlen(line)};
+
+		if (row.n > n && strncmp(line, name, n) == 0 && strncmp(line + n, " =", 2) == 0) {
+			*value_r = strip(str_sub(row, n + 2, row.n));
+			return true;
+		}
+		line = end ? end + 1 : NULL;
+	}
+	return false;
+}
+
+/* A parameter of main.cf with its $names undone; empty where this Postfix has none of that name. */
+static const char *parameter(const struct postfix *p, const char *name)
+{
+	struct str value = {0};
+
+	return value_of(p->parameters, name, &value) ? str_dup(p->doctor->arena, value).s : "";
 }
 
 /* ---- lists of milters ---- */
@@ -172,7 +191,7 @@ static void look_action(const struct postfix *p, const char *service, struct str
 static void look_timeout(const struct postfix *p, const char *service, const char *name,
 			 struct str own, long least)
 {
-	struct str text = own.n > 0 ? own : str_of(parameter(p->doctor, name));
+	struct str text = own.n > 0 ? own : str_of(parameter(p, name));
 	long seconds = doctor_seconds(text, 1);
 
 	if (seconds >= 0 && seconds < least)
@@ -188,7 +207,7 @@ static void look_milter(const struct postfix *p, const struct service *service,
 {
 	struct str action = milter->default_action.n > 0
 				? milter->default_action
-				: str_of(parameter(p->doctor, "milter_default_action"));
+				: str_of(parameter(p, "milter_default_action"));
 
 	look_action(p, service->name, action);
 	look_timeout(p, service->name, "milter_command_timeout", milter->command_timeout,
@@ -241,32 +260,11 @@ static void look_service(struct postfix *p, const struct service *service)
 
 /* ---- all services ---- */
 
-/* The value of "NAME/TYPE/smtpd_milters = VALUE" in postconf -P's lines; false: not overridden. */
-static bool overridden(const char *lines, const char *service, struct str *value_r)
-{
-	size_t n = strlen(service);
-
-	for (const char *line = lines; line && *line;) {
-		const char *end = strchr(line, '\n');
-		struct str row = {line, end ? (size_t)(end - line) : strlen(line)};
-
-		if (row.n > n && strncmp(line, service, n) == 0 &&
-		    str_starts(str_sub(row, n, row.n), STR("/smtpd_milters"))) {
-			ptrdiff_t is = str_chr(row, '=');
-
-			*value_r = strip(str_sub(row, (size_t)(is + 1), row.n));
-			return is > 0;
-		}
-		line = end ? end + 1 : NULL;
-	}
-	return false;
-}
-
 static void look_services(struct postfix *p, bool filtered)
 {
 	const char *master = postconf(p->doctor, "-M", NULL);
 	const char *overrides = postconf(p->doctor, "-Px", NULL);
-	struct str usual = str_of(parameter(p->doctor, "smtpd_milters"));
+	struct str usual = str_of(parameter(p, "smtpd_milters"));
 
 	for (const char *line = master; line && *line;) {
 		char name[100], type[20], private[10], unprivileged[10], chroot[10], program[100];
@@ -279,7 +277,9 @@ static void look_services(struct postfix *p, bool filtered)
 			service.name = str_printf(p->doctor->arena, "%s/%s", name, type).s;
 			service.chroot = chroot[0] == 'y';
 			service.local = strstr(name, "127.0.0.1") || strstr(name, "localhost");
-			overridden(overrides, service.name, &service.milters);
+			value_of(overrides,
+				 str_printf(p->doctor->arena, "%s/smtpd_milters", service.name).s,
+				 &service.milters);
 			if (filtered && service.local && service.milters.n > 0)
 				doctor_find(p->doctor, FINDING_NOTE, "content_filter",
 					    "say '-o smtpd_milters=' for the service that it comes "
@@ -296,27 +296,28 @@ static void look_services(struct postfix *p, bool filtered)
 void doctor_postfix(struct doctor *doctor)
 {
 	struct postfix p = {.doctor = doctor};
-	const char *version = postconf(doctor, "-hd", "mail_version"), *bare;
+	const char *bare;
 
-	if (!version) {
+	p.parameters = postconf(doctor, "-x", NULL);
+	if (!p.parameters) {
 		doctor_find(doctor, FINDING_BAD, "postfix", "say --config-dir DIR",
 			    "'" POSTCONF "%s%s' does not work here", doctor->config ? " -c " : "",
 			    doctor->config ? doctor->config : "");
 		return;
 	}
-	p.queue = parameter(doctor, "queue_directory");
-	p.owner = parameter(doctor, "mail_owner");
-	look_services(&p, *parameter(doctor, "content_filter") != '\0');
+	p.queue = parameter(&p, "queue_directory");
+	p.owner = parameter(&p, "mail_owner");
+	look_services(&p, *parameter(&p, "content_filter") != '\0');
 	if (p.asking == 0)
 		doctor_find(doctor, FINDING_BAD, "smtpd_milters",
 			    "add it to main.cf, see contrib/postfix/main.cf",
 			    "no SMTP service of this Postfix asks Postern at '%s'", doctor->listen);
 	else if (str_starts(str_of(doctor->listen), STR("unix:")))
 		doctor_socket(doctor, doctor->listen + strlen("unix:"), p.owner);
-	if (doctor_seconds(str_of(parameter(doctor, "milter_protocol")), 1) < 6)
+	if (doctor_seconds(str_of(parameter(&p, "milter_protocol")), 1) < 6)
 		doctor_find(doctor, FINDING_NOTE, "milter_protocol", "say milter_protocol = 6",
 			    "an old protocol: every step is asked about, needed or not");
-	bare = parameter(doctor, "smtpd_forbid_bare_newline");
+	bare = parameter(&p, "smtpd_forbid_bare_newline");
 	if (*bare == '\0' || strcmp(bare, "no") == 0)
 		doctor_find(doctor, FINDING_BAD, "smtpd_forbid_bare_newline",
 			    "say smtpd_forbid_bare_newline = normalize (Postfix 3.9), or yes",

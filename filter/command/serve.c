@@ -125,6 +125,8 @@ static int start(void *ctx, struct milter_service *service_r)
 	start_journal(server);
 	service_r->references = server->keeper != NULL;
 	reload_begin(server, &service_r->served);
+	if (!reload_watch())
+		return MILTER_FAILED;
 	if (service_r->control >= 0 && !control_start(server, service_r->control))
 		return MILTER_FAILED;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
@@ -133,11 +135,12 @@ static int start(void *ctx, struct milter_service *service_r)
 }
 
 /* In the parent. What is wrong was said by the filter process, which keeps what it has. */
-static void renew(void *ctx)
+static void renew(void *ctx, bool tables_only)
 {
 	struct server *server = ctx;
 	char *text;
-	struct policy *policy = server_load(server->path, &text);
+	struct policy *policy =
+	    tables_only ? server_refresh(server->policy, &text) : server_load(server->path, &text);
 
 	free(text);
 	if (!policy)
@@ -146,11 +149,10 @@ static void renew(void *ctx)
 	server->policy = policy;
 }
 
-struct policy *server_load(const char *path, char **text_r)
+/* What was loaded, if it can be served; what is to be said of it in *text_r. */
+static struct policy *judged(struct policy *policy, struct arena *arena, struct diag *diag,
+			     char **text_r)
 {
-	struct arena *arena = arena_new(NULL);
-	struct diag *diag = diag_new(arena);
-	struct policy *policy = policy_load(path, NULL, diag);
 	size_t size;
 	FILE *out = open_memstream(text_r, &size);
 
@@ -166,6 +168,22 @@ struct policy *server_load(const char *path, char **text_r)
 		policy_free(&policy);
 	arena_free(&arena);
 	return policy;
+}
+
+struct policy *server_load(const char *path, char **text_r)
+{
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+
+	return judged(policy_load(path, NULL, diag), arena, diag, text_r);
+}
+
+struct policy *server_refresh(const struct policy *policy, char **text_r)
+{
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+
+	return judged(policy_refresh(policy, diag), arena, diag, text_r);
 }
 
 /* Beyond the policy's own life, which a reload ends. */

@@ -39,6 +39,8 @@ struct server {
  * is to be said of it all the same is in *text_r too, which is malloc'ed.
  */
 struct policy *server_load(const char *path, char **text_r);
+/* The same policy with its tables read anew. */
+struct policy *server_refresh(const struct policy *policy, char **text_r);
 /* The value of a text setting, in the policy's arena; NULL: not set. */
 const char *server_setting(const struct policy *policy, const char *name);
 /* The number that a mode in octal says; false: it is none. */
@@ -60,10 +62,13 @@ struct reloads {
 /* Before threads: what is served at first. */
 void reload_begin(struct server *server, const struct milter_policy *served);
 /*
- * Loads the policy file anew and puts it in force if it can be served; else all stays as it is.
+ * Loads the policy file anew and puts it in force if it can be served and its tests pass; else all
+ * stays as it is.
  * What is to be said of it is in *text_r (malloc'ed) and in the log. One at a time.
  */
 bool reload_now(char **text_r);
+/* Looks after the files of tables, in a thread of its own. False: no thread. */
+bool reload_watch(void);
 /* For the room of libmilter. */
 void reload_asked(void *ctx);
 void reload_retire(void *ctx, const struct milter_policy *policy);

@@ -48,7 +48,8 @@ static void *run_libmilter(void *unused)
 
 static void ignore_signals(void)
 {
-	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW, SIGPIPE};
+	static const int ignored[] = {SIGTERM,      SIGINT,         SIGHUP, SIGUSR1,
+				      PARENT_RENEW, PARENT_REFRESH, SIGPIPE};
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)

@@ -63,7 +63,7 @@ void generation_release(struct generation *g)
 	free(g);
 }
 
-bool milter_replace(const struct milter_policy *policy)
+bool milter_replace(const struct milter_policy *policy, bool tables_only)
 {
 	struct generation *next = generation_new(policy), *before;
 
@@ -74,6 +74,6 @@ bool milter_replace(const struct milter_policy *policy)
 	room.current = next;
 	pthread_mutex_unlock(&room.lock);
 	generation_release(before);
-	kill(room.parent, PARENT_RENEW);
+	kill(room.parent, tables_only ? PARENT_REFRESH : PARENT_RENEW);
 	return true;
 }

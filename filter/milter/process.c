@@ -120,17 +120,17 @@ static void process_crashed(struct parent *p, pid_t child, int status)
 	}
 }
 
-static void process_renew(struct parent *p)
+static void process_renew(struct parent *p, bool tables_only)
 {
 	if (p->config->renew)
-		p->config->renew(p->ctx);
+		p->config->renew(p->ctx, tables_only);
 }
 
 /* The filter process reloads; without one, the next begins with what is found now. */
 static void process_reload(struct parent *p)
 {
 	if (p->child == 0)
-		process_renew(p);
+		process_renew(p, false);
 	else if (write(p->control, "r", 1) < 0)
 		log_line(LOG_LEVEL_ERROR, "no reload: %s", strerror(errno));
 }
@@ -140,11 +140,12 @@ static int process_watch(struct parent *p)
 {
 	for (;;) {
 		pid_t child;
-		int status;
+		int status, number;
 
 		if (p->child == 0 && clock_now(&clock_system) >= p->due)
 			process_fork(p);
-		switch (process_signal(p, p->child == 0 ? p->due : 0)) {
+		number = process_signal(p, p->child == 0 ? p->due : 0);
+		switch (number) {
 		case SIGTERM:
 		case SIGINT:
 			return MILTER_OK;
@@ -153,7 +154,8 @@ static int process_watch(struct parent *p)
 			process_reload(p);
 			break;
 		case PARENT_RENEW:
-			process_renew(p);
+		case PARENT_REFRESH:
+			process_renew(p, number == PARENT_REFRESH);
 			break;
 		}
 		child = p->child;
@@ -226,7 +228,8 @@ static bool process_prepare(struct parent *p, struct arena *arena)
 int milter_run(const struct milter_config *config,
 	       int (*start)(void *ctx, struct milter_service *service_r), void *ctx)
 {
-	static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW, SIGCHLD};
+	static const int waited_for[] = {SIGTERM,      SIGINT,         SIGHUP, SIGUSR1,
+					 PARENT_RENEW, PARENT_REFRESH, SIGCHLD};
 	struct parent p = {.config = config,
 			   .start = start,
 			   .ctx = ctx,

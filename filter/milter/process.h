@@ -147,8 +147,9 @@ void nudge_closed(struct nudge *nudge);
 
 /* ---- filter.c ---- */
 
-/* Tells the parent that the policy was replaced. */
+/* Tell the parent that the policy was replaced, or its tables alone. */
 #define PARENT_RENEW SIGUSR2
+#define PARENT_REFRESH SIGPWR
 
 #define DRAIN_TIME (5 * NS_PER_S)
 

@@ -30,8 +30,8 @@
  *
  * A reload is the filter process's work: it builds the new policy aside and calls
  * milter_replace(). Connections that are open keep the policy they began with. Then the parent is
- * told (SIGUSR2) and renews its own, so that a filter process which replaces a crashed one begins
- * with the policy that was in force, whatever the files look like by then.
+ * told (SIGUSR2, or SIGPWR) and renews its own, so that a filter process which replaces a crashed
+ * one begins with the policy that was in force, whatever the files look like by then.
  */
 
 #include <stdbool.h>
@@ -52,9 +52,10 @@ struct milter_config {
 	const char *control;
 	/*
 	 * In the parent, after the filter process has replaced its policy, or on SIGHUP while there
-	 * is no filter process: loads what `start` will serve the next time. May be NULL.
+	 * is no filter process: loads what `start` will serve the next time, or reads the tables of
+	 * what it has anew. May be NULL.
 	 */
-	void (*renew)(void *ctx);
+	void (*renew)(void *ctx, bool tables_only);
 };
 
 /* A policy and where its lookups go; borrowed until `retire` hands it back. */
@@ -88,9 +89,10 @@ struct milter_service {
 
 /*
  * In the filter process, from any thread: connections that begin from now on get this policy.
- * False: memory ended, and nothing has changed.
+ * False: memory ended, and nothing has changed. `tables_only`: it is the one before, with tables
+ * read anew.
  */
-bool milter_replace(const struct milter_policy *policy);
+bool milter_replace(const struct milter_policy *policy, bool tables_only);
 
 /* Statuses of milter_run(); those of `start` mean the same. */
 #define MILTER_OK 0

@@ -44,7 +44,8 @@ static void check_fact(const struct fact_def *d)
 	CHECK(d->type.base != TYPE_ENUM || d->type.enumeration);
 	CHECK(d->type.base != TYPE_OPAQUE || d->internal);
 	/* Who asks the DNS says how often, for the sum that a policy may cost. */
-	CHECK((d->cost == COST_DNS) == (d->lookups || d->lookups_spf || d->lookups_signature || d->walks));
+	CHECK((d->cost == COST_DNS) ==
+	      (d->lookups || d->lookups_spf || d->lookups_signature || d->walks));
 	CHECK(!d->plural ||
 	      (registry_fact(str_of(d->plural)) && registry_fact(str_of(d->plural))->type.list));
 }
