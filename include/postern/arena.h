@@ -7,10 +7,11 @@
  * from it is given back in one step. Handles of foreign libraries hang on the clean-up list and
  * are freed nowhere else.
  *
- * No function here but arena_try() returns NULL. When memory ends, control leaves through the arena's way out:
- * the jmp_buf that arena_guard() set, else a line on stderr and an exit with
- * ARENA_EXIT. A session sets one for the length of each event and answers 451; so code between may allocate without checks, but
- * must hold no lock and own no handle that is not on a clean-up list while it does.
+ * No function here but arena_try() returns NULL. When memory ends, control leaves through the
+ * arena's way out: the jmp_buf that arena_guard() set, else a line on stderr and an exit with
+ * ARENA_EXIT. A session sets one for the length of each event and answers 451; so code between
+ * may allocate without checks, but must hold no lock and own no handle that is not on a clean-up
+ * list while it does.
  *
  * An arena belongs to one thread at a time.
  */
