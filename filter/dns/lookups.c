@@ -196,6 +196,9 @@ const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, e
 		q->fresh = false;
 		lookups->fresh--;
 	}
+	/* Not a word about the name: to its policy the message would look like another. */
+	if (q->answer == answer_failed(PROBLEM_MEMORY))
+		arena_exhausted(lookups->arena);
 	return q->answer ? &q->answer->public : NULL;
 }
 

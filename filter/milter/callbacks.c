@@ -22,8 +22,10 @@ static struct {
 	struct nudge *_Atomic nudge; /* NULL for those who ask before */
 } room;                              /* set before MTAs come, constant from then on */
 
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge)
+void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+		   struct suspects *suspects)
 {
+	judgement_set(suspects);
 	room.service = service;
 	room.drain = drain;
 	room.nudge = nudge;
@@ -79,6 +81,7 @@ static struct conn *conn_new(SMFICTX *ctx)
 	if (!conn)
 		return NULL;
 	conn->ctx = ctx;
+	judgement_client(&conn->judgement, NULL);
 	conn->generation = generation_take();
 	conn->env = (struct session_env){.resolver = conn->generation->served.resolver,
 					 .clock = room.service->clock,
@@ -107,20 +110,25 @@ static void conn_message_over(struct conn *conn)
 		drain_leave(room.drain);
 	conn->in_message = conn->failed = false;
 	conn->body_time = 0;
+	judgement_over(&conn->judgement);
 }
 
 static void conn_abort(struct conn *conn)
 {
+	(void)judgement_enter(&conn->judgement);
 	if (conn->session)
 		session_abort(conn->session);
 	conn_message_over(conn);
 }
 
 /* Can this message not be judged? Then the session hears no more of it, and this is the reply. */
-static bool conn_deferral(const struct conn *conn, struct reply *reply_r)
+static bool conn_deferral(struct conn *conn, struct reply *reply_r)
 {
-	if (!conn->refusing && !conn->failed && conn->session)
-		return false;
+	if (!conn->refusing && !conn->failed && conn->session) {
+		if (judgement_enter(&conn->judgement))
+			return false;
+		conn->failed = true;
+	}
 	*reply_r = reply_deferral("4.3.0", "Try again later");
 	return true;
 }
@@ -130,6 +138,8 @@ static sfsistat conn_answer(struct conn *conn, enum step step, struct reply repl
 {
 	bool failed = conn->failed;
 	sfsistat status = reply_answer(conn, step, reply);
+
+	judgement_leave(&conn->judgement);
 
 	if (status == SMFIS_NOREPLY || !reply_is_final(step, &reply))
 		return status;
@@ -230,10 +240,11 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 		conn_abort(conn);
 		session_free(&conn->session);
 	}
+	has_ip = client_address(address, &ip, &port);
+	judgement_client(&conn->judgement, has_ip ? &ip : NULL);
 	conn->session = session_new(conn->generation->served.policy, &conn->env);
 	if (conn_deferral(conn, &reply))
 		return reply_answer(conn, STEP_CONNECT, reply);
-	has_ip = client_address(address, &ip, &port);
 	reply = session_connect(conn->session, str_of(name), has_ip ? &ip : NULL, port);
 	step_end(conn, STAGE_CONNECT, begun);
 	return reply_answer(conn, STEP_CONNECT, reply);
@@ -271,6 +282,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 		return reply_answer(conn, STEP_MAIL, reply);
 	}
 	conn->in_message = true;
+	judgement_mail(&conn->judgement, arguments);
 	if (!conn_deferral(conn, &reply))
 		reply =
 		    session_mail(conn->session, str_of(arguments[0]),
@@ -292,6 +304,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_rcpt(&conn->judgement, arguments);
 	if (!conn_deferral(conn, &reply))
 		reply =
 		    session_rcpt(conn->session, str_of(arguments[0]),
@@ -324,16 +337,19 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 	const struct reply none = {.kind = REPLY_CONTINUE};
 	struct conn *conn = conn_of(ctx);
 	const char *whole = value;
+	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	/* Without that bit the MTA has eaten the space after the colon. */
 	if (!(conn->steps & SMFIP_HDR_LEADSPC))
 		whole = conn_blank_before(conn, value ? value : "");
+	judgement_header(&conn->judgement, name, value);
 	if (!whole)
 		conn->failed = true;
-	else if (conn->session && !conn->failed && !conn->refusing)
+	else if (!conn_deferral(conn, &reply))
 		session_header(conn->session, str_of(name), str_of(whole));
+	judgement_leave(&conn->judgement);
 	return reply_answer(conn, STEP_HEADER, none);
 }
 
@@ -345,6 +361,7 @@ static sfsistat on_eoh(SMFICTX *ctx)
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_header_over(&conn->judgement);
 	if (!conn_deferral(conn, &reply))
 		reply = session_eoh(conn->session);
 	step_end(conn, STAGE_HEADERS, begun);
@@ -359,6 +376,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t size)
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_header_over(&conn->judgement);
 	if (!conn_deferral(conn, &reply))
 		reply = session_body(conn->session, (struct str){(const char *)chunk, size});
 	if (room.service->took)
@@ -376,6 +394,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_header_over(&conn->judgement);
 	if (conn_deferral(conn, &reply))
 		return conn_answer(conn, STEP_EOM, reply);
 	reply = session_eom(conn->session, &edits);
@@ -405,8 +424,9 @@ static sfsistat on_close(SMFICTX *ctx)
 
 	if (!conn)
 		return SMFIS_CONTINUE;
-	conn_message_over(conn);
+	(void)judgement_enter(&conn->judgement);
 	session_free(&conn->session);
+	conn_message_over(conn);
 	generation_release(conn->generation);
 	free(conn->scratch);
 	free(conn);

@@ -179,7 +179,7 @@ _Noreturn void filter_process(const struct milter_config *config,
 	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
 	    !nudge_start(&nudge, ends->listening))
 		end(MILTER_FAILED);
-	callbacks_set(&service, &drain, &nudge);
+	callbacks_set(&service, &drain, &nudge, ends->suspects);
 	if (!start_libmilter(config->name, ends->listening))
 		end(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);

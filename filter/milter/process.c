@@ -37,6 +37,7 @@ struct parent {
 	int64_t beat;     /* how often the service manager hears that all is well; 0: never */
 	sigset_t signals; /* blocked, and waited for */
 	struct restart restart;
+	struct suspects *suspects;
 	pid_t child;     /* 0: none */
 	int control;     /* writing end of the child's pipe; -1: none */
 	int64_t started; /* when the child was forked */
@@ -74,6 +75,7 @@ static void process_fork(struct parent *p)
 						     .commands = p->commands.fd,
 						     .metrics = p->metrics.fd,
 						     .control = ends[0],
+						     .suspects = p->suspects,
 						     .lent = p->listener.lent,
 						     .pulse = p->pulse,
 						     .beat = p->beat},
@@ -118,16 +120,18 @@ static void process_crashed(struct parent *p, pid_t child, int status)
 	int64_t delay = restart_delay(&p->restart, now, now - p->started);
 
 	p->due = now + delay;
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status)) {
 		log_line(
 		    LOG_LEVEL_ERROR,
 		    "filter process %ld was ended by signal %d (%s); the next starts in %ld ms",
 		    (long)child, WTERMSIG(status), strsignal(WTERMSIG(status)),
 		    (long)(delay / NS_PER_MS));
-	else
+		suspects_crashed(p->suspects);
+	} else {
 		log_line(LOG_LEVEL_ERROR,
 			 "filter process %ld ended with status %d; the next starts in %ld ms",
 			 (long)child, WEXITSTATUS(status), (long)(delay / NS_PER_MS));
+	}
 }
 
 static void process_renew(struct parent *p, bool tables_only)
@@ -295,6 +299,7 @@ int milter_run(const struct milter_config *config,
 	sigprocmask(SIG_BLOCK, &p.signals, &before);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN); /* of a filter process that has just gone */
+	p.suspects = suspects_new();
 	if (!p.pulse)
 		log_line(LOG_LEVEL_ERROR, "no memory to share: %s", strerror(errno));
 	else if (process_prepare(&p, arena)) {
@@ -309,6 +314,7 @@ int milter_run(const struct milter_config *config,
 	listener_close(&p.listener);
 	listener_remove(&p.commands);
 	listener_close(&p.commands);
+	suspects_free(&p.suspects);
 	listener_remove(&p.metrics);
 	listener_close(&p.metrics);
 	/* What a filter process said at its very end would end this one, too. */

@@ -4,8 +4,9 @@
 
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
- * filter process again (restart.c), the end of a filter process (drain.c), what keeps libmilter
- * going (nudge.c), and the filter process itself (filter.c). process.c is the parent.
+ * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
+ * (drain.c), what keeps libmilter going (nudge.c), and the filter process itself (filter.c).
+ * process.c is the parent.
  */
 
 #include <netdb.h>
@@ -94,6 +95,28 @@ struct restart {
 /* How long to wait (ns) after a crash at `now` of a process that lived for `lived`. */
 int64_t restart_delay(struct restart *restart, int64_t now, int64_t lived);
 
+/* ---- suspects.c ---- */
+
+#define SUSPECT_CRASHES 2              /* in which a message was being judged, and it is deferred */
+#define SUSPECT_TIME (3600 * NS_PER_S) /* since the last of them; then it is forgotten */
+
+/* Shared by the parent and its filter processes. All functions take NULL for "there is none". */
+struct suspects;
+
+/* Before the first fork. NULL: there is no memory to share. */
+struct suspects *suspects_new(void);
+void suspects_free(struct suspects **suspects);
+/* Adds bytes to a fingerprint; never 0, which stands for no message. */
+uint64_t suspects_hash(const struct suspects *suspects, uint64_t before, const void *bytes,
+		       size_t n);
+/* In the filter process: judging begins, and ends at that place. -1: it is not noted. */
+int suspects_enter(struct suspects *suspects, uint64_t fingerprint);
+void suspects_leave(struct suspects *suspects, int place);
+/* Is that message to be deferred? *first_r: nobody has asked since its last crash. */
+bool suspects_deferred(struct suspects *suspects, uint64_t fingerprint, bool *first_r);
+/* In the parent, after a crash and before the next fork: counts who was being judged. */
+void suspects_crashed(struct suspects *suspects);
+
 /* ---- drain.c ---- */
 
 /* The messages in progress, and whether new ones are taken. */
@@ -169,6 +192,7 @@ struct filter_ends {
 	bool lent;     /* `listening` belongs to the service manager, who goes on to use it */
 	struct pulse *pulse;
 	int64_t beat; /* nanoseconds within which an answer is to be seen; 0: nobody looks */
+	struct suspects *suspects;
 };
 
 /*

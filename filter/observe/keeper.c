@@ -87,10 +87,18 @@ static struct queued *queued_new(const struct record *record, struct str bytes)
 
 void keeper_submit(struct keeper *keeper, const struct record *record)
 {
-	struct arena *arena = arena_new(NULL);
-	struct str bytes = record_encode(arena, record);
-	struct queued *q = bytes.n <= RECORD_BYTES_MOST ? queued_new(record, bytes) : NULL;
+	struct arena *arena = arena_try();
+	struct queued *volatile built = NULL;
+	struct queued *q;
+	struct str bytes;
+	jmp_buf out;
 
+	if (arena && setjmp(out) == 0) {
+		arena_guard(arena, &out);
+		bytes = record_encode(arena, record);
+		built = bytes.n <= RECORD_BYTES_MOST ? queued_new(record, bytes) : NULL;
+	}
+	q = built;
 	arena_free(&arena);
 	pthread_mutex_lock(&keeper->lock);
 	if (!q || keeper->counts->queued >= QUEUE_MOST ||
