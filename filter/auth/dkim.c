@@ -20,6 +20,7 @@
 
 #define SIGNATURE_BYTES_MAX 60000 /* above 64 KiB libopendkim gives up on all signatures */
 #define FED_MAX 20                /* DKIM-Signature fields that libopendkim sees */
+#define AHEAD_MAX 5 /* keys asked for before it is known which are tried; real mail has 1 to 3 */
 
 /*
  * libopendkim judges t= and x= by the machine's clock, we by `now`. With this drift its checks
@@ -32,7 +33,9 @@ struct dkim_verifier {
 	struct dkim_options options;
 	int64_t now;
 	struct dkimfield_list fields;
-	struct dkimpick *picks; /* one for each DKIM-Signature field */
+	VEC(struct dkimpick) picks; /* one for each DKIM-Signature field that was read */
+	size_t read;                /* fields that were looked at for them */
+	size_t ahead;               /* picks that may have been asked about ahead */
 	size_t tried;
 	bool header_ended;
 	/* libopendkim's side; NULL where no signature is worth trying */
@@ -141,17 +144,35 @@ static void pick_read(struct dkim_verifier *v, struct dkimpick *pick, const stru
 {
 	const char *why;
 
-	if (v->fields.overflow)
-		settle(pick, DKIM_RESULT_PERMERROR, "header too large");
 	if (field->lost)
-		return;
-	if (field->text.n > SIGNATURE_BYTES_MAX)
+		settle(pick, DKIM_RESULT_PERMERROR, "header too large");
+	else if (field->text.n > SIGNATURE_BYTES_MAX)
 		settle(pick, DKIM_RESULT_PERMERROR, "signature too long");
 	else if (!dkimsig_read(v->arena, dkimfield_value(field), v->now, &pick->tags, &why))
 		settle(pick, DKIM_RESULT_PERMERROR, why);
-	else if (pick->result == DKIM_RESULT_NONE && !v->options.allow_sha1 &&
-		 pick->tags.algorithm == DKIMSIG_RSA_SHA1)
+	else if (!v->options.allow_sha1 && pick->tags.algorithm == DKIMSIG_RSA_SHA1)
 		settle(pick, DKIM_RESULT_POLICY, "rsa-sha1 is not accepted"); /* RFC 8301 3.1 */
+}
+
+/* Reads the signatures among the fields that came since the last time. */
+static void picks_read(struct dkim_verifier *v)
+{
+	for (; v->read < v->fields.all.count; v->read++) {
+		const struct dkimfield *field = &v->fields.all.items[v->read];
+
+		if (!field->signature)
+			continue;
+		*vec_push(v->arena, &v->picks) = (struct dkimpick){.result = DKIM_RESULT_NONE};
+		pick_read(v, &v->picks.items[v->picks.count - 1], field);
+	}
+}
+
+/* With a part of the header missing no signature can be told to be broken, or whole. */
+static void picks_overflow(struct dkim_verifier *v)
+{
+	for (size_t i = 0; i < v->picks.count; i++)
+		if (v->picks.items[i].result != DKIM_RESULT_PERMERROR)
+			settle(&v->picks.items[i], DKIM_RESULT_PERMERROR, "header too large");
 }
 
 static const struct dns_answer *key_answer(struct dkim_verifier *v, const struct dkimpick *pick,
@@ -166,12 +187,21 @@ static const struct dns_answer *key_answer(struct dkim_verifier *v, const struct
 /* Gives one field to libopendkim, its folds as CRLF. The result matters for signatures only. */
 static DKIM_STAT feed_field(struct dkim_verifier *v, struct buf *scratch, struct str text)
 {
+	const char *end = text.s + text.n, *p = text.s, *fold;
+	char *nul;
+
 	scratch->n = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.s[i] == '\n' && (i == 0 || text.s[i - 1] != '\r'))
+	while (p < end && (fold = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		buf_add(scratch, (struct str){p, (size_t)(fold - p)});
+		if (fold == text.s || fold[-1] != '\r')
 			buf_putc(scratch, '\r');
-		buf_putc(scratch, text.s[i] == '\0' ? ' ' : text.s[i]);
+		buf_putc(scratch, '\n');
+		p = fold + 1;
 	}
+	buf_add(scratch, (struct str){p, (size_t)(end - p)});
+	for (size_t i = 0; (nul = memchr(scratch->s + i, '\0', scratch->n - i)) != NULL;
+	     i = (size_t)(nul - scratch->s))
+		*nul = ' ';
 	return dkim_header(v->dkim, (unsigned char *)scratch->s, scratch->n);
 }
 
@@ -179,7 +209,8 @@ static DKIM_STAT feed_field(struct dkim_verifier *v, struct buf *scratch, struct
 static bool wants_untried(const struct dkim_verifier *v)
 {
 	for (size_t i = 0; i < v->fields.signatures; i++)
-		if (v->picks[i].tried && dkimsig_covers(&v->picks[i].tags, STR(DKIM_SIGNHEADER)))
+		if (v->picks.items[i].tried &&
+		    dkimsig_covers(&v->picks.items[i].tags, STR(DKIM_SIGNHEADER)))
 			return true;
 	return false;
 }
@@ -191,7 +222,7 @@ static void feed_header(struct dkim_verifier *v)
 
 	for (size_t i = 0; i < v->fields.all.count; i++) {
 		struct dkimfield *field = &v->fields.all.items[i];
-		struct dkimpick *pick = field->signature ? &v->picks[next++] : NULL;
+		struct dkimpick *pick = field->signature ? &v->picks.items[next++] : NULL;
 		DKIM_STAT status;
 
 		if (pick && !pick->tried) {
@@ -256,25 +287,33 @@ static void open_handle(struct dkim_verifier *v)
 		take_infos(v);
 }
 
+void dkim_verifier_ahead(struct dkim_verifier *v, struct lookups *lookups)
+{
+	if (v->header_ended)
+		return;
+	picks_read(v);
+	for (; v->ahead < v->picks.count && v->ahead < AHEAD_MAX; v->ahead++)
+		if (v->picks.items[v->ahead].result == DKIM_RESULT_NONE)
+			key_answer(v, &v->picks.items[v->ahead], lookups);
+}
+
 void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
 {
-	size_t next = 0;
-
 	if (v->header_ended)
 		return;
 	v->header_ended = true;
-	if (v->fields.signatures == 0)
+	picks_read(v);
+	if (v->picks.count == 0)
 		return;
-	v->picks = arena_array(v->arena, v->fields.signatures, sizeof(*v->picks));
-	for (size_t i = 0; i < v->fields.all.count; i++)
-		if (v->fields.all.items[i].signature)
-			pick_read(v, &v->picks[next++], &v->fields.all.items[i]);
-	dkimpick_choose(v->arena, v->picks, v->fields.signatures, &v->options,
+	if (v->fields.overflow)
+		picks_overflow(v);
+	dkimpick_choose(v->arena, v->picks.items, v->picks.count, &v->options,
 			dkimfield_from(&v->fields));
-	for (size_t i = 0; i < v->fields.signatures; i++) {
-		if (v->picks[i].tried) {
+	for (size_t i = 0; i < v->picks.count; i++) {
+		if (v->picks.items[i].tried) {
 			v->tried++;
-			key_answer(v, &v->picks[i], lookups);
+			v->body.watch_lf |= !v->picks.items[i].tags.relaxed_body;
+			key_answer(v, &v->picks.items[i], lookups);
 		}
 	}
 	if (v->tried > 0)
@@ -402,7 +441,7 @@ static void report(struct dkim_verifier *v)
 
 	v->outcome = (struct dkim_outcome){.signatures = out, .count = v->fields.signatures};
 	for (size_t i = 0; i < v->fields.signatures; i++) {
-		struct dkimpick *pick = &v->picks[i];
+		struct dkimpick *pick = &v->picks.items[i];
 
 		if (pick->result == DKIM_RESULT_NONE)
 			settle(pick, DKIM_RESULT_TEMPERROR, v->broken);

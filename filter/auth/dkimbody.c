@@ -18,7 +18,8 @@ static void watch(struct dkimbody *body, char before, struct str piece)
 	const char *end = piece.s + piece.n, *p = piece.s;
 	char many[DKIMBODY_CR_MAX + 1];
 
-	while (!body->bare_lf && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+	while (body->watch_lf && !body->bare_lf &&
+	       (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
 		body->bare_lf = (p == piece.s ? before : p[-1]) != '\r';
 		p++;
 	}

@@ -15,6 +15,7 @@
 
 struct dkimbody {
 	bool bare_cr;  /* a CR without LF: relaxed canonicalization loses it */
+	bool watch_lf; /* set before the body, if bare LFs matter: they take a look at every line */
 	bool bare_lf;  /* a LF without CR: simple canonicalization leaves out what precedes it */
 	bool blank_cr; /* a line that begins with two CRs: simple canonicalization may lose them */
 	bool too_many_cr; /* more CRs in a row than kept: nothing can be said of the body */

@@ -63,8 +63,11 @@ static bool field_odd(const struct dkimfield *field)
 	struct str s = field->text;
 
 	for (size_t i = 0; i < s.n; i++) {
-		char c = s.s[i], next = i + 1 < s.n ? s.s[i + 1] : 0;
+		char c = s.s[i], next;
 
+		if ((unsigned char)c >= ' ')
+			continue;
+		next = i + 1 < s.n ? s.s[i + 1] : 0;
 		if (c == '\0' || c == '\v' || c == '\f' || (c == '\r' && next != '\n') ||
 		    (c == '\n' && next != ' ' && next != '\t'))
 			return true;

@@ -45,8 +45,11 @@ static bool octets_ok(struct str value)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		unsigned char c = (unsigned char)value.s[i];
-		char next = i + 1 < value.n ? value.s[i + 1] : ' ';
+		char next;
 
+		if (c >= 32 && c <= 126)
+			continue;
+		next = i + 1 < value.n ? value.s[i + 1] : ' ';
 		if (c == '\r'   ? next != '\n'
 		    : c == '\n' ? next != ' ' && next != '\t'
 				: (c < 32 && c != '\t') || c > 126)

@@ -95,13 +95,17 @@ struct str dkimtag_compact(struct arena *arena, struct str value)
 
 static int base64_digit(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (is_digit(c))
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	/* From ' ' on; one more than the digit's value, 0 where it is none. */
+	static const signed char digits[96] = {
+	    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  63, 0,  0,  0,  64, 53, 54, 55, 56,
+	    57, 58, 59, 60, 61, 62, 0,  0,  0,  0,  0,  0,  0,  1,  2,  3,  4,  5,  6,  7,
+	    8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,
+	    0,  0,  0,  0,  0,  27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41,
+	    42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 0,  0,  0,  0,  0,
+	};
+	unsigned at = (unsigned char)c - 32U;
+
+	return at < sizeof(digits) ? digits[at] - 1 : -1;
 }
 
 bool dkimtag_base64(struct arena *arena, struct str text, struct str *bytes_r)

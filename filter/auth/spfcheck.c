@@ -8,6 +8,7 @@
 
 #include "filter/auth/spfexplain.h"
 #include "filter/auth/spfjudge.h"
+#include "filter/auth/spfpath.h"
 #include "postern/arena.h"
 
 /* The longest value of a macro that the client chooses; a name that DNS can hold is shorter. */
@@ -107,11 +108,17 @@ static bool advance(struct spf_check *check, struct lookups *lookups)
 {
 	while (!check->judged) {
 		struct spf_judge judge = {.tree = check->tree};
+		struct spftree_term *pending;
 
 		/* What was wanted may also come in while asking ahead. */
 		if (!spftree_supply(check->tree, lookups, check->want) &&
 		    !spftree_ahead(check->tree, lookups))
 			return false;
+		pending = spfpath_follow(check->tree, lookups);
+		if (pending) {
+			check->want = pending;
+			continue;
+		}
 		spf_judge_run(&judge);
 		if (judge.want)
 			check->want = judge.want;

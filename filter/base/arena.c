@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Arenas: chunks taken from the system as they are needed, given back together. Small arenas
- * (a connection, a message) begin with a small chunk; chunks double up to a limit, and a large
- * object gets a chunk of its own.
+ * Arenas: chunks taken from the system as they are needed, given back together. The first chunk is
+ * small and comes with the arena itself, since many arenas need no other; chunks double up to a
+ * limit, and a large object gets a chunk of its own.
  */
 
 #include "postern/arena.h"
@@ -11,8 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define CHUNK_FIRST 2048
+/* An arena with its first chunk: no more than malloc() keeps at hand for each thread. */
+#define ARENA_BYTES 1024
+#define CHUNK_SECOND 4096
 #define CHUNK_MOST 65536
 #define ALIGNMENT 16
 
@@ -34,24 +37,45 @@ struct arena {
 	struct cleanup *cleanups;
 	size_t next_size, taken;
 	jmp_buf *guard;
+	_Alignas(ALIGNMENT) unsigned char first[]; /* a chunk */
 };
 
-_Noreturn static void out_of_memory(const struct arena *arena)
+_Noreturn void arena_exhausted(const struct arena *arena)
 {
 	for (; arena; arena = arena->parent)
 		if (arena->guard)
 			longjmp(*arena->guard, 1);
 	fputs("postern: out of memory\n", stderr);
-	abort();
+	_exit(ARENA_EXIT);
+}
+
+static struct chunk *first_chunk(struct arena *arena)
+{
+	return (struct chunk *)(void *)arena->first;
+}
+
+struct arena *arena_try(void)
+{
+	struct arena *arena = malloc(ARENA_BYTES);
+
+	if (!arena)
+		return NULL;
+	memset(arena, 0, sizeof(*arena));
+	arena->next_size = CHUNK_SECOND;
+	arena->taken = ARENA_BYTES;
+	arena->chunks = first_chunk(arena);
+	arena->chunks->next = NULL;
+	arena->chunks->size = ARENA_BYTES - sizeof(*arena) - sizeof(*arena->chunks);
+	arena->chunks->used = 0;
+	return arena;
 }
 
 struct arena *arena_new(struct arena *parent)
 {
-	struct arena *arena = calloc(1, sizeof(*arena));
+	struct arena *arena = arena_try();
 
 	if (!arena)
-		out_of_memory(parent);
-	arena->next_size = CHUNK_FIRST;
+		arena_exhausted(parent);
 	if (parent) {
 		arena->parent = parent;
 		arena->next_sibling = parent->first_child;
@@ -91,7 +115,8 @@ void arena_free(struct arena **arena_p)
 		struct chunk *chunk = arena->chunks;
 
 		arena->chunks = chunk->next;
-		free(chunk);
+		if (chunk != first_chunk(arena))
+			free(chunk);
 	}
 	free(arena);
 }
@@ -106,12 +131,12 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
 	else if (arena->next_size < CHUNK_MOST)
 		arena->next_size *= 2;
 	if (room > SIZE_MAX - sizeof(*chunk) || !(chunk = malloc(sizeof(*chunk) + room)))
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	chunk->size = room;
 	chunk->used = 0;
 	arena->taken += room;
 	/* A large object's chunk goes behind the one that still has room. */
-	if (size > CHUNK_MOST / 2 && arena->chunks) {
+	if (size > CHUNK_MOST / 2) {
 		chunk->next = arena->chunks->next;
 		arena->chunks->next = chunk;
 	} else {
@@ -127,9 +152,9 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *memory;
 
 	if (size > SIZE_MAX - ALIGNMENT)
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-	if (!chunk || chunk->size - chunk->used < size)
+	if (chunk->size - chunk->used < size)
 		chunk = chunk_add(arena, size);
 	memory = chunk->data + chunk->used;
 	chunk->used += size;
@@ -139,7 +164,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
 	if (size != 0 && count > SIZE_MAX / size)
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	return arena_alloc(arena, count * size);
 }
 

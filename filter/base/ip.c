@@ -94,10 +94,27 @@ bool ip_is_loopback(const struct ip *ip)
 	return ip_is_v4(ip) ? ip->bytes[12] == 127 : memcmp(ip->bytes, loopback6, 16) == 0;
 }
 
+/* inet_ntop() would go through sprintf(), and this is done several times a message. */
+static void dotted(const uint8_t *bytes, char *buf)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned value = bytes[i];
+
+		if (i > 0)
+			*buf++ = '.';
+		if (value >= 100)
+			*buf++ = (char)('0' + value / 100);
+		if (value >= 10)
+			*buf++ = (char)('0' + value / 10 % 10);
+		*buf++ = (char)('0' + value % 10);
+	}
+	*buf = '\0';
+}
+
 const char *ip_text(const struct ip *ip, char *buf)
 {
 	if (ip_is_v4(ip))
-		inet_ntop(AF_INET, ip->bytes + 12, buf, IP_TEXT_MAX);
+		dotted(ip->bytes + 12, buf);
 	else
 		inet_ntop(AF_INET6, ip->bytes, buf, IP_TEXT_MAX);
 	return buf;

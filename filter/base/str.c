@@ -133,20 +133,26 @@ struct str str_lower(struct arena *arena, struct str s)
 	return (struct str){copy, s.n};
 }
 
+/* Most texts are short: those are written once, and copied. */
+#define PRINTED_SHORT 160
+
 struct str str_printf(struct arena *arena, const char *fmt, ...)
 {
+	char shorter[PRINTED_SHORT], *text;
 	va_list args, again;
 	int length;
-	char *text;
 
 	va_start(args, fmt);
 	va_copy(again, args);
-	length = vsnprintf(NULL, 0, fmt, args);
+	length = vsnprintf(shorter, sizeof(shorter), fmt, args);
 	va_end(args);
 	if (length < 0)
 		length = 0;
 	text = arena_alloc(arena, (size_t)length + 1);
-	vsnprintf(text, (size_t)length + 1, fmt, again);
+	if ((size_t)length < sizeof(shorter))
+		memcpy(text, shorter, (size_t)length);
+	else
+		vsnprintf(text, (size_t)length + 1, fmt, again);
 	va_end(again);
 	return (struct str){text, (size_t)length};
 }
@@ -225,23 +231,31 @@ void buf_puts(struct buf *buf, const char *s)
 
 void buf_putc(struct buf *buf, char c)
 {
-	buf_add(buf, (struct str){&c, 1});
+	if (!buf->s || buf->size - buf->n <= 1)
+		buf_room(buf, 1);
+	buf->s[buf->n++] = c;
+	buf->s[buf->n] = '\0';
 }
 
 void buf_printf(struct buf *buf, const char *fmt, ...)
 {
 	va_list args, again;
 	int length;
+	size_t left;
 
+	buf_room(buf, 1);
+	left = buf->size - buf->n;
 	va_start(args, fmt);
 	va_copy(again, args);
-	length = vsnprintf(NULL, 0, fmt, args);
+	length = vsnprintf(buf->s + buf->n, left, fmt, args);
 	va_end(args);
-	if (length > 0) {
+	if (length > 0 && (size_t)length >= left) {
 		buf_room(buf, (size_t)length);
 		vsnprintf(buf->s + buf->n, (size_t)length + 1, fmt, again);
-		buf->n += (size_t)length;
 	}
+	if (length > 0)
+		buf->n += (size_t)length;
+	buf->s[buf->n] = '\0';
 	va_end(again);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "postern/counters.h"
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/policy.h"
@@ -74,6 +75,7 @@ static void serve_now(const struct milter_policy *served)
 	resolver_take(served->resolver);
 	snprintf(room.state.policy, sizeof(room.state.policy), "%s", served->policy->id);
 	pthread_mutex_unlock(&room.lock);
+	counters_adopt(room.server->counters, served->policy);
 }
 
 void reload_begin(struct server *server, const struct milter_policy *served)
@@ -108,8 +110,9 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
-	static const char *const fixed[] = {"listen",  "socket.group", "socket.mode",
-					    "control", "user",         "log"};
+	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
+					    "user",    "log",           "log.format",  "log.socket",
+					    "metrics", "metrics.public"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
@@ -137,8 +140,9 @@ static bool put_in_force(struct policy *policy, bool tables_only, const char **w
 static void remember(bool good, const char *text)
 {
 	pthread_mutex_lock(&room.lock);
-	room.state.good += good;
-	room.state.bad += !good;
+	counter_add(good ? &room.server->counters->reloads_good
+			 : &room.server->counters->reloads_bad);
+	atomic_store(&room.server->counters->reload_refused, !good);
 	room.state.last = clock_time(&clock_system);
 	room.state.last_good = good;
 	free(room.last_text);
@@ -224,8 +228,10 @@ bool reload_now(char **text_r)
 	bool good;
 
 	pthread_mutex_lock(&room.one);
+	milter_reloading(false, false);
 	good = replace(server_load(room.server->path, text_r), false, text_r);
 	remember(good, *text_r);
+	milter_reloading(true, !good);
 	pthread_mutex_unlock(&room.one);
 	return good;
 }
@@ -290,6 +296,8 @@ void reload_state(struct reloads *state_r)
 {
 	pthread_mutex_lock(&room.lock);
 	*state_r = room.state;
+	state_r->good = counter_read(&room.server->counters->reloads_good);
+	state_r->bad = counter_read(&room.server->counters->reloads_bad);
 	state_r->last_text = strdup(room.last_text ? room.last_text : "");
 	pthread_mutex_unlock(&room.lock);
 }

@@ -11,11 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "postern/clock.h"
 #include "postern/milter.h"
 #include "postern/str.h"
 
+struct counters;
 struct keeper;
+struct metrics_now;
 struct policy;
 struct resolver;
 struct source;
@@ -29,8 +33,9 @@ struct server {
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
 	int64_t started;       /* wall clock; of the daemon */
-	int control;           /* the socket that control_start() listens at, or -1 */
+	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
+	struct counters *counters;
 };
 
 /* ---- serve.c ---- */
@@ -53,8 +58,8 @@ int server_resolver(struct server *server, const struct policy *policy,
 /* ---- reload.c: in the filter process ---- */
 
 struct reloads {
-	uint64_t good, bad; /* since this filter process began */
-	int64_t last;       /* wall clock; 0: none */
+	uint64_t good, bad;
+	int64_t last; /* wall clock; 0: none */
 	bool last_good;
 	char *last_text; /* what was said of the last one; "" if nothing */
 	char policy[17]; /* id of the policy in force */
@@ -75,6 +80,13 @@ void reload_asked(void *ctx);
 void reload_retire(void *ctx, const struct milter_policy *policy);
 /* A copy of the present state; last_text is malloc'ed. */
 void reload_state(struct reloads *state_r);
+
+/* ---- statistics.c: in the filter process ---- */
+
+/* What no counter tells. `ctx` is the server. */
+void statistics_now(void *ctx, struct metrics_now *now_r);
+/* The answer to `stats`. */
+json_t *statistics_object(const struct server *server);
 
 /* ---- control.c: in the filter process ---- */
 

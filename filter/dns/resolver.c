@@ -32,8 +32,11 @@ struct resolver {
 	uint64_t seed[2];
 	struct script *script; /* answers from a file; then nothing below is used but the lock */
 	struct clock *clock;   /* of the script */
+	int64_t latency;       /* of the script's answers, in nanoseconds */
+	struct query late;     /* whose waiters have their answers, which come at their time */
 	struct cache *cache;
 	struct upstream *upstream;
+	struct dns_counts *counts; /* or NULL */
 
 	pthread_mutex_t lock; /* of what follows, and of the delivery to waiters */
 	struct query *in_flight[BUCKETS];
@@ -96,6 +99,31 @@ int resolver_from_source(const struct source *source, struct clock *clock, struc
 	return 0;
 }
 
+void resolver_count_in(struct resolver *resolver, struct dns_counts *counts)
+{
+	resolver->counts = counts;
+}
+
+void resolver_count(const struct resolver *resolver, const struct answer *answer, int64_t waited)
+{
+	struct dns_counts *counts = resolver->counts;
+	bool failed = answer->public.status == DNS_FAILED;
+
+	if (!counts)
+		return;
+	atomic_fetch_add_explicit(&counts->outcomes[answer_outcome(answer)], 1,
+				  memory_order_relaxed);
+	if (waited < 0 && !failed && !resolver->script)
+		atomic_fetch_add_explicit(&counts->cached, 1, memory_order_relaxed);
+	else
+		histogram_add(&counts->waits, waited);
+}
+
+void resolver_delay(struct resolver *resolver, int64_t nanoseconds)
+{
+	resolver->latency = nanoseconds;
+}
+
 struct resolver *resolver_hold(struct resolver *resolver)
 {
 	atomic_fetch_add_explicit(&resolver->refs, 1, memory_order_relaxed);
@@ -123,6 +151,7 @@ static struct query **find_in_flight(struct resolver *resolver, const struct dns
 
 static void waiter_link(struct waiter *waiter, struct query *query)
 {
+	waiter->mailbox->used = true;
 	waiter->query = query;
 	waiter->previous = NULL;
 	waiter->next = query->waiters;
@@ -142,6 +171,17 @@ static void waiter_unlink(struct waiter *waiter)
 	waiter->query = NULL;
 }
 
+/* The lock is held. */
+static void deliver(struct waiter *waiter, const struct answer *answer, int64_t at)
+{
+	waiter_unlink(waiter);
+	waiter->answer = answer;
+	waiter->at = at;
+	atomic_fetch_add(&waiter->mailbox->count, 1);
+	atomic_store(&waiter->delivered, true);
+	pthread_cond_signal(&waiter->mailbox->filled);
+}
+
 /* Takes the query out of the table and tells everybody. The lock is held. */
 static void finish(struct resolver *resolver, struct query *query, const struct answer *answer)
 {
@@ -149,16 +189,8 @@ static void finish(struct resolver *resolver, struct query *query, const struct 
 
 	*find_in_flight(resolver, &query->key) = query->chain;
 	resolver->in_flight_count--;
-	while (query->waiters) {
-		struct waiter *waiter = query->waiters;
-
-		waiter_unlink(waiter);
-		waiter->answer = answer_hold(answer);
-		waiter->at = now;
-		atomic_fetch_add(&waiter->mailbox->count, 1);
-		atomic_store(&waiter->delivered, true);
-		pthread_cond_signal(&waiter->mailbox->filled);
-	}
+	while (query->waiters)
+		deliver(query->waiters, answer_hold(answer), now);
 	free(query);
 }
 
@@ -240,13 +272,44 @@ static const struct answer *join_or_send(struct resolver *resolver, const struct
 	return NULL;
 }
 
+static const struct answer *ask_script(struct resolver *resolver, const struct dns_key *key,
+				       struct waiter *waiter)
+{
+	const struct answer *answer = script_answer(resolver->script, key);
+
+	if (!answer || resolver->latency == 0)
+		return answer;
+	waiter->answer = answer;
+	waiter->at = clock_now(resolver->clock) + resolver->latency;
+	waiter_link(waiter, &resolver->late);
+	return NULL;
+}
+
+/* Moves the script's clock on to the next answer, or to `until` if none comes before. */
+static void wait_script(struct resolver *resolver, int64_t until)
+{
+	int64_t now = clock_now(resolver->clock), due = until;
+	struct waiter *next;
+
+	for (struct waiter *waiter = resolver->late.waiters; waiter; waiter = waiter->next)
+		if (waiter->at < due)
+			due = waiter->at;
+	if (due > now)
+		clock_advance(resolver->clock, due - now);
+	for (struct waiter *waiter = resolver->late.waiters; waiter; waiter = next) {
+		next = waiter->next;
+		if (waiter->at <= due)
+			deliver(waiter, waiter->answer, waiter->at);
+	}
+}
+
 const struct answer *resolver_ask(struct resolver *resolver, const struct dns_key *key,
 				  struct waiter *waiter)
 {
 	const struct answer *answer;
 
 	if (resolver->script)
-		return script_answer(resolver->script, key);
+		return ask_script(resolver, key, waiter);
 	answer = cache_get(resolver->cache, key, clock_now(&clock_system));
 	if (answer)
 		return answer;
@@ -259,6 +322,10 @@ const struct answer *resolver_ask(struct resolver *resolver, const struct dns_ke
 void resolver_withdraw(struct resolver *resolver, struct waiter *waiter)
 {
 	pthread_mutex_lock(&resolver->lock);
+	if (waiter->query == &resolver->late) {
+		answer_drop(waiter->answer);
+		waiter->answer = NULL;
+	}
 	if (waiter->query)
 		waiter_unlink(waiter);
 	pthread_mutex_unlock(&resolver->lock);
@@ -271,8 +338,8 @@ bool resolver_wait(struct resolver *resolver, struct mailbox *mailbox, const str
 	struct timespec ts;
 
 	if (resolver->script && resolver->clock->manual) {
-		clock_advance(resolver->clock, left);
-		return clock_now(clock) >= until;
+		wait_script(resolver, until);
+		return atomic_load(&mailbox->count) > 0 || clock_now(clock) >= until;
 	}
 	end = clock_now(&clock_system) + (left > 0 ? left : 0);
 	ts = (struct timespec){.tv_sec = end / NS_PER_S, .tv_nsec = end % NS_PER_S};
@@ -293,12 +360,15 @@ void mailbox_start(struct mailbox *mailbox)
 	pthread_cond_init(&mailbox->filled, &attributes);
 	pthread_condattr_destroy(&attributes);
 	atomic_init(&mailbox->count, 0);
+	mailbox->used = false;
 }
 
 void mailbox_end(struct resolver *resolver, struct mailbox *mailbox)
 {
 	/* A delivery that is under way still touches the condition: wait until it is over. */
-	pthread_mutex_lock(&resolver->lock);
-	pthread_mutex_unlock(&resolver->lock);
+	if (mailbox->used) {
+		pthread_mutex_lock(&resolver->lock);
+		pthread_mutex_unlock(&resolver->lock);
+	}
 	pthread_cond_destroy(&mailbox->filled);
 }

@@ -19,6 +19,7 @@ struct query;
 struct mailbox {
 	pthread_cond_t filled;
 	atomic_size_t count; /* answers that were delivered and not taken yet */
+	bool used;           /* something was waited for; the owner's */
 };
 
 struct waiter {
@@ -49,6 +50,9 @@ void resolver_withdraw(struct resolver *resolver, struct waiter *waiter);
  */
 bool resolver_wait(struct resolver *resolver, struct mailbox *mailbox, const struct clock *clock,
 		   int64_t until);
+
+/* An answer that a message got, so many nanoseconds after its question; -1: at once. */
+void resolver_count(const struct resolver *resolver, const struct answer *answer, int64_t waited);
 
 void mailbox_start(struct mailbox *mailbox);
 /* After all its waiters were withdrawn. */

@@ -87,6 +87,15 @@ static const struct stream_def stream = {
     .wants_body = stream_wants_body,
 };
 
+static void ask_ahead(const struct ahead_call *call)
+{
+	if (call->stream)
+		dkim_verifier_ahead(call->stream, call->lookups);
+}
+
+static const struct ahead_def ahead = {
+    .field = "DKIM-Signature", .fact = "dkim.outcome", .ask = ask_ahead};
+
 /* ---- facts ---- */
 
 static enum fact_state outcome_provide(const struct fact_call *call, struct value *value_r)
@@ -200,4 +209,4 @@ static const struct fact_def facts[] = {
 };
 
 const struct family family_dkim = {
-    .name = "dkim", .facts = facts, .settings = settings, .stream = &stream};
+    .name = "dkim", .facts = facts, .settings = settings, .stream = &stream, .ahead = &ahead};

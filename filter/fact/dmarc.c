@@ -30,11 +30,10 @@ static const struct setting_def settings[] = {
     {.name = NULL},
 };
 
-static enum dmarc_discovery discovery(const struct fact_call *call)
+static enum dmarc_discovery discovery(const struct policy *policy)
 {
-	return str_eq(policy_setting(call->policy, &settings[0])->text, STR("psl"))
-		   ? DMARC_PSL
-		   : DMARC_TREEWALK;
+	return str_eq(policy_setting(policy, &settings[0])->text, STR("psl")) ? DMARC_PSL
+									      : DMARC_TREEWALK;
 }
 
 /* ---- what is looked up ---- */
@@ -46,6 +45,20 @@ struct asked {
 	size_t count;
 };
 
+/*
+ * What the alignment of SPF will ask, if it passes: the policy says whether that matters, and SPF's
+ * own lookups need not be waited for.
+ */
+static void ask_sender(const struct fact_call *call, const struct dmarc_author *author,
+		       struct str sender)
+{
+	const struct spf_outcome passed = {.result = SPF_PASS_, .domain = sender};
+	enum dmarc_alignment aligned;
+
+	dmarc_spf_aligned(call->arena, author, &passed, discovery(call->policy), call->lookups,
+			  &aligned);
+}
+
 static enum fact_state record_provide(const struct fact_call *call, struct value *value_r)
 {
 	const struct author *author = call->inputs[0]->opaque;
@@ -55,10 +68,12 @@ static enum fact_state record_provide(const struct fact_call *call, struct value
 	asked->trouble = author->trouble;
 	asked->count = author->trouble ? 0 : author->domain_count;
 	for (size_t i = 0; i < asked->count; i++)
-		pending |= dmarc_discover(call->arena, author->domains[i], discovery(call),
+		pending |= dmarc_discover(call->arena, author->domains[i], discovery(call->policy),
 					  call->lookups, &asked->authors[i]) == STEP_PENDING;
 	if (pending)
 		return FACT_UNKNOWN;
+	for (size_t i = 0; i < asked->count && call->inputs[1]->state == FACT_PRESENT; i++)
+		ask_sender(call, &asked->authors[i], call->inputs[1]->text);
 	*value_r = (struct value){.state = FACT_PRESENT, .opaque = asked};
 	return FACT_PRESENT;
 }
@@ -80,9 +95,9 @@ static enum fact_state spf_provide(const struct fact_call *call, struct value *v
 	bool pending = false;
 
 	for (size_t i = 0; i < asked->count; i++)
-		pending |=
-		    dmarc_spf_aligned(call->arena, &asked->authors[i], call->inputs[1]->opaque,
-				      discovery(call), call->lookups, &aligned[i]) == STEP_PENDING;
+		pending |= dmarc_spf_aligned(call->arena, &asked->authors[i],
+					     call->inputs[1]->opaque, discovery(call->policy),
+					     call->lookups, &aligned[i]) == STEP_PENDING;
 	return aligned_value(aligned, pending, value_r);
 }
 
@@ -96,11 +111,27 @@ static enum fact_state dkim_provide(const struct fact_call *call, struct value *
 	bool pending = false;
 
 	for (size_t i = 0; i < asked->count; i++)
-		pending |= dmarc_dkim_aligned(call->arena, &asked->authors[i],
-					      call->inputs[1]->opaque, partial, discovery(call),
-					      call->lookups, &aligned[i]) == STEP_PENDING;
+		pending |= dmarc_dkim_aligned(
+			       call->arena, &asked->authors[i], call->inputs[1]->opaque, partial,
+			       discovery(call->policy), call->lookups, &aligned[i]) == STEP_PENDING;
 	return aligned_value(aligned, pending, value_r);
 }
+
+/* The policies are looked up as the From field comes; of several, none names the author. */
+static void ask_ahead(const struct ahead_call *call)
+{
+	struct dmarc_author policy;
+	struct author author;
+
+	if (call->before > 0)
+		return;
+	author_read(call->arena, call->value, &author);
+	for (size_t i = 0; i < author.domain_count && !author.trouble; i++)
+		dmarc_discover(call->arena, author.domains[i], discovery(call->policy),
+			       call->lookups, &policy);
+}
+
+static const struct ahead_def ahead = {.field = "From", .fact = "dmarc.record", .ask = ask_ahead};
 
 /* ---- what follows ---- */
 
@@ -269,8 +300,8 @@ static const struct fact_def facts[] = {
     {.name = "dmarc.record",
      INTERNAL,
      .stage = STAGE_HEADERS,
-     .inputs = NAMES("from.author"),
-     .walks = WALK_AUTHOR,
+     .inputs = NAMES("from.author", "sender.domain"),
+     .walks = WALK_AUTHOR | WALK_SPF,
      .provide = record_provide,
      .lookups = 1, /* whether the domain exists */
      .help = "The policies of the author's domains."},
@@ -348,4 +379,5 @@ static const struct fact_def facts[] = {
     {.name = NULL},
 };
 
-const struct family family_dmarc = {.name = "dmarc", .facts = facts, .settings = settings};
+const struct family family_dmarc = {
+    .name = "dmarc", .facts = facts, .settings = settings, .ahead = &ahead};

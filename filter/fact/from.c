@@ -21,6 +21,18 @@ static void add_domain(struct author *author, struct str domain)
 	author->domains[author->domain_count++] = domain;
 }
 
+void author_read(struct arena *arena, struct str value, struct author *author)
+{
+	*author = (struct author){0};
+	author->trouble = address_list_parse(arena, value, &author->mailboxes);
+	if (author->trouble)
+		author->mailboxes.count = 0;
+	else if (author->mailboxes.count == 0)
+		author->trouble = "no address";
+	for (size_t i = 0; i < author->mailboxes.count && !author->trouble; i++)
+		add_domain(author, author->mailboxes.items[i].domain);
+}
+
 static enum fact_state author_provide(const struct fact_call *call, struct value *value_r)
 {
 	const struct fields *fields = call->inputs[0]->opaque;
@@ -42,13 +54,7 @@ static enum fact_state author_provide(const struct fact_call *call, struct value
 		author->trouble =
 		    fields->trouble; /* another From may stand where we did not look */
 	else
-		author->trouble = address_list_parse(call->arena, from->value, &author->mailboxes);
-	if (author->trouble)
-		author->mailboxes.count = 0;
-	else if (author->mailboxes.count == 0)
-		author->trouble = "no address";
-	for (size_t i = 0; i < author->mailboxes.count && !author->trouble; i++)
-		add_domain(author, author->mailboxes.items[i].domain);
+		author_read(call->arena, from->value, author);
 	*value_r = (struct value){.state = FACT_PRESENT, .opaque = author};
 	return FACT_PRESENT;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <libmilter/mfapi.h>
 
@@ -33,8 +34,19 @@ void agreement_make(const struct session_needs *needs, unsigned long actions, un
  * braces where it has several letters, at most MACRO_COUNT_MAX. False: not all found room.
  */
 bool agreement_macro_list(const char *usual, const char *more, char *list);
-/* Asks for the macros that the policy needs beyond the MTA's own lists. */
-void agreement_macros(SMFICTX *ctx, const struct session_needs *needs);
+
+#define MACRO_STAGES 6
+struct macro_lists {
+	size_t count;
+	struct macro_list {
+		int where; /* SMFIM_* */
+		char names[MACRO_LIST_MAX];
+	} items[MACRO_STAGES];
+};
+/* The macros that the policy needs beyond the MTA's own lists; once for a policy. */
+void agreement_macros_make(const struct session_needs *needs, struct macro_lists *lists_r);
+/* Asks for them. */
+void agreement_macros(SMFICTX *ctx, const struct macro_lists *lists);
 
 /* ---- generation.c ---- */
 
@@ -42,6 +54,7 @@ void agreement_macros(SMFICTX *ctx, const struct session_needs *needs);
 struct generation {
 	struct milter_policy served;
 	struct session_needs needs;
+	struct macro_lists macros;
 	unsigned users; /* connections, and one while new connections get it; under a lock */
 };
 
@@ -50,6 +63,32 @@ bool generation_begin(const struct milter_service *service, pid_t parent);
 /* The one that a new connection gets; generation_release() it when the connection ends. */
 struct generation *generation_take(void);
 void generation_release(struct generation *generation);
+
+/* ---- judgement.c ---- */
+
+/*
+ * The fingerprint of the message of a connection: of client and MAIL, from the first RCPT on of
+ * the recipient too, from the end of the header on of the Message-ID, or the header without one.
+ */
+struct judgement {
+	uint64_t client, fingerprint, header, message_id; /* 0: none */
+	bool has_recipient, has_header;
+	int place; /* in the shared page; -1: none */
+};
+
+/* Before threads. NULL: nothing is noted. */
+void judgement_set(struct suspects *shared);
+/* A connection begins; `ip` may be NULL. */
+void judgement_client(struct judgement *j, const struct ip *ip);
+void judgement_mail(struct judgement *j, char *const *arguments);
+void judgement_rcpt(struct judgement *j, char *const *arguments);
+void judgement_header(struct judgement *j, const char *name, const char *value);
+/* No field follows. Once is enough, more do no harm. */
+void judgement_header_over(struct judgement *j);
+void judgement_over(struct judgement *j);
+/* A callback goes to work on the message. False: it is to be deferred, and that was logged. */
+bool judgement_enter(struct judgement *j);
+void judgement_leave(struct judgement *j);
 
 /* ---- the connection ---- */
 
@@ -75,7 +114,9 @@ struct conn {
 	bool refusing;       /* no message of this connection can be judged */
 	bool in_message;     /* let in by drain_enter() */
 	bool failed;         /* this message cannot be judged: deferred when next asked */
-	char *scratch;       /* for a header's value with its leading space */
+	int64_t body_time;   /* nanoseconds, of this message, not counted yet */
+	struct judgement judgement;
+	char *scratch; /* for a header's value with its leading space */
 	size_t scratch_size;
 };
 
@@ -108,7 +149,8 @@ const struct edit *edits_make(struct conn *conn, const struct edits *edits);
 /* ---- callbacks.c ---- */
 
 /* What the callbacks work with: libmilter hands them nothing but a connection. Before threads. */
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge);
+void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+		   struct suspects *suspects);
 /* The description for smfi_register(). */
 struct smfiDesc callbacks_desc(const char *name);
 

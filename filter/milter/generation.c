@@ -11,11 +11,12 @@
 
 static struct {
 	pthread_mutex_t lock;
+	pthread_cond_t begun;
 	struct generation *current;
 	pid_t parent;
 	void (*retire)(void *ctx, const struct milter_policy *policy);
 	void *ctx;
-} room = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} room = {.lock = PTHREAD_MUTEX_INITIALIZER, .begun = PTHREAD_COND_INITIALIZER};
 
 static struct generation *generation_new(const struct milter_policy *policy)
 {
@@ -26,16 +27,22 @@ static struct generation *generation_new(const struct milter_policy *policy)
 	g->served = *policy;
 	g->users = 1; /* the room itself, while it is the current one */
 	session_needs(policy->policy, &g->needs);
+	agreement_macros_make(&g->needs, &g->macros);
 	return g;
 }
 
 bool generation_begin(const struct milter_service *service, pid_t parent)
 {
+	struct generation *first = generation_new(&service->served);
+
+	pthread_mutex_lock(&room.lock);
 	room.parent = parent;
 	room.retire = service->retire;
 	room.ctx = service->ctx;
-	room.current = generation_new(&service->served);
-	return room.current != NULL;
+	room.current = first;
+	pthread_cond_broadcast(&room.begun);
+	pthread_mutex_unlock(&room.lock);
+	return first != NULL;
 }
 
 struct generation *generation_take(void)
@@ -70,6 +77,9 @@ bool milter_replace(const struct milter_policy *policy, bool tables_only)
 	if (!next)
 		return false;
 	pthread_mutex_lock(&room.lock);
+	/* Who commands us may be quicker than our own start. */
+	while (!room.current)
+		pthread_cond_wait(&room.begun, &room.lock);
 	before = room.current;
 	room.current = next;
 	pthread_mutex_unlock(&room.lock);

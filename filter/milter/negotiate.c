@@ -119,12 +119,12 @@ bool agreement_macro_list(const char *usual, const char *more, char *list)
 	return true;
 }
 
-void agreement_macros(SMFICTX *ctx, const struct session_needs *needs)
+void agreement_macros_make(const struct session_needs *needs, struct macro_lists *lists_r)
 {
 	const struct {
 		int where;
 		const char *usual, *more;
-	} stages[] = {
+	} stages[MACRO_STAGES] = {
 	    {SMFIM_CONNECT, "j _ v daemon_name daemon_addr if_name if_addr", needs->connect_macros},
 	    {SMFIM_HELO, "tls_version cipher cipher_bits cert_subject cert_issuer",
 	     needs->helo_macros},
@@ -135,17 +135,27 @@ void agreement_macros(SMFICTX *ctx, const struct session_needs *needs)
 	    {SMFIM_DATA, "i", needs->data_macros},
 	    {SMFIM_EOM, "i", needs->eom_macros},
 	};
-	char list[MACRO_LIST_MAX];
 
-	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+	lists_r->count = 0;
+	for (size_t i = 0; i < MACRO_STAGES; i++) {
+		struct macro_list *list = &lists_r->items[lists_r->count];
+
 		if (str_trim(str_of(stages[i].more)).n == 0)
 			continue;
-		if (!agreement_macro_list(stages[i].usual, stages[i].more, list))
+		list->where = stages[i].where;
+		if (!agreement_macro_list(stages[i].usual, stages[i].more, list->names))
 			log_line(LOG_LEVEL_WARNING,
 				 "the policy needs more than %d macros at a stage",
 				 MACRO_COUNT_MAX);
-		if (smfi_setsymlist(ctx, stages[i].where, list) != MI_SUCCESS)
-			log_line(LOG_LEVEL_WARNING, "libmilter refuses the list of macros '%s'",
-				 list);
+		lists_r->count++;
 	}
+}
+
+void agreement_macros(SMFICTX *ctx, const struct macro_lists *lists)
+{
+	for (size_t i = 0; i < lists->count; i++)
+		if (smfi_setsymlist(ctx, lists->items[i].where, (char *)lists->items[i].names) !=
+		    MI_SUCCESS)
+			log_line(LOG_LEVEL_WARNING, "libmilter refuses the list of macros '%s'",
+				 lists->items[i].names);
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "filter/policy/loader.h"
 #include "filter/policy/sums.h"

@@ -47,11 +47,16 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
+static bool is_named(struct str name, const char *row)
+{
+	return strncmp(row, name.s, name.n) == 0 && row[name.n] == '\0';
+}
+
 const struct fact_def *registry_fact(struct str name)
 {
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct fact_def *d = (*f)->facts; d && d->name; d++)
-			if (str_eq(name, str_of(d->name)))
+			if (is_named(name, d->name))
 				return d;
 	return NULL;
 }
@@ -60,7 +65,7 @@ const struct action_def *registry_action(struct str name)
 {
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct action_def *d = (*f)->actions; d && d->name; d++)
-			if (str_eq(name, str_of(d->name)))
+			if (is_named(name, d->name))
 				return d;
 	return NULL;
 }
@@ -69,7 +74,7 @@ const struct setting_def *registry_setting(struct str name)
 {
 	for (const struct family *const *f = families; *f; f++)
 		for (const struct setting_def *d = (*f)->settings; d && d->name; d++)
-			if (str_eq(name, str_of(d->name)))
+			if (is_named(name, d->name))
 				return d;
 	return NULL;
 }

@@ -149,8 +149,7 @@ struct reply event_mail(struct session *s, const struct event *event)
 	struct decision d;
 	struct value parameters = {.state = FACT_PRESENT};
 
-	message_reset(s);
-	s->in_message = true;
+	message_begin(s);
 	s->began = clock_now(s->env.clock);
 	s->view.stage = STAGE_MAIL;
 	parameters.opaque = copy_parameters(s->message_arena, event->parameters);

@@ -52,8 +52,14 @@ void edit_remove(struct edit_list *edits, const struct field *field)
 static struct str safe_value(struct arena *arena, struct str value)
 {
 	struct buf out = {.arena = arena};
+	size_t whole = 0;
 
-	for (size_t i = 0; i < value.n; i++) {
+	/* Most values are safe as they are, up to their first fold at least. */
+	while (whole < value.n && (unsigned char)value.s[whole] >= ' ')
+		whole++;
+	buf_add(&out, str_sub(value, 0, whole));
+
+	for (size_t i = whole; i < value.n; i++) {
 		char c = value.s[i];
 
 		if (c == '\0' || c == '\r')

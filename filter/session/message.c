@@ -36,6 +36,7 @@ void message_reset(struct session *s)
 	memset(&s->domains, 0, sizeof(s->domains));
 	memset(&s->fields, 0, sizeof(s->fields));
 	memset(&s->streams, 0, sizeof(s->streams));
+	memset(&s->aheads, 0, sizeof(s->aheads));
 	memset(&s->trace, 0, sizeof(s->trace));
 	memset(&s->report_recipients, 0, sizeof(s->report_recipients));
 	memset(&s->logs, 0, sizeof(s->logs));
@@ -45,6 +46,7 @@ void message_reset(struct session *s)
 	    (struct report){.refused = -1, .observing = s->observing, .scores = s->policy->scores};
 	s->reference = NULL;
 	s->began = 0;
+	s->pristine = true;
 	s->trace_last = NULL;
 	if (s->env.trace) {
 		s->trace_last =
@@ -52,6 +54,16 @@ void message_reset(struct session *s)
 		for (size_t i = 0; i < s->policy->rule_count; i++)
 			s->trace_last[i] = -1;
 	}
+}
+
+void message_begin(struct session *s)
+{
+	/* Nothing may have happened since HELO that has to be forgotten. */
+	if (!s->pristine || s->over || s->env.trace ||
+	    (s->view.lookups && lookups_asked(s->view.lookups) > 0))
+		message_reset(s);
+	s->pristine = false;
+	s->in_message = true;
 }
 
 static int strictness(enum verdict verdict)
@@ -162,21 +174,6 @@ static struct reply tell_early(struct session *s, bool heard)
 	return tell_plain(REPLY_CONTINUE);
 }
 
-/* Opens the streams whose facts some rule rests on. */
-static void open_streams(struct session *s)
-{
-	for (const struct family *const *f = families; *f; f++) {
-		const struct stream_def *def = (*f)->stream;
-		struct open_stream *stream;
-
-		if (!def || policy_slot(s->policy, def->fact) < 0)
-			continue;
-		stream = vec_push(s->message_arena, &s->streams);
-		stream->def = def;
-		stream->stream = def->open(s->message_arena, s->policy, s->env.clock);
-	}
-}
-
 /* Some MTAs do not show DATA: what belongs to it is done at the first sign of content. */
 static void begin_content(struct session *s)
 {
@@ -188,7 +185,7 @@ static void begin_content(struct session *s)
 	s->view.stage = STAGE_DATA;
 	recipients_final(s);
 	set_macros(s, STAGE_DATA);
-	open_streams(s);
+	streams_open(s);
 }
 
 struct reply event_data(struct session *s, const struct event *event)
@@ -206,7 +203,7 @@ struct reply event_data(struct session *s, const struct event *event)
  * Fields beyond the limits are not kept, but for Authentication-Results: a forged one must not
  * hide behind a thousand others. Whose it is stands at its beginning.
  */
-static void keep_field(struct session *s, struct str name, struct str value)
+static bool keep_field(struct session *s, struct str name, struct str value)
 {
 	struct field *field;
 	bool results;
@@ -221,10 +218,10 @@ static void keep_field(struct session *s, struct str name, struct str value)
 		s->results_kept++;
 	} else if (s->fields.count >= LIMIT_FIELDS) {
 		s->message_fields.trouble = "too many fields";
-		return;
+		return false;
 	} else if (s->field_bytes + name.n + value.n > LIMIT_FIELD_BYTES) {
 		s->message_fields.trouble = "header too large";
-		return;
+		return false;
 	}
 	s->field_bytes += name.n + value.n;
 	for (size_t i = s->fields.count; i-- > 0;) {
@@ -236,39 +233,23 @@ static void keep_field(struct session *s, struct str name, struct str value)
 	field = vec_push(s->message_arena, &s->fields);
 	*field = (struct field){str_dup(s->message_arena, name), str_dup(s->message_arena, value),
 				index};
+	return true;
 }
 
 struct reply event_header(struct session *s, const struct event *event)
 {
+	bool kept;
+
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	if (s->view.stage >= STAGE_HEADERS)
 		return tell_plain(REPLY_CONTINUE); /* after the header's end it is no field */
-	keep_field(s, event->name, event->text);
-	for (size_t i = 0; i < s->streams.count; i++)
-		s->streams.items[i].def->header(s->streams.items[i].stream, event->name,
-						event->text);
+	kept = keep_field(s, event->name, event->text);
+	streams_header(s, event->name, event->text);
+	if (kept)
+		streams_ahead(s, event->name, event->text);
 	return tell_plain(REPLY_CONTINUE);
-}
-
-/* Does what will be said to any recipient rest on the fact? */
-static bool matters(struct session *s, const char *fact)
-{
-	bool found = false;
-
-	settle_recipient(s, NULL);
-	if (s->recipients.count == 0)
-		return settle_rests_on(s, fact);
-	for (size_t i = 0; i < s->recipients.count && !found; i++) {
-		if (s->recipients.items[i].discard)
-			continue;
-		settle_recipient(s, &s->recipients.items[i]);
-		found = settle_rests_on(s, fact);
-		if (s->mixed != MIXED_MESSAGE && !s->policy->edits_recipients)
-			break;
-	}
-	return found;
 }
 
 static void begin_body(struct session *s)
@@ -282,15 +263,7 @@ static void begin_body(struct session *s)
 	s->message_fields.count = s->fields.count;
 	fields.opaque = &s->message_fields;
 	set_fact(s, "message.fields", fields);
-	for (size_t i = 0; i < s->streams.count; i++) {
-		struct open_stream *stream = &s->streams.items[i];
-
-		if (!s->view.lookups || !matters(s, stream->def->fact))
-			continue;
-		stream->def->eoh(stream->stream, s->view.lookups);
-		stream->body = stream->def->wants_body(stream->stream);
-		stream->relevant = true;
-	}
+	streams_eoh(s);
 }
 
 struct reply event_eoh(struct session *s, const struct event *event)
@@ -307,20 +280,11 @@ struct reply event_eoh(struct session *s, const struct event *event)
 
 struct reply event_body(struct session *s, const struct event *event)
 {
-	bool wanted = false;
-
 	if (!s->in_message || s->over)
 		return tell_plain(REPLY_CONTINUE);
 	begin_content(s);
 	begin_body(s);
-	for (size_t i = 0; i < s->streams.count; i++) {
-		struct open_stream *stream = &s->streams.items[i];
-
-		if (stream->body)
-			stream->body = stream->def->body(stream->stream, event->text);
-		wanted |= stream->body;
-	}
-	return tell_plain(wanted ? REPLY_CONTINUE : REPLY_SKIP);
+	return tell_plain(streams_body(s, event->text) ? REPLY_CONTINUE : REPLY_SKIP);
 }
 
 void message_commit(struct session *s, struct edit_list *edits, const struct plan_rule *rule)
@@ -405,12 +369,7 @@ static void whole_message(struct session *s)
 	begin_body(s);
 	s->view.stage = STAGE_MESSAGE;
 	set_macros(s, STAGE_MESSAGE);
-	for (size_t i = 0; i < s->streams.count; i++) {
-		struct value value = {.state = FACT_PRESENT, .opaque = s->streams.items[i].stream};
-
-		if (s->streams.items[i].relevant)
-			set_fact(s, s->streams.items[i].def->fact, value);
-	}
+	streams_end(s);
 }
 
 struct reply event_eom(struct session *s, const struct event *event)

@@ -172,7 +172,7 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 	struct session_needs *n = needs_r;
 	bool observing = policy_observes(policy);
 
-	*n = (struct session_needs){.rcpt = true, .rcpt_reply = !observing, .data = true};
+	*n = (struct session_needs){.rcpt = true, .rcpt_reply = !observing};
 	for (size_t i = 0; i < policy->slot_count; i++)
 		n->helo |= policy->slots[i].def->scope == SCOPE_HELO;
 	n->rejected_rcpt = policy_slot(policy, "attempted") >= 0;
@@ -196,6 +196,8 @@ void session_needs(const struct policy *policy, struct session_needs *needs_r)
 			n->headers = n->body = true;
 	n->eoh = n->headers;
 	needs_replies(policy, &n->connect_reply, &n->data_reply, &n->eoh_reply);
+	/* What DATA shows, the first sign of content shows as well; only observing ends there. */
+	n->data = n->data_reply || observing;
 	n->connect_macros = macros_at(policy, STAGE_CONNECT, "j");
 	n->helo_macros = macros_at(policy, STAGE_HELO, "");
 	n->mail_macros = macros_at(policy, STAGE_MAIL, "{mail_addr} {auth_authen}");

@@ -33,6 +33,13 @@ struct recipient {
 	size_t report; /* its row in the report */
 };
 
+/* A family that asks ahead when a field of some name comes. */
+struct open_ahead {
+	const struct ahead_def *def;
+	void *stream; /* the family's own, or NULL */
+	size_t count; /* fields of its name so far */
+};
+
 enum mixed { MIXED_DEFER, MIXED_FIRST, MIXED_MESSAGE };
 
 struct open_stream {
@@ -73,6 +80,7 @@ struct session {
 	size_t rcpt_commands;
 	uint64_t turn;         /* key of this transaction in turns.c */
 	uint64_t waiting_kind; /* that lets others go first; 0: none */
+	bool pristine;         /* nothing of a message has come since the last was forgotten */
 	bool uncommitted;      /* delivered, but for the edits that the MTA is being asked for */
 	bool split;            /* some recipient was answered 452 for its kind */
 
@@ -80,6 +88,7 @@ struct session {
 	size_t field_bytes, results_kept;
 	struct fields message_fields;
 	VEC(struct open_stream) streams;
+	VEC(struct open_ahead) aheads;
 
 	struct edit_list *edits;
 	struct report report;
@@ -124,8 +133,8 @@ void settle(struct session *s, int64_t deadline, bool whole, struct decision *d_
 /* Begins the lookups that matter, without waiting. */
 void settle_start(struct session *s);
 int64_t settle_deadline(const struct session *s, int64_t nanoseconds);
-/* Does some undecided rule rest on this fact? */
-bool settle_rests_on(struct session *s, const char *fact);
+/* Marks, in an array over all slots, those that some undecided rule rests on. */
+void settle_mark(struct session *s, bool *marks);
 void settle_recipient(struct session *s, struct recipient *recipient);
 
 /* ---- reference.c ---- */
@@ -151,11 +160,26 @@ bool tell_is_refusal(enum verdict verdict);
 
 /* A new message, or none: forgets all that belonged to the last one. */
 void message_reset(struct session *s);
+/* A message begins: forgets what came before it. */
+void message_begin(struct session *s);
 void set_fact(struct session *s, const char *fact, struct value value);
 /* Makes what the rule's actions say of the header. */
 void message_commit(struct session *s, struct edit_list *edits, const struct plan_rule *rule);
 /* Macros of the MTA that are facts, known at this stage. */
 void set_macros(struct session *s, enum stage stage);
+
+/* ---- streams.c ---- */
+
+void streams_open(struct session *s);
+void streams_header(struct session *s, struct str name, struct str value);
+/* Begins the lookups that this field, which the streams have seen, tells of. */
+void streams_ahead(struct session *s, struct str name, struct str value);
+/* The end of the header: lookups begin. */
+void streams_eoh(struct session *s);
+/* False: nobody needs more of the body. */
+bool streams_body(struct session *s, struct str chunk);
+/* What the streams saw becomes facts. */
+void streams_end(struct session *s);
 
 /* ---- edits.c ---- */
 

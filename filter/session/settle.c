@@ -116,38 +116,32 @@ void settle_start(struct session *s)
 	arena_free(&scratch);
 }
 
-static bool rests_on(const struct view *view, unsigned slot, unsigned wanted)
+/* The slot and what it rests on; inputs and arguments come before it, so this comes to an end. */
+static void mark(const struct view *view, unsigned n, bool *marks)
 {
-	const struct slot *of = &view->policy->slots[slot];
+	const struct slot *slot = &view->policy->slots[n];
 
-	if (slot == wanted)
-		return true;
-	if (view->given && view->given[slot].state != FACT_UNKNOWN)
-		return false;
-	for (size_t i = 0; i < of->input_count + of->late_count; i++)
-		if (rests_on(view, of->inputs[i], wanted))
-			return true;
-	for (size_t i = 0; i < of->argument_count; i++)
-		if (of->arguments[i].is_slot && rests_on(view, of->arguments[i].slot, wanted))
-			return true;
-	return false;
+	if (marks[n])
+		return;
+	marks[n] = true;
+	if (view->given && view->given[n].state != FACT_UNKNOWN)
+		return;
+	for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
+		mark(view, slot->inputs[i], marks);
+	for (size_t i = 0; i < slot->argument_count; i++)
+		if (slot->arguments[i].is_slot)
+			mark(view, slot->arguments[i].slot, marks);
 }
 
-bool settle_rests_on(struct session *s, const char *fact)
+void settle_mark(struct session *s, bool *marks)
 {
-	struct arena *scratch;
+	struct arena *scratch = arena_new(s->arena);
 	struct decision d;
-	bool found = false;
-	int wanted = policy_slot(s->policy, fact);
 
-	if (wanted < 0)
-		return false;
-	scratch = arena_new(s->arena);
 	engine_decide(&s->view, scratch, NULL, NULL, &d);
-	for (size_t i = 0; i < d.open_count && !found; i++)
-		found = rests_on(&s->view, d.open[i], (unsigned)wanted);
+	for (size_t i = 0; i < d.open_count; i++)
+		mark(&s->view, d.open[i], marks);
 	arena_free(&scratch);
-	return found;
 }
 
 void settle_recipient(struct session *s, struct recipient *recipient)

@@ -19,4 +19,7 @@ struct author {
 	size_t domain_count;
 };
 
+/* What the value of the one From field says: filter/fact/from.c. */
+void author_read(struct arena *arena, struct str value, struct author *author_r);
+
 #endif

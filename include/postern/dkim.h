@@ -68,6 +68,11 @@ struct dkim_verifier *dkim_verifier_new(struct arena *arena, const struct dkim_o
 /* A field as the MTA received it: `value` is all after the colon, its leading space included,
  * folds as LF or CRLF, without the final line end. */
 void dkim_verifier_header(struct dkim_verifier *verifier, struct str name, struct str value);
+/*
+ * Starts the key lookups of the first few signatures seen so far, which will be tried unless there
+ * are many more. May be called after any field, or never.
+ */
+void dkim_verifier_ahead(struct dkim_verifier *verifier, struct lookups *lookups);
 /* The end of the header: picks the signatures to try and starts their key lookups. */
 void dkim_verifier_eoh(struct dkim_verifier *verifier, struct lookups *lookups);
 /* False when no further body is needed (the MTA may skip the rest). */

@@ -274,6 +274,28 @@ struct stream_def {
 	bool (*wants_body)(const void *stream);
 };
 
+/* ---- what can be asked ahead ---- */
+
+/*
+ * A lookup need not wait until the fact that makes it can be known: when a field comes that says
+ * what will be asked, and some undecided rule rests on the fact, it is begun at once. Only begun:
+ * whoever needs the answer asks again.
+ */
+struct ahead_call {
+	struct arena *arena; /* of the message */
+	const struct policy *policy;
+	void *stream;     /* the family's own, which has seen the field; NULL without one */
+	struct str value; /* of the field, as stream_def.header() gets it */
+	size_t before;    /* fields of this name that came before it */
+	struct lookups *lookups;
+};
+
+struct ahead_def {
+	const char *field; /* its name */
+	const char *fact;
+	void (*ask)(const struct ahead_call *call);
+};
+
 /* ---- families ---- */
 
 struct family {
@@ -282,6 +304,7 @@ struct family {
 	const struct action_def *actions;   /* the same */
 	const struct setting_def *settings; /* the same */
 	const struct stream_def *stream;    /* or NULL */
+	const struct ahead_def *ahead;      /* or NULL */
 };
 
 /* All families, NULL-terminated: made at build time from the names of the files in filter/fact. */

@@ -4,7 +4,7 @@
 
 Every message has a domain and a client of its own, so that a cache has as many names to keep as
 there are messages. A domain's SPF record passes at its last term, after two includes, `a` and
-`mx`; its DKIM key is RSA-2048 (or Ed25519); its DMARC policy is reject.
+`mx` (see --spf); its DKIM key is RSA-2048 (or Ed25519); its DMARC policy is reject.
 
 In the output folder:
   messages/NNNN.eml   relaxed/relaxed signed messages
@@ -36,6 +36,9 @@ def parse_arguments():
     parser.add_argument("--count", type=int, default=200, help="messages, at most 60000 (200)")
     parser.add_argument("--size", type=int, default=4096, help="bytes a message (4096)")
     parser.add_argument("--keys", type=int, default=20, help="RSA keys, shared by domains (20)")
+    parser.add_argument("--spf", choices=list(SPF), default="mixed",
+                        help="shape of the SPF records: %s (mixed)" % ", ".join(
+                            "%s, %s" % (name, what) for name, (what, _) in SPF.items()))
     parser.add_argument("--ed25519", action="store_true", help="Ed25519 signatures instead")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -66,18 +69,45 @@ def strings(text):
     return " ".join('"%s"' % text[i:i + 200] for i in range(0, len(text), 200))
 
 
-def records_of(domain, address, key):
-    """Six SPF look-ups: three TXT, A, MX, and the A of the MX, which is the client."""
-    networks = [" ".join("ip4:10.%d.%d.0/24" % (block, i) for i in range(12))
-                for block in (1, 2)]
-    spf = "v=spf1 include:_a.%s include:_b.%s a mx -all" % (domain, domain)
+def networks(block):
+    return " ".join("ip4:10.%d.%d.0/24" % (block, i) for i in range(12))
+
+
+def spf_mixed(domain, _):
+    """Six look-ups: three TXT, A, MX, and the A of the MX, which is the client."""
+    return [(domain, "v=spf1 include:_a.%s include:_b.%s a mx -all" % (domain, domain)),
+            ("_a." + domain, "v=spf1 %s ?all" % networks(1)),
+            ("_b." + domain, "v=spf1 %s ?all" % networks(2))]
+
+
+def spf_wide(domain, address):
+    return [(domain, "v=spf1 include:_a.%s include:_b.%s include:_c.%s -all"
+             % (domain, domain, domain)),
+            ("_a." + domain, "v=spf1 %s ~all" % networks(1)),
+            ("_b." + domain, "v=spf1 %s ~all" % networks(2)),
+            ("_c." + domain, "v=spf1 %s ip4:%s ~all" % (networks(3), address))]
+
+
+def spf_nested(domain, address):
+    return [(domain, "v=spf1 include:_spf.%s -all" % domain),
+            ("_spf." + domain, "v=spf1 include:_a.%s include:_b.%s ~all" % (domain, domain)),
+            ("_a." + domain, "v=spf1 %s ~all" % networks(1)),
+            ("_b." + domain, "v=spf1 %s ip4:%s ~all" % (networks(2), address))]
+
+
+SPF = {
+    "mixed": ("two includes, a and mx", spf_mixed),
+    "wide": ("three includes side by side", spf_wide),
+    "nested": ("two includes within one", spf_nested),
+}
+
+
+def records_of(domain, address, key, spf):
     reverse = ".".join(reversed(address.split("."))) + ".in-addr.arpa"
     return [
         (domain, "A", "198.18.255.80"),
         (domain, "MX", "10 mail.%s." % domain),
-        (domain, "TXT", strings(spf)),
-        ("_a." + domain, "TXT", strings("v=spf1 %s ?all" % networks[0])),
-        ("_b." + domain, "TXT", strings("v=spf1 %s ?all" % networks[1])),
+        *((name, "TXT", strings(text)) for name, text in spf(domain, address)),
         ("mail." + domain, "A", address),
         ("mail." + domain, "TXT", strings("v=spf1 a -all")),
         ("%s._domainkey.%s" % (SELECTOR, domain), "TXT", strings(key)),
@@ -152,7 +182,10 @@ def write_records(folder, records):
         for name, kind, value in records:
             plain.write("%s %s %s\n" % (name, kind, value))
     with open(os.path.join(folder, "unbound.conf"), "w", encoding="ascii") as conf:
-        conf.write('server:\n\tlocal-zone: "." static\n')
+        # Without an SOA record nobody could keep for any time that a name is not there.
+        conf.write('server:\n\tlocal-zone: "." static\n'
+                   "\tlocal-data: '. %d IN SOA ns.invalid. root.invalid. 1 3600 600 86400 %d'\n"
+                   % (TTL, TTL))
         for name, kind, value in records:
             conf.write("\tlocal-data: '%s. %d IN %s %s'\n" % (name, TTL, kind, value))
 
@@ -169,7 +202,7 @@ def main():
         address = "198.18.%d.%d" % (number // 250, number % 250 + 1)
         private, public = ed25519_key(rng) if arguments.ed25519 else \
             rsa_keys[number % len(rsa_keys)]
-        records += records_of(domain, address, public)
+        records += records_of(domain, address, public, SPF[arguments.spf][1])
         name = "messages/%04d.eml" % number
         text = message_text(rng, number, domain, arguments.size)
         with open(os.path.join(arguments.folder, name), "wb") as file:

@@ -322,6 +322,16 @@ static void expect_number(struct player *p, const struct move *move, const char 
 	}
 }
 
+/* Every wait is for answers of one latency: what overlaps is waited for once. */
+static size_t rounds(const struct player *p)
+{
+	const struct lookups *lookups = p->session->view.lookups;
+
+	return lookups && p->script->latency > 0
+		   ? (size_t)(lookups_time(lookups) / p->script->latency)
+		   : 0;
+}
+
 static void play(struct player *p, const struct move *move)
 {
 	if (!p->session && move->kind != MOVE_CONNECT && move->kind != MOVE_MACRO) {
@@ -373,6 +383,9 @@ static void play(struct player *p, const struct move *move)
 			      p->session->view.lookups ? lookups_asked(p->session->view.lookups)
 						       : 0);
 		break;
+	case MOVE_ROUNDS:
+		expect_number(p, move, "rounds", rounds(p));
+		break;
 	case MOVE_PROGRESS:
 		expect_number(p, move, "signs of life", p->progress);
 		break;
@@ -402,6 +415,7 @@ static bool run(const char *path)
 		diag_print(diag, stdout);
 	}
 	if (ok) {
+		resolver_delay(p.resolver, script.latency);
 		for (size_t i = 0; i < script.moves.count && !p.failed; i++)
 			for (uint64_t j = 0; j < script.moves.items[i].repeat && !p.failed; j++)
 				play(&p, &script.moves.items[i]);

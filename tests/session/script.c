@@ -5,12 +5,14 @@
 
 #include <stdio.h>
 
+#include "postern/clock.h"
+
 #define FILE_MOST ((size_t)4 << 20)
 
-static const char *const verbs[] = {
-    "connect",  "helo",  "mail",    "rcpt",    "data",    "header",  "eoh",  "body",
-    "eom",      "abort", "close",   "macro",   "wait",    "refuse",  "told", "logged",
-    "observed", "score", "problem", "settled", "lookups", "progress"};
+static const char *const verbs[] = {"connect", "helo",    "mail",    "rcpt",   "data",     "header",
+				    "eoh",     "body",    "eom",     "abort",  "close",    "macro",
+				    "wait",    "refuse",  "told",    "logged", "observed", "score",
+				    "problem", "settled", "lookups", "rounds", "progress"};
 static const char *const edit_verbs[] = {"remove", "replace", "add", "insert",
 					 "drop",   "join",    "hold"};
 
@@ -176,6 +178,7 @@ static bool read_arguments(struct reader *r, struct move *move, struct str rest)
 	case MOVE_REFUSE:
 	case MOVE_SETTLED:
 	case MOVE_LOOKUPS:
+	case MOVE_ROUNDS:
 	case MOVE_PROGRESS:
 		return str_uint(str_trim(rest), 1000000000, &move->number) || fault(r, "a number");
 	default:
@@ -292,7 +295,7 @@ static bool read_line(struct reader *r, struct str line)
 {
 	struct str rest = line, verb = word(&rest);
 	size_t count = sizeof(edit_verbs) / sizeof(*edit_verbs), moves = r->script->moves.count;
-	uint64_t seconds;
+	uint64_t seconds, milliseconds;
 
 	if (str_eq(verb, STR("policy")))
 		return read_policy(r, rest);
@@ -300,6 +303,12 @@ static bool read_line(struct reader *r, struct str line)
 		return read_record(r, rest);
 	if (str_eq(verb, STR("only")))
 		return str_eq(rest, STR("in-process")) || fault(r, "only in-process");
+	if (str_eq(verb, STR("latency"))) {
+		if (!str_uint(rest, 1000, &milliseconds))
+			return fault(r, "latency MILLISECONDS");
+		r->script->latency = (int64_t)milliseconds * NS_PER_MS;
+		return true;
+	}
 	if (str_eq(verb, STR("clock"))) {
 		if (!str_uint(rest, INT32_MAX, &seconds))
 			return fault(r, "clock SECONDS");

@@ -8,6 +8,7 @@
  *
  *   policy   FILE                      or "policy {", lines, "}"
  *   dns      RECORD                    as --dns takes it; NAME NXDOMAIN: asked for, not there
+ *   latency  MILLISECONDS              of each answer of the DNS; in process only
  *   only     in-process                not over a socket: time, orders that libmilter prevents
  *   clock    SECONDS                   since 1970
  *   wait     SECONDS                   time moves on
@@ -28,6 +29,7 @@
  *   problem  TEXT                      noted in the report
  *   settled  N                         outcomes told since the connection began
  *   lookups  N                         questions asked for the message so far
+ *   rounds   N                         latencies waited for them, one after the other
  *   progress N                         signs of life given since the connection began
  *
  * After "eom -> continue" the edits, one a line, in order:
@@ -68,6 +70,7 @@ enum move_kind {
 	MOVE_PROBLEM,
 	MOVE_SETTLED,
 	MOVE_LOOKUPS,
+	MOVE_ROUNDS,
 	MOVE_PROGRESS
 };
 
@@ -88,6 +91,7 @@ struct script {
 	struct source *records;
 	VEC(struct str) names; /* that may be looked up, lower case */
 	int64_t clock;
+	int64_t latency; /* nanoseconds */
 	VEC(struct move) moves;
 };
 

@@ -13,7 +13,8 @@ import re
 from daemon import Postern
 from milterpeer import Closed, Milter
 
-SILENT = {"told", "logged", "observed", "score", "problem", "lookups", "settled", "progress"}
+SILENT = {"told", "logged", "observed", "score", "problem", "lookups", "rounds",
+          "settled", "progress"}
 EDITS = {"remove", "replace", "add", "insert", "drop", "join", "hold"}
 PORT = 25252
 
@@ -60,7 +61,7 @@ class Script:
                     self.records.append(rest)
             elif words[0] == "only":
                 self.only = rest
-            elif words[0] == "clock":
+            elif words[0] in ("clock", "latency"):
                 self.only = "in-process"
             elif words[0] in EDITS:
                 self.moves[-1].edits += edits_of(line.strip())

@@ -48,7 +48,7 @@ static void test_bodies(void)
 		for (size_t chunk = 1; chunk <= in.n + 1; chunk++) {
 			struct arena *arena = arena_new(NULL);
 			struct sink sink = {.octets = {.arena = arena}};
-			struct dkimbody body = {0};
+			struct dkimbody body = {.watch_lf = true};
 
 			buf_puts(&sink.octets, "");
 			for (size_t at = 0; at < in.n; at += chunk)
@@ -70,7 +70,7 @@ static void test_many_cr(void)
 
 	for (size_t n = 60; n < 70; n++) {
 		struct sink sink = {.octets = {.arena = arena}};
-		struct dkimbody body = {0};
+		struct dkimbody body = {.watch_lf = true};
 
 		for (size_t i = 0; i < n; i++)
 			dkimbody_add(&body, STR("\r"), take, &sink);

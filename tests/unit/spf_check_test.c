@@ -131,6 +131,31 @@ static void test_three_includes_take_two_rounds(void)
 	CHECK_INT(lookups.questions.count, 2);
 }
 
+/* Of the terms behind one that matches nothing is asked, whatever made it match. */
+static void test_nothing_is_asked_behind_a_match(void)
+{
+	static const char *const first[] = {"a:net.example/24", "mx:mx.example/24//64",
+					    "exists:net.example", "include:in.example",
+					    "include:re.example"};
+
+	rr("net.example", DNS_A, "192.0.2.200");
+	rr("mx.example", DNS_MX, "net.example");
+	txt("in.example", "v=spf1 a:net.example/24 -all");
+	txt("re.example", "v=spf1 redirect=in.example");
+	rr("behind.example", DNS_A, "192.0.2.1");
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		struct str name = str_printf(arena, "d%zu.example", i);
+
+		txt(name.s, str_printf(arena, "v=spf1 %s a:behind.example -all", first[i]).s);
+		CHECK_INT(check_with(ARRIVE_AT_ONCE, "192.0.2.1", name.s)->result, SPF_PASS_);
+		CHECK(!asked("behind.example", DNS_A));
+	}
+	/* One bit beyond the network: no match, and the next term is asked. */
+	txt("short.example", "v=spf1 a:net.example/25 a:behind.example -all");
+	CHECK_INT(check_with(ARRIVE_AT_ONCE, "192.0.2.1", "short.example")->result, SPF_PASS_);
+	CHECK(asked("behind.example", DNS_A));
+}
+
 /* Rounds go by the depth of the tree, not by its size: mx, includes and redirect side by side. */
 static void test_rounds_go_by_depth(void)
 {
@@ -444,6 +469,7 @@ int main(void)
 	RUN_FRESH(test_records_over_511_bytes);
 	RUN_FRESH(test_fan_out_is_bounded);
 	RUN_FRESH(test_three_includes_take_two_rounds);
+	RUN_FRESH(test_nothing_is_asked_behind_a_match);
 	RUN_FRESH(test_rounds_go_by_depth);
 	RUN_FRESH(test_asking_ahead_changes_no_result);
 	RUN_FRESH(test_broken_record_met_ahead);
