@@ -176,6 +176,14 @@ static void add_property(struct writer *w, const struct authres_property *proper
 		add_piece(w, buf_str(&piece), false);
 }
 
+static bool commentable(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (!alnum(text.s[i]) && text.s[i] != ' ')
+			return false;
+	return text.n > 0 && text.n <= LINE_MAX_COLUMNS / 2;
+}
+
 /* True if the result was written. */
 static bool add_result(struct writer *w, const struct authres_result *result, bool utf8)
 {
@@ -186,6 +194,8 @@ static bool add_result(struct writer *w, const struct authres_result *result, bo
 		return false;
 	buf_putc(&w->out, ';');
 	add_piece(w, str_printf(arena, "%s=%s", result->method, result->result), true);
+	if (commentable(result->comment))
+		add_piece(w, str_printf(arena, "(" STR_FMT ")", STR_ARG(result->comment)), false);
 	if (result->reason.n > 0) {
 		buf_puts(&piece, "reason=");
 		add_quoted(&piece, clean(arena, result->reason, utf8));

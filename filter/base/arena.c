@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An arena with its first chunk: no more than malloc() keeps at hand for each thread. */
 #define ARENA_BYTES 1024
@@ -39,13 +40,13 @@ struct arena {
 	_Alignas(ALIGNMENT) unsigned char first[]; /* a chunk */
 };
 
-_Noreturn static void out_of_memory(const struct arena *arena)
+_Noreturn void arena_exhausted(const struct arena *arena)
 {
 	for (; arena; arena = arena->parent)
 		if (arena->guard)
 			longjmp(*arena->guard, 1);
 	fputs("postern: out of memory\n", stderr);
-	abort();
+	_exit(ARENA_EXIT);
 }
 
 static struct chunk *first_chunk(struct arena *arena)
@@ -53,12 +54,12 @@ static struct chunk *first_chunk(struct arena *arena)
 	return (struct chunk *)(void *)arena->first;
 }
 
-struct arena *arena_new(struct arena *parent)
+struct arena *arena_try(void)
 {
 	struct arena *arena = malloc(ARENA_BYTES);
 
 	if (!arena)
-		out_of_memory(parent);
+		return NULL;
 	memset(arena, 0, sizeof(*arena));
 	arena->next_size = CHUNK_SECOND;
 	arena->taken = ARENA_BYTES;
@@ -66,6 +67,15 @@ struct arena *arena_new(struct arena *parent)
 	arena->chunks->next = NULL;
 	arena->chunks->size = ARENA_BYTES - sizeof(*arena) - sizeof(*arena->chunks);
 	arena->chunks->used = 0;
+	return arena;
+}
+
+struct arena *arena_new(struct arena *parent)
+{
+	struct arena *arena = arena_try();
+
+	if (!arena)
+		arena_exhausted(parent);
 	if (parent) {
 		arena->parent = parent;
 		arena->next_sibling = parent->first_child;
@@ -121,7 +131,7 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
 	else if (arena->next_size < CHUNK_MOST)
 		arena->next_size *= 2;
 	if (room > SIZE_MAX - sizeof(*chunk) || !(chunk = malloc(sizeof(*chunk) + room)))
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	chunk->size = room;
 	chunk->used = 0;
 	arena->taken += room;
@@ -142,7 +152,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *memory;
 
 	if (size > SIZE_MAX - ALIGNMENT)
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	if (chunk->size - chunk->used < size)
 		chunk = chunk_add(arena, size);
@@ -154,7 +164,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
 	if (size != 0 && count > SIZE_MAX / size)
-		out_of_memory(arena);
+		arena_exhausted(arena);
 	return arena_alloc(arena, count * size);
 }
 

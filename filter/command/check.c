@@ -108,6 +108,9 @@ static void print_text(const struct options *options, const struct subject *subj
 		printf("%s: ok (%zu rules, %zu facts, policy %s)\n", subject->path,
 		       subject->policy->rule_count, subject->policy->slot_count,
 		       subject->policy->id);
+		if (policy_observes(subject->policy))
+			printf("%s: 'set mode observe': nothing of it is done, only told\n",
+			       subject->path);
 		print_cost(subject);
 	}
 	if (subject->policy && options->table)
@@ -155,15 +158,17 @@ static void add_json(const struct options *options, const struct subject *subjec
 
 	json_array_append_new(
 	    options->policies,
-	    json_pack(
-		"{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "path", json_text(subject->path),
-		"ok", (int)subject->ok, "policy", json_text(policy ? policy->id : NULL), "rules",
-		policy ? json_integer((json_int_t)policy->rule_count) : json_null(), "facts",
-		policy ? json_integer((json_int_t)policy->slot_count) : json_null(), "lookups",
-		policy ? cost_json(policy) : json_null(), "findings", findings_json(subject->diag),
-		"table", policy ? table_json(subject) : json_null(), "tests",
-		json_pack("{s:I, s:I}", "passed", (json_int_t)subject->passed, "failed",
-			  (json_int_t)subject->failed)));
+	    json_pack("{s:o, s:b, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "path",
+		      json_text(subject->path), "ok", (int)subject->ok, "policy",
+		      json_text(policy ? policy->id : NULL), "observe",
+		      policy && policy_observes(policy), "rules",
+		      policy ? json_integer((json_int_t)policy->rule_count) : json_null(), "facts",
+		      policy ? json_integer((json_int_t)policy->slot_count) : json_null(),
+		      "lookups", policy ? cost_json(policy) : json_null(), "findings",
+		      findings_json(subject->diag), "table",
+		      policy ? table_json(subject) : json_null(), "tests",
+		      json_pack("{s:I, s:I}", "passed", (json_int_t)subject->passed, "failed",
+				(json_int_t)subject->failed)));
 }
 
 /* ---- the tests in it ---- */

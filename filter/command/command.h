@@ -35,6 +35,7 @@ extern const struct command
 	command_facts,
 	command_fmt,
 	command_status,
+	command_stats,
 	command_reload,
 	command_why,
 	command_log,

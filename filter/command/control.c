@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket, in the filter process: one line asks ("status", "reload"), one JSON object
- * answers, and the connection is over. Who may connect is a matter of the socket's mode.
+ * The control socket, in the filter process: one line asks ("status", "stats", "reload"), one JSON
+ * object answers, and the connection is over. Who may connect is a matter of the socket's mode.
  */
 
 #include "filter/command/server.h"
@@ -67,6 +67,8 @@ static json_t *answer(const char *request)
 {
 	if (strcmp(request, "status") == 0)
 		return object_status();
+	if (strcmp(request, "stats") == 0)
+		return statistics_object(room.server);
 	if (strcmp(request, "reload") == 0)
 		return object_reload();
 	return json_pack("{s:s}", "error", "no such request");

@@ -8,19 +8,40 @@
 
 #include "postern/check.h"
 
+/* Room for what is escaped: mandoc frowns at lines of more than 80. */
+#define COLUMNS 70
+
 /* Text for a line of its own: what roff would take for a request or an escape is guarded. */
-static void print_text(const char *text)
+static void print_text(const char *text, size_t n)
 {
-	if (*text == '.' || *text == '\'')
+	if (n > 0 && (*text == '.' || *text == '\''))
 		fputs("\\&", stdout);
-	for (; *text; text++) {
-		if (*text == '\\')
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] == '\\')
 			fputs("\\e", stdout);
-		else if (*text == '"')
+		else if (text[i] == '"')
 			fputs("\\(dq", stdout);
 		else
-			putchar(*text);
+			putchar(text[i]);
 	}
+	putchar('\n');
+}
+
+/* A sentence, on as many lines as it takes. */
+static void print_sentence(const char *text, size_t n)
+{
+	while (n > COLUMNS) {
+		size_t cut = COLUMNS;
+
+		while (cut > 0 && text[cut] != ' ')
+			cut--;
+		if (cut == 0)
+			break;
+		print_text(text, cut);
+		text += cut + 1;
+		n -= cut + 1;
+	}
+	print_text(text, n);
 }
 
 /* Sentences begin on lines of their own. */
@@ -29,11 +50,10 @@ static void print_sentences(const char *text)
 	const char *end;
 
 	while ((end = strstr(text, ". ")) != NULL) {
-		printf("%.*s\n", (int)(end + 1 - text), text);
+		print_sentence(text, (size_t)(end + 1 - text));
 		text = end + 2;
 	}
-	print_text(text);
-	putchar('\n');
+	print_sentence(text, strlen(text));
 }
 
 static void print_list(const char *width)
@@ -141,8 +161,7 @@ static void print_warnings(void)
 	print_list("forged-results");
 	for (const struct warning_def *def = warnings; def->name; def++) {
 		printf(".It Cm %s\n", def->name);
-		print_text(def->help);
-		puts(".");
+		printf("%s.\n", def->help);
 	}
 	puts(".El");
 }

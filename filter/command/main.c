@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
 	&command_facts,
 	&command_fmt,
 	&command_status,
+	&command_stats,
 	&command_reload,
 	&command_why,
 	&command_log,

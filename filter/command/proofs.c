@@ -67,10 +67,6 @@ bool proofs_check(const struct policy *policy, bool played, struct diag *diag)
 	struct prover *prover = NULL;
 	bool proved = true;
 
-	if (policy_observes(policy) && policy->assertion_count > 0)
-		diag_warn(diag, "not-in-force", policy->assertions[0].span,
-			  "with 'set mode observe' nothing is done: assertions are judged as if it "
-			  "were");
 	for (size_t i = 0; i < policy->assertion_count; i++) {
 		const struct plan_assertion *assertion = &policy->assertions[i];
 		struct proof_result result;
@@ -90,11 +86,12 @@ bool proofs_check(const struct policy *policy, bool played, struct diag *diag)
 
 /* ---- warnings ---- */
 
-static void warn_unused(struct prover *prover, const struct plan_rule *rule, struct diag *diag)
+static void warn_unused(struct prover *prover, const struct plan_rule *rule, size_t *steps,
+			struct diag *diag)
 {
 	const struct plan_rule *const *by = NULL;
 	size_t count = 0;
-	enum unused unused = prove_unused(prover, rule, PROVE_STEPS / 20, &by, &count);
+	enum unused unused = prove_unused(prover, rule, steps, &by, &count);
 
 	if (unused == UNUSED_IMPOSSIBLE)
 		diag_warn(diag, "impossible", rule->span,
@@ -134,9 +131,16 @@ void proofs_warn(const struct policy *policy, struct diag *diag)
 {
 	struct arena *arena = arena_new(NULL);
 	struct prover *prover = prover_new(arena, policy);
+	size_t steps = PROVE_UNUSED_STEPS, at = 0;
 
-	for (size_t i = 0; i < policy->rule_count; i++)
-		warn_unused(prover, &policy->rules[i], diag);
+	while (at < policy->rule_count && steps > 0)
+		warn_unused(prover, &policy->rules[at++], &steps, diag);
+	if (at < policy->rule_count)
+		diag_warn(
+		    diag, "not-tried", policy->rules[at].span,
+		    "from here on it was not tried whether each rule can apply: %zu rules are "
+		    "too many for that",
+		    policy->rule_count);
 	warn_relay(policy, prover, arena, diag);
 	arena_free(&arena);
 }

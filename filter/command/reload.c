@@ -5,14 +5,20 @@
  */
 
 #include "filter/command/server.h"
+#include "filter/command/testrun.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "postern/counters.h"
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/policy.h"
+
+/* How often files of tables are looked at. */
+#define WATCH_SECONDS 1
 
 /* A resolver, and how many policies that are still in use look things up with it. */
 struct held {
@@ -69,6 +75,7 @@ static void serve_now(const struct milter_policy *served)
 	resolver_take(served->resolver);
 	snprintf(room.state.policy, sizeof(room.state.policy), "%s", served->policy->id);
 	pthread_mutex_unlock(&room.lock);
+	counters_adopt(room.server->counters, served->policy);
 }
 
 void reload_begin(struct server *server, const struct milter_policy *served)
@@ -103,8 +110,9 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
-	static const char *const fixed[] = {"listen",  "socket.group", "socket.mode",
-					    "control", "user",         "log"};
+	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
+					    "user",    "log",           "log.format",  "log.socket",
+					    "metrics", "metrics.public"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
@@ -112,7 +120,7 @@ static void mind_fixed(const struct policy *before, const struct policy *after)
 				 "'%s' was changed: that takes a restart, not a reload", fixed[i]);
 }
 
-static bool put_in_force(struct policy *policy, const char **why_r)
+static bool put_in_force(struct policy *policy, bool tables_only, const char **why_r)
 {
 	struct milter_policy next = {.policy = policy, .resolver = room.served.resolver};
 	bool other = !room.server->dns && !same(room.served.policy, policy, "resolver");
@@ -124,7 +132,7 @@ static bool put_in_force(struct policy *policy, const char **why_r)
 	mind_fixed(room.served.policy, policy);
 	/* Taken before the former one may leave it. */
 	serve_now(&next);
-	if (milter_replace(&next))
+	if (milter_replace(&next, tables_only))
 		return true;
 	abort(); /* memory ended in the middle: a new process begins with a policy that is whole */
 }
@@ -132,8 +140,9 @@ static bool put_in_force(struct policy *policy, const char **why_r)
 static void remember(bool good, const char *text)
 {
 	pthread_mutex_lock(&room.lock);
-	room.state.good += good;
-	room.state.bad += !good;
+	counter_add(good ? &room.server->counters->reloads_good
+			 : &room.server->counters->reloads_bad);
+	atomic_store(&room.server->counters->reload_refused, !good);
 	room.state.last = clock_time(&clock_system);
 	room.state.last_good = good;
 	free(room.last_text);
@@ -151,30 +160,127 @@ static void log_lines(const char *text)
 	}
 }
 
-bool reload_now(char **text_r)
-{
-	struct policy *policy;
-	const char *why = NULL;
-	bool good;
+/* ---- the tests that stand in a policy ---- */
 
-	pthread_mutex_lock(&room.one);
-	policy = server_load(room.server->path, text_r);
-	good = policy && put_in_force(policy, &why);
+static void tell_failed(void *ctx, const struct test_result *result)
+{
+	FILE *out = ctx;
+
+	for (size_t i = 0; i < result->faults.count; i++) {
+		const struct test_fault *fault = &result->faults.items[i];
+
+		fprintf(out, "%s:%zu: error: test \"%s\" failed: ", result->test->file,
+			result->test->line, result->test->name);
+		if (fault->expectation)
+			fprintf(out, "%s, but came: %s\n", fault->expectation->written,
+				fault->came);
+		else
+			fprintf(out, "%s\n", fault->came);
+	}
+}
+
+/* Adds to what is said of the policy. */
+static bool tests_pass(const struct policy *policy, char **text)
+{
+	struct testrun tests = {.told = tell_failed};
+	char *all = NULL;
+	size_t size;
+	FILE *out = open_memstream(&all, &size);
+
+	if (!out)
+		abort();
+	fputs(*text, out);
+	tests.ctx = out;
+	testrun_policy(&tests, policy);
+	fclose(out);
+	free(*text);
+	*text = all;
+	return tests.failed == 0;
+}
+
+/* ---- a reload ---- */
+
+static bool replace(struct policy *policy, bool tables_only, char **text_r)
+{
+	const char *why = NULL;
+
+	if (policy && !tables_only && !tests_pass(policy, text_r))
+		policy_free(&policy);
+	if (policy && put_in_force(policy, tables_only, &why)) {
+		log_lines(*text_r);
+		log_line(LOG_LEVEL_INFO, "%s: serving policy %.8s of %s",
+			 tables_only ? "tables read anew" : "reloaded", policy->id, policy->path);
+		return true;
+	}
 	if (why) {
 		policy_free(&policy);
 		free(*text_r);
 		*text_r = strdup(why);
 	}
 	log_lines(*text_r);
-	if (good)
-		log_line(LOG_LEVEL_INFO, "reloaded: serving policy %.8s of %s", policy->id,
-			 policy->path);
-	else
-		log_line(LOG_LEVEL_ERROR, "not reloaded: policy %.8s stays in force",
-			 room.served.policy->id);
+	log_line(LOG_LEVEL_ERROR, "not reloaded: policy %.8s stays in force%s",
+		 room.served.policy->id, tables_only ? ", with the tables that it had" : "");
+	return false;
+}
+
+bool reload_now(char **text_r)
+{
+	bool good;
+
+	pthread_mutex_lock(&room.one);
+	milter_reloading(false, false);
+	good = replace(server_load(room.server->path, text_r), false, text_r);
 	remember(good, *text_r);
+	milter_reloading(true, !good);
 	pthread_mutex_unlock(&room.one);
 	return good;
+}
+
+/* ---- tables that change by themselves ---- */
+
+static void refresh(void)
+{
+	char *text;
+
+	replace(server_refresh(room.served.policy, &text), true, &text);
+	free(text);
+}
+
+/*
+ * A file counts when it has been left alone for a moment; one that is wrong is complained of once,
+ * and tried again when it has changed once more.
+ */
+static void *watch_run(void *unused)
+{
+	struct timespec pause = {.tv_sec = WATCH_SECONDS};
+	uint64_t refused = 0, last = 0;
+
+	(void)unused;
+	for (;;) {
+		uint64_t now;
+
+		nanosleep(&pause, NULL);
+		pthread_mutex_lock(&room.one);
+		now = policy_tables_state(room.served.policy);
+		if (now == last && now != room.served.policy->tables_state && now != refused) {
+			refresh();
+			if (room.served.policy->tables_state != now)
+				refused = now;
+		}
+		last = now;
+		pthread_mutex_unlock(&room.one);
+	}
+	return NULL;
+}
+
+bool reload_watch(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, watch_run, NULL) != 0)
+		return false;
+	pthread_detach(thread);
+	return true;
 }
 
 void reload_asked(void *ctx)
@@ -190,6 +296,8 @@ void reload_state(struct reloads *state_r)
 {
 	pthread_mutex_lock(&room.lock);
 	*state_r = room.state;
+	state_r->good = counter_read(&room.server->counters->reloads_good);
+	state_r->bad = counter_read(&room.server->counters->reloads_bad);
 	state_r->last_text = strdup(room.last_text ? room.last_text : "");
 	pthread_mutex_unlock(&room.lock);
 }

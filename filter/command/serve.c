@@ -13,11 +13,13 @@
 #include "filter/command/proofs.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
+#include "postern/counters.h"
 #include "postern/diag.h"
 #include "postern/dkim.h"
 #include "postern/dns.h"
 #include "postern/journal.h"
 #include "postern/log.h"
+#include "postern/metrics.h"
 #include "postern/milter.h"
 #include "postern/mime.h"
 #include "postern/observe.h"
@@ -43,15 +45,16 @@ int server_resolver(struct server *server, const struct policy *policy,
 	const char *why = NULL;
 
 	if (server->dns) {
-		if (resolver_from_source(server->records, &server->clock, diag, resolver_r) == 0)
-			return 0;
-		diag_print(diag, stderr);
-		return MILTER_BROKEN;
+		if (resolver_from_source(server->records, &server->clock, diag, resolver_r) != 0) {
+			diag_print(diag, stderr);
+			return MILTER_BROKEN;
+		}
+	} else if (resolver_new(&config, resolver_r, &why) != 0) {
+		log_line(LOG_LEVEL_ERROR, "the resolver does not start: %s", why);
+		return MILTER_FAILED;
 	}
-	if (resolver_new(&config, resolver_r, &why) == 0)
-		return 0;
-	log_line(LOG_LEVEL_ERROR, "the resolver does not start: %s", why);
-	return MILTER_FAILED;
+	resolver_count_in(*resolver_r, &server->counters->dns);
+	return 0;
 }
 
 /* Without a journal mail is judged all the same, and that is said. */
@@ -69,20 +72,21 @@ static void start_journal(struct server *server)
 		log_line(LOG_LEVEL_WARNING, "there is no journal: %s", why);
 		return;
 	}
-	server->keeper = keeper_new(journal);
+	server->keeper = keeper_new(journal, &server->counters->journal);
 	if (!server->keeper) {
 		journal_close(&journal);
 		log_line(LOG_LEVEL_WARNING, "there is no journal: no thread for it");
 	}
 }
 
-/* From several threads: what was decided goes to the log and the journal. */
+/* From several threads: what was decided is counted, and goes to the log and the journal. */
 static void settled(void *ctx, const struct session *session)
 {
 	const struct server *server = ctx;
 	struct record record;
 	struct arena *arena;
 
+	counters_settled(server->counters, session);
 	logline_write(ctx, session);
 	if (!server->keeper)
 		return;
@@ -90,6 +94,13 @@ static void settled(void *ctx, const struct session *session)
 	record_make(arena, session, &record);
 	keeper_submit(server->keeper, &record);
 	arena_free(&arena);
+}
+
+static void took(void *ctx, enum stage stage, int64_t nanoseconds)
+{
+	const struct server *server = ctx;
+
+	histogram_add(&server->counters->stages[stage], nanoseconds);
 }
 
 static void finish(void *ctx)
@@ -106,6 +117,7 @@ static int start(void *ctx, struct milter_service *service_r)
 	const char *why = NULL;
 	int status;
 
+	counters_begin(server->counters);
 	spf_init();
 	mime_init();
 	if (dkim_verifier_init(&why) < 0) {
@@ -118,6 +130,7 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->served.policy = server->policy;
 	service_r->clock = &clock_system;
 	service_r->settled = settled;
+	service_r->took = took;
 	service_r->finish = finish;
 	service_r->ctx = server;
 	service_r->reload = reload_asked;
@@ -125,19 +138,25 @@ static int start(void *ctx, struct milter_service *service_r)
 	start_journal(server);
 	service_r->references = server->keeper != NULL;
 	reload_begin(server, &service_r->served);
+	if (!reload_watch())
+		return MILTER_FAILED;
 	if (service_r->control >= 0 && !control_start(server, service_r->control))
 		return MILTER_FAILED;
+	if (service_r->metrics >= 0 &&
+	    !metrics_start(service_r->metrics, server->counters, statistics_now, server))
+		log_line(LOG_LEVEL_WARNING, "there are no metrics: no thread for them");
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;
 }
 
 /* In the parent. What is wrong was said by the filter process, which keeps what it has. */
-static void renew(void *ctx)
+static void renew(void *ctx, bool tables_only)
 {
 	struct server *server = ctx;
 	char *text;
-	struct policy *policy = server_load(server->path, &text);
+	struct policy *policy =
+	    tables_only ? server_refresh(server->policy, &text) : server_load(server->path, &text);
 
 	free(text);
 	if (!policy)
@@ -146,11 +165,18 @@ static void renew(void *ctx)
 	server->policy = policy;
 }
 
-struct policy *server_load(const char *path, char **text_r)
+/* For the service manager. */
+static void status(void *ctx, char *text, size_t size)
 {
-	struct arena *arena = arena_new(NULL);
-	struct diag *diag = diag_new(arena);
-	struct policy *policy = policy_load(path, NULL, diag);
+	const struct server *server = ctx;
+
+	snprintf(text, size, "serving policy %.8s of %s", server->policy->id, server->policy->path);
+}
+
+/* What was loaded, if it can be served; what is to be said of it in *text_r. */
+static struct policy *judged(struct policy *policy, struct arena *arena, struct diag *diag,
+			     char **text_r)
+{
 	size_t size;
 	FILE *out = open_memstream(text_r, &size);
 
@@ -168,6 +194,22 @@ struct policy *server_load(const char *path, char **text_r)
 	return policy;
 }
 
+struct policy *server_load(const char *path, char **text_r)
+{
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+
+	return judged(policy_load(path, NULL, diag), arena, diag, text_r);
+}
+
+struct policy *server_refresh(const struct policy *policy, char **text_r)
+{
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+
+	return judged(policy_refresh(policy, diag), arena, diag, text_r);
+}
+
 /* Beyond the policy's own life, which a reload ends. */
 static const char *keep(const struct server *server, const char *setting)
 {
@@ -176,9 +218,32 @@ static const char *keep(const struct server *server, const char *setting)
 	return text ? str_dup(server->arena, str_of(text)).s : NULL;
 }
 
+/* Where to listen; NULL: nowhere. */
+static const char *keep_place(const struct server *server, const char *setting)
+{
+	const char *text = server_setting(server->policy, setting);
+
+	return text && strcmp(text, "none") != 0 ? str_dup(server->arena, str_of(text)).s : NULL;
+}
+
+/* In the background nobody reads standard error. */
+static void open_log(const struct server *server)
+{
+	const char *to = server_setting(server->policy, "log");
+	struct log_config config = {.socket = server_setting(server->policy, "log.socket")};
+
+	config.json = strcmp(server_setting(server->policy, "log.format"), "json") == 0;
+	if (strcmp(to, "journald") == 0)
+		config.sink = LOG_SINK_JOURNALD;
+	else if (server->background || strcmp(to, "syslog") == 0)
+		config.sink = LOG_SINK_SYSLOG;
+	log_open(&config);
+	log_count_in(&server->counters->log);
+}
+
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern", .renew = renew};
+	struct milter_config config = {.name = "postern", .renew = renew, .status = status};
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");
@@ -186,11 +251,9 @@ static int serve(struct server *server)
 	config.user = keep(server, "user");
 	if (!config.user && account_user(DEFAULT_USER))
 		config.user = DEFAULT_USER;
-	config.control = keep(server, "control");
-	if (strcmp(config.control, "none") == 0)
-		config.control = NULL;
-	if (server->background || strcmp(server_setting(server->policy, "log"), "syslog") == 0)
-		log_to_syslog("postern");
+	config.control = keep_place(server, "control");
+	config.metrics = keep_place(server, "metrics");
+	open_log(server);
 	return milter_run(&config, start, server);
 }
 
@@ -253,6 +316,12 @@ static int run(const struct command *self, int argc, char **argv)
 		return command_usage(self, "'%s' is one word too many", argv[optind]);
 	server.arena = arena_new(NULL);
 	server.started = clock_time(&clock_system);
+	server.counters = counters_new();
+	if (!server.counters) {
+		perror("postern serve: no memory to share");
+		arena_free(&server.arena);
+		return EXIT_NO;
+	}
 	status = load(&server) ? 0 : EXIT_BROKEN;
 	if (status == 0 && server.background)
 		status = detach(&server);

@@ -37,6 +37,22 @@ static void check_account(const struct policy *policy, struct diag *diag, const 
 			  group ? "group" : "user", name);
 }
 
+/* Others see them only where that was asked for: the names of rules say much. */
+static void check_metrics(const struct policy *policy, struct diag *diag)
+{
+	const char *where = server_setting(policy, "metrics"), *why = NULL;
+	bool public = strcmp(server_setting(policy, "metrics.public"), "yes") == 0;
+
+	if (strcmp(where, "none") == 0)
+		return;
+	if (!milter_listen_ok(where, &why))
+		diag_error(diag, policy_setting_span(policy, "metrics"), "'metrics': %s", why);
+	else if (!public && !milter_listen_local(where))
+		diag_error(diag, policy_setting_span(policy, "metrics"),
+			   "'metrics': others can reach this address: write 127.0.0.1, or 'set "
+			   "metrics.public yes' too");
+}
+
 void serve_check(const struct policy *policy, struct diag *diag)
 {
 	const char *resolver = server_setting(policy, "resolver"), *why = NULL;
@@ -47,6 +63,7 @@ void serve_check(const struct policy *policy, struct diag *diag)
 			   "'socket.mode' is an octal mode such as 0660");
 	if (!milter_listen_ok(server_setting(policy, "listen"), &why))
 		diag_error(diag, policy_setting_span(policy, "listen"), "'listen': %s", why);
+	check_metrics(policy, diag);
 	if (resolver && !resolver_address_ok(resolver, &why))
 		diag_error(diag, policy_setting_span(policy, "resolver"), "'resolver': %s", why);
 	check_account(policy, diag, "user");

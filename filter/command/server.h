@@ -11,11 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "postern/clock.h"
 #include "postern/milter.h"
 #include "postern/str.h"
 
+struct counters;
 struct keeper;
+struct metrics_now;
 struct policy;
 struct resolver;
 struct source;
@@ -30,6 +34,7 @@ struct server {
 	struct clock clock;
 	int64_t started;       /* wall clock; of the daemon */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
+	struct counters *counters;
 };
 
 /* ---- serve.c ---- */
@@ -39,6 +44,8 @@ struct server {
  * is to be said of it all the same is in *text_r too, which is malloc'ed.
  */
 struct policy *server_load(const char *path, char **text_r);
+/* The same policy with its tables read anew. */
+struct policy *server_refresh(const struct policy *policy, char **text_r);
 /* The value of a text setting, in the policy's arena; NULL: not set. */
 const char *server_setting(const struct policy *policy, const char *name);
 /* The number that a mode in octal says; false: it is none. */
@@ -50,8 +57,8 @@ int server_resolver(struct server *server, const struct policy *policy,
 /* ---- reload.c: in the filter process ---- */
 
 struct reloads {
-	uint64_t good, bad; /* since this filter process began */
-	int64_t last;       /* wall clock; 0: none */
+	uint64_t good, bad;
+	int64_t last; /* wall clock; 0: none */
 	bool last_good;
 	char *last_text; /* what was said of the last one; "" if nothing */
 	char policy[17]; /* id of the policy in force */
@@ -60,15 +67,25 @@ struct reloads {
 /* Before threads: what is served at first. */
 void reload_begin(struct server *server, const struct milter_policy *served);
 /*
- * Loads the policy file anew and puts it in force if it can be served; else all stays as it is.
+ * Loads the policy file anew and puts it in force if it can be served and its tests pass; else all
+ * stays as it is.
  * What is to be said of it is in *text_r (malloc'ed) and in the log. One at a time.
  */
 bool reload_now(char **text_r);
+/* Looks after the files of tables, in a thread of its own. False: no thread. */
+bool reload_watch(void);
 /* For the room of libmilter. */
 void reload_asked(void *ctx);
 void reload_retire(void *ctx, const struct milter_policy *policy);
 /* A copy of the present state; last_text is malloc'ed. */
 void reload_state(struct reloads *state_r);
+
+/* ---- statistics.c: in the filter process ---- */
+
+/* What no counter tells. `ctx` is the server. */
+void statistics_now(void *ctx, struct metrics_now *now_r);
+/* The answer to `stats`. */
+json_t *statistics_object(const struct server *server);
 
 /* ---- control.c: in the filter process ---- */
 

@@ -39,6 +39,36 @@ const struct answer *answer_nxdomain(void)
 	return &nxdomain;
 }
 
+const char *dns_outcome_name(enum dns_outcome outcome)
+{
+	static const char *const names[] = {
+	    [DNS_OUTCOME_FOUND] = "found",       [DNS_OUTCOME_NODATA] = "nodata",
+	    [DNS_OUTCOME_NXDOMAIN] = "nxdomain", [DNS_OUTCOME_TIMEOUT] = "timeout",
+	    [DNS_OUTCOME_SERVFAIL] = "servfail", [DNS_OUTCOME_BOGUS] = "bogus",
+	    [DNS_OUTCOME_FAILED] = "failed",
+	};
+
+	return names[outcome];
+}
+
+enum dns_outcome answer_outcome(const struct answer *answer)
+{
+	switch (answer->public.status) {
+	case DNS_FOUND:
+		return DNS_OUTCOME_FOUND;
+	case DNS_NODATA:
+		return DNS_OUTCOME_NODATA;
+	case DNS_NXDOMAIN:
+		return DNS_OUTCOME_NXDOMAIN;
+	case DNS_FAILED:
+		break;
+	}
+	return answer == &failures[PROBLEM_TIMEOUT]    ? DNS_OUTCOME_TIMEOUT
+	       : answer == &failures[PROBLEM_SERVFAIL] ? DNS_OUTCOME_SERVFAIL
+	       : answer == &failures[PROBLEM_BOGUS]    ? DNS_OUTCOME_BOGUS
+						       : DNS_OUTCOME_FAILED;
+}
+
 /* Only the count of an answer ever changes; those of malloc() are not really const. */
 static struct answer *counted(const struct answer *answer)
 {

@@ -45,6 +45,8 @@ enum answer_problem {
 const struct answer *answer_failed(enum answer_problem problem);
 const struct answer *answer_nxdomain(void);
 
+enum dns_outcome answer_outcome(const struct answer *answer);
+
 const struct answer *answer_hold(const struct answer *answer);
 void answer_drop(const struct answer *answer); /* NULL is fine */
 

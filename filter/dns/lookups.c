@@ -15,7 +15,7 @@
 struct question {
 	struct dns_key key;
 	struct str name; /* as it was asked for */
-	int64_t deadline;
+	int64_t asked, deadline;
 	const struct answer *answer; /* NULL while pending */
 	bool fresh;                  /* answered after the caller was told "pending" */
 	struct waiter waiter;
@@ -77,6 +77,7 @@ static void question_settle(struct lookups *lookups, struct question *q,
 	q->fresh = true;
 	lookups->fresh++;
 	lookups->pending--;
+	resolver_count(lookups->resolver, answer, when > q->asked ? when - q->asked : 0);
 	if (when > lookups->latest)
 		lookups->latest = when;
 }
@@ -140,8 +141,11 @@ static struct question *lookups_ask(struct lookups *lookups, const struct dns_ke
 	q->waiter.mailbox = &lookups->mailbox;
 	*vec_push(lookups->arena, &lookups->questions) = q;
 	q->answer = resolver_ask(lookups->resolver, &q->key, &q->waiter);
-	if (q->answer)
+	if (q->answer) {
+		resolver_count(lookups->resolver, q->answer, -1);
 		return q;
+	}
+	q->asked = now;
 	if (lookups->pending++ == 0) {
 		lookups->busy_since = lookups->latest = now;
 		lookups->earliest = INT64_MAX;
@@ -152,6 +156,15 @@ static struct question *lookups_ask(struct lookups *lookups, const struct dns_ke
 	if (q->deadline < lookups->earliest)
 		lookups->earliest = q->deadline;
 	return q;
+}
+
+/* A question that may not be asked. */
+static const struct dns_answer *refused(const struct lookups *lookups, enum answer_problem problem)
+{
+	const struct answer *answer = answer_failed(problem);
+
+	resolver_count(lookups->resolver, answer, -1);
+	return &answer->public;
 }
 
 const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, enum dns_type type,
@@ -171,9 +184,9 @@ const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, e
 	q = lookups_find(lookups, &key);
 	if (!q) {
 		if (lookups->asked[purpose] == budgets[purpose])
-			return &answer_failed(PROBLEM_BUDGET)->public;
+			return refused(lookups, PROBLEM_BUDGET);
 		if (lookups->pending == 0 && lookups->spent >= MESSAGE_TIME)
-			return &answer_failed(PROBLEM_TIMEOUT)->public;
+			return refused(lookups, PROBLEM_TIMEOUT);
 		if (now == 0)
 			now = clock_now(lookups->clock);
 		lookups->asked[purpose]++;
@@ -183,6 +196,9 @@ const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, e
 		q->fresh = false;
 		lookups->fresh--;
 	}
+	/* Not a word about the name: to its policy the message would look like another. */
+	if (q->answer == answer_failed(PROBLEM_MEMORY))
+		arena_exhausted(lookups->arena);
 	return q->answer ? &q->answer->public : NULL;
 }
 

@@ -36,6 +36,7 @@ struct resolver {
 	struct query late;     /* whose waiters have their answers, which come at their time */
 	struct cache *cache;
 	struct upstream *upstream;
+	struct dns_counts *counts; /* or NULL */
 
 	pthread_mutex_t lock; /* of what follows, and of the delivery to waiters */
 	struct query *in_flight[BUCKETS];
@@ -96,6 +97,26 @@ int resolver_from_source(const struct source *source, struct clock *clock, struc
 	resolver->clock = clock;
 	*resolver_r = resolver;
 	return 0;
+}
+
+void resolver_count_in(struct resolver *resolver, struct dns_counts *counts)
+{
+	resolver->counts = counts;
+}
+
+void resolver_count(const struct resolver *resolver, const struct answer *answer, int64_t waited)
+{
+	struct dns_counts *counts = resolver->counts;
+	bool failed = answer->public.status == DNS_FAILED;
+
+	if (!counts)
+		return;
+	atomic_fetch_add_explicit(&counts->outcomes[answer_outcome(answer)], 1,
+				  memory_order_relaxed);
+	if (waited < 0 && !failed && !resolver->script)
+		atomic_fetch_add_explicit(&counts->cached, 1, memory_order_relaxed);
+	else
+		histogram_add(&counts->waits, waited);
 }
 
 void resolver_delay(struct resolver *resolver, int64_t nanoseconds)

@@ -51,6 +51,9 @@ void resolver_withdraw(struct resolver *resolver, struct waiter *waiter);
 bool resolver_wait(struct resolver *resolver, struct mailbox *mailbox, const struct clock *clock,
 		   int64_t until);
 
+/* An answer that a message got, so many nanoseconds after its question; -1: at once. */
+void resolver_count(const struct resolver *resolver, const struct answer *answer, int64_t waited);
+
 void mailbox_start(struct mailbox *mailbox);
 /* After all its waiters were withdrawn. */
 void mailbox_end(struct resolver *resolver, struct mailbox *mailbox);

@@ -189,6 +189,27 @@ static void add_received(const struct action_call *call, const struct spf_outcom
 	edit_insert(call->edits, STR("Received-SPF"), spf_received_write(call->arena, &received));
 }
 
+/*
+ * The policy's id stands behind the first result, where other filters have their comments and
+ * readers are used to them; behind the authserv-id some readers take it for a part of that.
+ */
+static void insert_results(const struct action_call *call, struct authres_result *results,
+			   size_t count)
+{
+	bool utf8 = edit_fields(call->edits)->utf8;
+	struct str comment = {0}, text;
+
+	if (str_eq(policy_setting_named(call->policy, "authserv.policy")->text, STR("yes")))
+		comment = str_printf(call->arena, "policy %.8s", call->policy->id);
+	if (count > 0)
+		results[0].comment = comment;
+	text = authres_write(call->arena, authserv(call), results, count, utf8);
+	if (count == 0 && comment.n > 0)
+		text = str_printf(call->arena, STR_FMT " (" STR_FMT ")", STR_ARG(text),
+				  STR_ARG(comment));
+	edit_insert(call->edits, STR("Authentication-Results"), text);
+}
+
 static void add_commit(const struct action_call *call)
 {
 	const struct dkim_outcome *dkim =
@@ -225,9 +246,7 @@ static void add_commit(const struct action_call *call)
 		add_dmarc(call, &results[count++]);
 	if (arc && arc->result != ARC_RESULT_NONE)
 		add_arc(call, arc, &results[count++]);
-	edit_insert(call->edits, STR("Authentication-Results"),
-		    authres_write(call->arena, authserv(call), results, count,
-				  edit_fields(call->edits)->utf8));
+	insert_results(call, results, count);
 }
 
 static const char *const inputs[] = {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/clock.h"
 #include "postern/log.h"
 
 #define MACRO_NAME_MAX 64
@@ -18,11 +19,13 @@
 static struct {
 	const struct milter_service *service;
 	struct drain *drain;
-	struct nudge *nudge;
-} room; /* set before threads start, constant from then on */
+	struct nudge *_Atomic nudge; /* NULL for those who ask before */
+} room;                              /* set before MTAs come, constant from then on */
 
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge)
+void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+		   struct suspects *suspects)
 {
+	judgement_set(suspects);
 	room.service = service;
 	room.drain = drain;
 	room.nudge = nudge;
@@ -30,7 +33,9 @@ void callbacks_set(const struct milter_service *service, struct drain *drain, st
 
 unsigned milter_sessions(void)
 {
-	return atomic_load(&room.nudge->sessions);
+	struct nudge *nudge = room.nudge;
+
+	return nudge ? atomic_load(&nudge->sessions) : 0;
 }
 
 /* ---- what a session asks of its connection ---- */
@@ -76,6 +81,7 @@ static struct conn *conn_new(SMFICTX *ctx)
 	if (!conn)
 		return NULL;
 	conn->ctx = ctx;
+	judgement_client(&conn->judgement, NULL);
 	conn->generation = generation_take();
 	conn->env = (struct session_env){.resolver = conn->generation->served.resolver,
 					 .clock = room.service->clock,
@@ -103,20 +109,26 @@ static void conn_message_over(struct conn *conn)
 	if (conn->in_message)
 		drain_leave(room.drain);
 	conn->in_message = conn->failed = false;
+	conn->body_time = 0;
+	judgement_over(&conn->judgement);
 }
 
 static void conn_abort(struct conn *conn)
 {
+	(void)judgement_enter(&conn->judgement);
 	if (conn->session)
 		session_abort(conn->session);
 	conn_message_over(conn);
 }
 
 /* Can this message not be judged? Then the session hears no more of it, and this is the reply. */
-static bool conn_deferral(const struct conn *conn, struct reply *reply_r)
+static bool conn_deferral(struct conn *conn, struct reply *reply_r)
 {
-	if (!conn->refusing && !conn->failed && conn->session)
-		return false;
+	if (!conn->refusing && !conn->failed && conn->session) {
+		if (judgement_enter(&conn->judgement))
+			return false;
+		conn->failed = true;
+	}
 	*reply_r = reply_deferral("4.3.0", "Try again later");
 	return true;
 }
@@ -126,6 +138,8 @@ static sfsistat conn_answer(struct conn *conn, enum step step, struct reply repl
 {
 	bool failed = conn->failed;
 	sfsistat status = reply_answer(conn, step, reply);
+
+	judgement_leave(&conn->judgement);
 
 	if (status == SMFIS_NOREPLY || !reply_is_final(step, &reply))
 		return status;
@@ -194,9 +208,26 @@ static bool client_address(const struct sockaddr *address, struct ip *ip_r, unsi
 	return false;
 }
 
+/* A step that the MTA waits for, from its beginning: what was done for it before belongs to it. */
+static int64_t step_begin(void)
+{
+	return room.service->took ? clock_now(&clock_system) : 0;
+}
+
+static void step_end(struct conn *conn, enum stage stage, int64_t begun)
+{
+	pulse_answered();
+	if (!room.service->took)
+		return;
+	room.service->took(room.service->ctx, stage,
+			   clock_now(&clock_system) - begun + conn->body_time);
+	conn->body_time = 0;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 	struct ip ip;
 	unsigned port;
@@ -209,17 +240,20 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 		conn_abort(conn);
 		session_free(&conn->session);
 	}
+	has_ip = client_address(address, &ip, &port);
+	judgement_client(&conn->judgement, has_ip ? &ip : NULL);
 	conn->session = session_new(conn->generation->served.policy, &conn->env);
 	if (conn_deferral(conn, &reply))
 		return reply_answer(conn, STEP_CONNECT, reply);
-	has_ip = client_address(address, &ip, &port);
 	reply = session_connect(conn->session, str_of(name), has_ip ? &ip : NULL, port);
+	step_end(conn, STAGE_CONNECT, begun);
 	return reply_answer(conn, STEP_CONNECT, reply);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -228,12 +262,14 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 		conn_abort(conn);
 	if (!conn_deferral(conn, &reply))
 		reply = session_helo(conn->session, str_of(name));
+	step_end(conn, STAGE_HELO, begun);
 	return reply_answer(conn, STEP_HELO, reply);
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -246,10 +282,12 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 		return reply_answer(conn, STEP_MAIL, reply);
 	}
 	conn->in_message = true;
+	judgement_mail(&conn->judgement, arguments);
 	if (!conn_deferral(conn, &reply))
 		reply =
 		    session_mail(conn->session, str_of(arguments[0]),
 				 (const char *const *)(arguments[0] ? arguments + 1 : arguments));
+	step_end(conn, STAGE_MAIL, begun);
 	return conn_answer(conn, STEP_MAIL, reply);
 }
 
@@ -261,14 +299,17 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 {
 	struct conn *conn = conn_of(ctx);
 	const char *mailer;
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_rcpt(&conn->judgement, arguments);
 	if (!conn_deferral(conn, &reply))
 		reply =
 		    session_rcpt(conn->session, str_of(arguments[0]),
 				 (const char *const *)(arguments[0] ? arguments + 1 : arguments));
+	step_end(conn, STAGE_RCPT, begun);
 	if (conn->steps & SMFIP_RCPT_REJ) {
 		mailer = conn_macro(conn, "rcpt_mailer");
 		if (mailer && strcmp(mailer, "error") == 0)
@@ -280,12 +321,14 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 static sfsistat on_data(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	if (!conn_deferral(conn, &reply))
 		reply = session_data(conn->session);
+	step_end(conn, STAGE_DATA, begun);
 	return conn_answer(conn, STEP_DATA, reply);
 }
 
@@ -294,40 +337,50 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 	const struct reply none = {.kind = REPLY_CONTINUE};
 	struct conn *conn = conn_of(ctx);
 	const char *whole = value;
+	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
 	/* Without that bit the MTA has eaten the space after the colon. */
 	if (!(conn->steps & SMFIP_HDR_LEADSPC))
 		whole = conn_blank_before(conn, value ? value : "");
+	judgement_header(&conn->judgement, name, value);
 	if (!whole)
 		conn->failed = true;
-	else if (conn->session && !conn->failed && !conn->refusing)
+	else if (!conn_deferral(conn, &reply))
 		session_header(conn->session, str_of(name), str_of(whole));
+	judgement_leave(&conn->judgement);
 	return reply_answer(conn, STEP_HEADER, none);
 }
 
 static sfsistat on_eoh(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_header_over(&conn->judgement);
 	if (!conn_deferral(conn, &reply))
 		reply = session_eoh(conn->session);
+	step_end(conn, STAGE_HEADERS, begun);
 	return conn_answer(conn, STEP_EOH, reply);
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t size)
 {
 	struct conn *conn = conn_of(ctx);
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_header_over(&conn->judgement);
 	if (!conn_deferral(conn, &reply))
 		reply = session_body(conn->session, (struct str){(const char *)chunk, size});
+	if (room.service->took)
+		conn->body_time += clock_now(&clock_system) - begun;
 	return conn_answer(conn, STEP_BODY, reply);
 }
 
@@ -336,10 +389,12 @@ static sfsistat on_eom(SMFICTX *ctx)
 	struct conn *conn = conn_of(ctx);
 	const struct edit *refused;
 	struct edits edits = {.items = NULL};
+	int64_t begun = step_begin();
 	struct reply reply;
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
+	judgement_header_over(&conn->judgement);
 	if (conn_deferral(conn, &reply))
 		return conn_answer(conn, STEP_EOM, reply);
 	reply = session_eom(conn->session, &edits);
@@ -350,6 +405,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 		else
 			session_committed(conn->session);
 	}
+	step_end(conn, STAGE_MESSAGE, begun);
 	return conn_answer(conn, STEP_EOM, reply);
 }
 
@@ -368,8 +424,9 @@ static sfsistat on_close(SMFICTX *ctx)
 
 	if (!conn)
 		return SMFIS_CONTINUE;
-	conn_message_over(conn);
+	(void)judgement_enter(&conn->judgement);
 	session_free(&conn->session);
+	conn_message_over(conn);
 	generation_release(conn->generation);
 	free(conn->scratch);
 	free(conn);

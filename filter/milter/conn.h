@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <libmilter/mfapi.h>
 
@@ -63,6 +64,32 @@ bool generation_begin(const struct milter_service *service, pid_t parent);
 struct generation *generation_take(void);
 void generation_release(struct generation *generation);
 
+/* ---- judgement.c ---- */
+
+/*
+ * The fingerprint of the message of a connection: of client and MAIL, from the first RCPT on of
+ * the recipient too, from the end of the header on of the Message-ID, or the header without one.
+ */
+struct judgement {
+	uint64_t client, fingerprint, header, message_id; /* 0: none */
+	bool has_recipient, has_header;
+	int place; /* in the shared page; -1: none */
+};
+
+/* Before threads. NULL: nothing is noted. */
+void judgement_set(struct suspects *shared);
+/* A connection begins; `ip` may be NULL. */
+void judgement_client(struct judgement *j, const struct ip *ip);
+void judgement_mail(struct judgement *j, char *const *arguments);
+void judgement_rcpt(struct judgement *j, char *const *arguments);
+void judgement_header(struct judgement *j, const char *name, const char *value);
+/* No field follows. Once is enough, more do no harm. */
+void judgement_header_over(struct judgement *j);
+void judgement_over(struct judgement *j);
+/* A callback goes to work on the message. False: it is to be deferred, and that was logged. */
+bool judgement_enter(struct judgement *j);
+void judgement_leave(struct judgement *j);
+
 /* ---- the connection ---- */
 
 enum step {
@@ -87,7 +114,9 @@ struct conn {
 	bool refusing;       /* no message of this connection can be judged */
 	bool in_message;     /* let in by drain_enter() */
 	bool failed;         /* this message cannot be judged: deferred when next asked */
-	char *scratch;       /* for a header's value with its leading space */
+	int64_t body_time;   /* nanoseconds, of this message, not counted yet */
+	struct judgement judgement;
+	char *scratch; /* for a header's value with its leading space */
 	size_t scratch_size;
 };
 
@@ -120,7 +149,8 @@ const struct edit *edits_make(struct conn *conn, const struct edits *edits);
 /* ---- callbacks.c ---- */
 
 /* What the callbacks work with: libmilter hands them nothing but a connection. Before threads. */
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge);
+void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+		   struct suspects *suspects);
 /* The description for smfi_register(). */
 struct smfiDesc callbacks_desc(const char *name);
 

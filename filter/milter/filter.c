@@ -28,6 +28,8 @@
 #define PACKET_MAX (1024 * 1024)
 /* The reply to the last message's end is written after its callback has returned. */
 #define LAST_REPLY_TIME (100 * NS_PER_MS)
+/* For lines that are not written yet. */
+#define LOG_TIME (NS_PER_S)
 
 /*
  * Stacks. libmilter starts and ends threads all the time, and glibc keeps the stacks of ended ones
@@ -51,12 +53,14 @@ static void *run_libmilter(void *unused)
 		log_line(LOG_LEVEL_ERROR, "libmilter cannot serve the socket any more");
 	else
 		log_line(LOG_LEVEL_ERROR, "libmilter ended unasked");
+	log_flush(LOG_TIME);
 	_exit(MILTER_FAILED);
 }
 
 static void ignore_signals(void)
 {
-	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, PARENT_RENEW, SIGPIPE};
+	const int ignored[] = {SIGTERM,      SIGINT,         SIGHUP,      SIGUSR1,
+			       PARENT_RENEW, PARENT_REFRESH, PARENT_NEWS, SIGPIPE};
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -105,9 +109,10 @@ static bool start_libmilter(const char *name, int listening)
  * No connection is taken any more: in the place of the listening socket, whose number libmilter
  * goes on to poll, stands one end of a pair on which nothing ever happens. The socket itself
  * would live on in the poll that is under way, so it is shut down; who waits in its queue is hung
- * up on now, not then.
+ * up on now, not then. A socket that was lent stays as it is, and who waits there waits for the
+ * next process.
  */
-static void stop_accepting(int listening)
+static void stop_accepting(int listening, bool lent)
 {
 	int pair[2], socket = fcntl(listening, F_DUPFD_CLOEXEC, 0), waiting;
 
@@ -116,9 +121,10 @@ static void stop_accepting(int listening)
 		log_line(LOG_LEVEL_WARNING, "cannot stop listening: %s", strerror(errno));
 		return;
 	}
-	while ((waiting = accept(socket, NULL, NULL)) >= 0)
+	while (!lent && (waiting = accept(socket, NULL, NULL)) >= 0)
 		close(waiting);
-	shutdown(socket, SHUT_RDWR);
+	if (!lent)
+		shutdown(socket, SHUT_RDWR);
 	close(socket);
 }
 
@@ -165,12 +171,19 @@ static void await_end(const struct milter_service *service, int control)
 	}
 }
 
+/* With what was logged. */
+_Noreturn static void end(int status)
+{
+	log_flush(LOG_TIME);
+	_exit(status);
+}
+
 _Noreturn void filter_process(const struct milter_config *config,
 			      int (*start)(void *ctx, struct milter_service *service_r), void *ctx,
 			      const struct filter_ends *ends, pid_t parent)
 {
 	/* What the threads use may stand here: the process ends before this function does. */
-	struct milter_service service = {.control = ends->commands};
+	struct milter_service service = {.control = ends->commands, .metrics = ends->metrics};
 	struct drain drain;
 	struct nudge nudge;
 	struct timespec pause = {.tv_nsec = LAST_REPLY_TIME};
@@ -181,27 +194,34 @@ _Noreturn void filter_process(const struct milter_config *config,
 	if (getppid() != parent)
 		_exit(MILTER_FAILED);
 	ignore_signals();
+	pulse_begin(ends->pulse, parent);
+	if (!log_start())
+		log_line(LOG_LEVEL_WARNING, "no thread for the log: its lines may hold up mail");
 
 	status = start(ctx, &service);
 	if (status != MILTER_OK)
-		_exit(status == MILTER_BROKEN ? MILTER_BROKEN : MILTER_FAILED);
+		end(status == MILTER_BROKEN ? MILTER_BROKEN : MILTER_FAILED);
 	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
 	    !nudge_start(&nudge, ends->listening))
-		_exit(MILTER_FAILED);
-	callbacks_set(&service, &drain, &nudge);
+		end(MILTER_FAILED);
+	callbacks_set(&service, &drain, &nudge, ends->suspects);
 	if (!start_libmilter(config->name, ends->listening))
-		_exit(MILTER_FAILED);
+		end(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);
+	if (ends->beat > 0 && !pulse_start(&nudge, ends->beat))
+		end(MILTER_FAILED);
+	log_flush(LOG_TIME);
+	pulse_serving();
 
 	await_end(&service, ends->control);
-	stop_accepting(ends->listening);
+	stop_accepting(ends->listening, ends->lent);
 	if (!drain_wait(&drain, clock_now(&clock_system) + DRAIN_TIME)) {
 		log_line(LOG_LEVEL_WARNING,
 			 "stopped with messages in progress: the MTA defers them");
-		_exit(MILTER_OK);
+		end(MILTER_OK);
 	}
 	nanosleep(&pause, NULL);
 	if (service.finish)
 		service.finish(service.ctx);
-	_exit(MILTER_OK);
+	end(MILTER_OK);
 }

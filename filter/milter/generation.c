@@ -11,11 +11,12 @@
 
 static struct {
 	pthread_mutex_t lock;
+	pthread_cond_t begun;
 	struct generation *current;
 	pid_t parent;
 	void (*retire)(void *ctx, const struct milter_policy *policy);
 	void *ctx;
-} room = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} room = {.lock = PTHREAD_MUTEX_INITIALIZER, .begun = PTHREAD_COND_INITIALIZER};
 
 static struct generation *generation_new(const struct milter_policy *policy)
 {
@@ -32,11 +33,16 @@ static struct generation *generation_new(const struct milter_policy *policy)
 
 bool generation_begin(const struct milter_service *service, pid_t parent)
 {
+	struct generation *first = generation_new(&service->served);
+
+	pthread_mutex_lock(&room.lock);
 	room.parent = parent;
 	room.retire = service->retire;
 	room.ctx = service->ctx;
-	room.current = generation_new(&service->served);
-	return room.current != NULL;
+	room.current = first;
+	pthread_cond_broadcast(&room.begun);
+	pthread_mutex_unlock(&room.lock);
+	return first != NULL;
 }
 
 struct generation *generation_take(void)
@@ -64,17 +70,20 @@ void generation_release(struct generation *g)
 	free(g);
 }
 
-bool milter_replace(const struct milter_policy *policy)
+bool milter_replace(const struct milter_policy *policy, bool tables_only)
 {
 	struct generation *next = generation_new(policy), *before;
 
 	if (!next)
 		return false;
 	pthread_mutex_lock(&room.lock);
+	/* Who commands us may be quicker than our own start. */
+	while (!room.current)
+		pthread_cond_wait(&room.begun, &room.lock);
 	before = room.current;
 	room.current = next;
 	pthread_mutex_unlock(&room.lock);
 	generation_release(before);
-	kill(room.parent, PARENT_RENEW);
+	kill(room.parent, tables_only ? PARENT_REFRESH : PARENT_RENEW);
 	return true;
 }

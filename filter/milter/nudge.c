@@ -16,15 +16,22 @@
 
 #define NUDGE_INTERVAL (200 * NS_PER_MS)
 
-static void nudge_once(const struct nudge *nudge)
+int nudge_connect(const struct nudge *nudge)
 {
 	int fd = socket(nudge->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return;
-	/* Whether it comes about makes no difference here: there is another one soon. */
-	(void)connect(fd, (const struct sockaddr *)&nudge->address, nudge->length);
-	close(fd);
+	/* Whether it comes about is seen when it is used. */
+	if (fd >= 0)
+		(void)connect(fd, (const struct sockaddr *)&nudge->address, nudge->length);
+	return fd;
+}
+
+static void nudge_once(const struct nudge *nudge)
+{
+	int fd = nudge_connect(nudge);
+
+	if (fd >= 0)
+		close(fd);
 }
 
 static void *nudge_run(void *handle)

@@ -4,8 +4,9 @@
 
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
- * filter process again (restart.c), the end of a filter process (drain.c), what keeps libmilter
- * going (nudge.c), and the filter process itself (filter.c). process.c is the parent.
+ * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
+ * (drain.c), what keeps libmilter going (nudge.c), and the filter process itself (filter.c).
+ * process.c is the parent.
  */
 
 #include <netdb.h>
@@ -39,6 +40,7 @@ bool endpoint_parse(const char *text, struct endpoint *endpoint_r, const char **
 /* A socket that listens. Unix sockets have a path, and a lock file that is held. */
 struct listener {
 	int fd, lock;
+	bool lent; /* by the service manager: nothing of it is ours to remove */
 	char path[SOCKET_PATH_MAX + 1]; /* empty: not a unix socket */
 	dev_t device;
 	ino_t inode;
@@ -53,6 +55,8 @@ struct listener {
  */
 bool listener_open(struct arena *arena, const char *where, const char *group, unsigned mode,
 		   uid_t owner, struct listener *listener_r, const char **why_r);
+/* One that was opened by somebody else. */
+void listener_lent(int fd, struct listener *listener_r);
 /* Removes the path if it still is this socket. The lock file stays: removing it would race. */
 void listener_remove(struct listener *listener);
 void listener_close(struct listener *listener);
@@ -91,6 +95,28 @@ struct restart {
 /* How long to wait (ns) after a crash at `now` of a process that lived for `lived`. */
 int64_t restart_delay(struct restart *restart, int64_t now, int64_t lived);
 
+/* ---- suspects.c ---- */
+
+#define SUSPECT_CRASHES 2              /* in which a message was being judged, and it is deferred */
+#define SUSPECT_TIME (3600 * NS_PER_S) /* since the last of them; then it is forgotten */
+
+/* Shared by the parent and its filter processes. All functions take NULL for "there is none". */
+struct suspects;
+
+/* Before the first fork. NULL: there is no memory to share. */
+struct suspects *suspects_new(void);
+void suspects_free(struct suspects **suspects);
+/* Adds bytes to a fingerprint; never 0, which stands for no message. */
+uint64_t suspects_hash(const struct suspects *suspects, uint64_t before, const void *bytes,
+		       size_t n);
+/* In the filter process: judging begins, and ends at that place. -1: it is not noted. */
+int suspects_enter(struct suspects *suspects, uint64_t fingerprint);
+void suspects_leave(struct suspects *suspects, int place);
+/* Is that message to be deferred? *first_r: nobody has asked since its last crash. */
+bool suspects_deferred(struct suspects *suspects, uint64_t fingerprint, bool *first_r);
+/* In the parent, after a crash and before the next fork: counts who was being judged. */
+void suspects_crashed(struct suspects *suspects);
+
 /* ---- drain.c ---- */
 
 /* The messages in progress, and whether new ones are taken. */
@@ -119,20 +145,54 @@ struct nudge {
 
 /* Starts the thread. False: there is none, or the socket has no address. */
 bool nudge_start(struct nudge *nudge, int listening);
+/* A connection to our own socket that is being made, not blocking; -1: none. */
+int nudge_connect(const struct nudge *nudge);
 void nudge_opened(struct nudge *nudge);
 void nudge_closed(struct nudge *nudge);
 
+/* ---- pulse.c ---- */
+
+/* Signs of life, in memory shared by the processes: each is counted up. */
+struct pulse {
+	atomic_uint serving, reloads_begun, reloads_over, answers;
+	atomic_bool refused; /* the last reload was */
+};
+
+/* Once, in the parent. NULL: memory ended. */
+struct pulse *pulse_new(void);
+
+/* In the filter process: before threads; once it serves; for each answer to an MTA. */
+void pulse_begin(struct pulse *pulse, pid_t parent);
+void pulse_serving(void);
+void pulse_answered(void);
+/* Starts a thread that asks for an answer every `interval` nanoseconds. False: there is none. */
+bool pulse_start(const struct nudge *nudge, int64_t interval);
+
+/* In the parent: what was told to the service manager of all that. Tells what is new. */
+struct heard {
+	unsigned serving, begun, over, answers;
+};
+void pulse_tell(struct pulse *pulse, struct heard *heard, const struct milter_config *config,
+		void *ctx);
+
 /* ---- filter.c ---- */
 
-/* Tells the parent that the policy was replaced. */
+/* Tell the parent that the policy was replaced, or its tables alone; of news in the pulse. */
 #define PARENT_RENEW SIGUSR2
+#define PARENT_REFRESH SIGPWR
+#define PARENT_NEWS (SIGRTMIN)
 
 #define DRAIN_TIME (5 * NS_PER_S)
 
 struct filter_ends {
 	int listening; /* where MTAs come */
 	int commands;  /* where `postern status` and its like come, or -1 */
+	int metrics;   /* where metrics are asked for, or -1 */
 	int control;   /* from the parent */
+	bool lent;     /* `listening` belongs to the service manager, who goes on to use it */
+	struct pulse *pulse;
+	int64_t beat; /* nanoseconds within which an answer is to be seen; 0: nobody looks */
+	struct suspects *suspects;
 };
 
 /*

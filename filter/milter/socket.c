@@ -7,6 +7,7 @@
 
 #include "filter/milter/process.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -89,6 +90,32 @@ bool milter_listen_ok(const char *text, const char **why_r)
 	struct endpoint endpoint;
 
 	return endpoint_parse(text, &endpoint, why_r);
+}
+
+static bool is_loopback(const struct endpoint *endpoint)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (endpoint->family == AF_INET && inet_pton(AF_INET, endpoint->host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (endpoint->family == AF_INET6 && inet_pton(AF_INET6, endpoint->host, &six) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&six);
+	return strcasecmp(endpoint->host, "localhost") == 0;
+}
+
+bool milter_listen_local(const char *text)
+{
+	struct endpoint endpoint;
+	const char *why;
+
+	return endpoint_parse(text, &endpoint, &why) &&
+	       (endpoint.family == AF_UNIX || is_loopback(&endpoint));
+}
+
+void listener_lent(int fd, struct listener *listener_r)
+{
+	*listener_r = (struct listener){.fd = fd, .lock = -1, .lent = true};
 }
 
 static bool open_inet(struct arena *arena, const struct endpoint *endpoint,

@@ -36,8 +36,8 @@ struct keeper {
 	pthread_mutex_t lock;
 	pthread_cond_t more; /* monotonic */
 	struct queued *first, **last;
-	size_t count, bytes;
-	uint64_t written, dropped;
+	size_t bytes;
+	struct keeper_counts *counts, own;
 	bool ending;
 	bool failing; /* the last batch could not be written; the thread's own */
 };
@@ -87,18 +87,27 @@ static struct queued *queued_new(const struct record *record, struct str bytes)
 
 void keeper_submit(struct keeper *keeper, const struct record *record)
 {
-	struct arena *arena = arena_new(NULL);
-	struct str bytes = record_encode(arena, record);
-	struct queued *q = bytes.n <= RECORD_BYTES_MOST ? queued_new(record, bytes) : NULL;
+	struct arena *arena = arena_try();
+	struct queued *volatile built = NULL;
+	struct queued *q;
+	struct str bytes;
+	jmp_buf out;
 
+	if (arena && setjmp(out) == 0) {
+		arena_guard(arena, &out);
+		bytes = record_encode(arena, record);
+		built = bytes.n <= RECORD_BYTES_MOST ? queued_new(record, bytes) : NULL;
+	}
+	q = built;
 	arena_free(&arena);
 	pthread_mutex_lock(&keeper->lock);
-	if (!q || keeper->count >= QUEUE_MOST || keeper->bytes + q->size > QUEUE_BYTES_MOST) {
-		keeper->dropped++;
+	if (!q || keeper->counts->queued >= QUEUE_MOST ||
+	    keeper->bytes + q->size > QUEUE_BYTES_MOST) {
+		keeper->counts->dropped++;
 	} else {
 		*keeper->last = q;
 		keeper->last = &q->next;
-		keeper->count++;
+		keeper->counts->queued++;
 		keeper->bytes += q->size;
 		q = NULL;
 		pthread_cond_signal(&keeper->more);
@@ -110,8 +119,7 @@ void keeper_submit(struct keeper *keeper, const struct record *record)
 void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r)
 {
 	pthread_mutex_lock(&keeper->lock);
-	*counts_r = (struct keeper_counts){
-	    .written = keeper->written, .dropped = keeper->dropped, .queued = keeper->count};
+	*counts_r = *keeper->counts;
 	pthread_mutex_unlock(&keeper->lock);
 }
 
@@ -132,7 +140,7 @@ static struct queued *batch_take(struct keeper *keeper, size_t *count_r, bool *e
 	first = q = keeper->first;
 	*count_r = 0;
 	while (q) {
-		keeper->count--;
+		keeper->counts->queued--;
 		keeper->bytes -= q->size;
 		if (++*count_r == BATCH_MOST)
 			break;
@@ -170,9 +178,9 @@ static void batch_write(struct keeper *keeper, struct queued *first, size_t coun
 	say(keeper, ok, why);
 	pthread_mutex_lock(&keeper->lock);
 	if (ok)
-		keeper->written += count;
+		keeper->counts->written += count;
 	else
-		keeper->dropped += count;
+		keeper->counts->dropped += count;
 	pthread_mutex_unlock(&keeper->lock);
 	while (first) {
 		struct queued *next = first->next;
@@ -219,7 +227,7 @@ static bool init(struct keeper *keeper)
 	return ok;
 }
 
-struct keeper *keeper_new(struct journal *journal)
+struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
@@ -227,6 +235,9 @@ struct keeper *keeper_new(struct journal *journal)
 		return NULL;
 	keeper->journal = journal;
 	keeper->last = &keeper->first;
+	keeper->counts = counts ? counts : &keeper->own;
+	keeper->counts->dropped += keeper->counts->queued;
+	keeper->counts->queued = 0;
 	if (!init(keeper) || pthread_create(&keeper->thread, NULL, keeper_run, keeper) != 0) {
 		free(keeper);
 		return NULL;

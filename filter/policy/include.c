@@ -68,6 +68,7 @@ static item_vec read_items(struct loader *loader, const struct include *include,
 	struct frame frame = {.above = above, .place = include->span, .depth = above->depth + 1};
 	item_vec items = {0};
 	struct source *source;
+	const struct policy_source *kept;
 	const char *path, *why = NULL;
 	char real[PATH_MAX];
 	struct str text;
@@ -80,8 +81,14 @@ static item_vec read_items(struct loader *loader, const struct include *include,
 		return items;
 	}
 	path = loader_path(loader, include->span.source, text);
-	if (!realpath(path, real) ||
-	    !source_read(loader->arena, path, POLICY_FILE_MOST, &source, &why)) {
+	kept = source_kept(loader, path);
+	if (kept) {
+		source = arena_new_of(loader->arena, struct source);
+		source->name = path;
+		source->text = str_dup(loader->arena, kept->text);
+		snprintf(real, sizeof(real), "%s", kept->real);
+	} else if (!realpath(path, real) ||
+		   !source_read(loader->arena, path, POLICY_FILE_MOST, &source, &why)) {
 		loader_error(loader, include->path.span, "cannot read '%s': %s", path,
 			     why ? why : "no such file");
 		return items;
@@ -90,6 +97,8 @@ static item_vec read_items(struct loader *loader, const struct include *include,
 		return items;
 	loader_id(loader, source->text);
 	frame.path = str_dup(loader->arena, str_of(real)).s;
+	*vec_push(loader->arena, &loader->sources) =
+	    (struct policy_source){path, frame.path, source->text};
 	tree = tree_parse(loader->arena, source, loader->words, loader->diag);
 	if (tree->items.count == 0)
 		diag_warn(loader->diag, "empty", include->span, "there is nothing in '%s'", path);

@@ -276,9 +276,9 @@ static void keep_tables(struct loader *loader)
 }
 
 /* Takes over the arena: it becomes the policy's, or, so that errors can be shown, the diag's. */
-static struct policy *compile(struct arena *arena, const struct source *source,
-			      const char *directory, const struct policy_override *overrides,
-			      struct diag *diag)
+struct policy *load_compile(struct arena *arena, const struct source *source, const char *directory,
+			    const struct policy_override *overrides, const struct policy *kept,
+			    struct diag *diag)
 {
 	struct policy *policy = arena_new_of(arena, struct policy);
 	struct loader loader = {
@@ -286,12 +286,15 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	    .diag = diag,
 	    .policy = policy,
 	    .directory = directory,
+	    .kept = kept,
 	    .id = UINT64_C(0xcbf29ce484222325),
 	};
 	size_t before = diag_errors(diag);
 
 	policy->arena = arena;
 	policy->path = str_dup(arena, str_of(source->name)).s;
+	*vec_push(arena, &loader.sources) =
+	    (struct policy_source){.path = policy->path, .text = source->text};
 	loader_id(&loader, source->text);
 	parse_into(&loader, source, overrides);
 	keep_tables(&loader);
@@ -305,6 +308,12 @@ static struct policy *compile(struct arena *arena, const struct source *source,
 	policy->test_count = loader.tests.count;
 	policy->assertions = loader.assertions.items;
 	policy->assertion_count = loader.assertions.count;
+	policy->sources = loader.sources.items;
+	policy->source_count = loader.sources.count;
+	policy->table_files = loader.table_files.items;
+	policy->table_file_count = loader.table_files.count;
+	policy->tables_state = files_state(loader.table_states.items, loader.table_states.count);
+	policy->directory = directory;
 	scores_finish(&loader);
 	memo_assign(policy);
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
@@ -324,7 +333,7 @@ struct policy *policy_compile(const struct source *source, const char *directory
 
 	own->name = str_dup(arena, str_of(source->name)).s;
 	own->text = str_dup(arena, source->text);
-	return compile(arena, own, directory, overrides, diag);
+	return load_compile(arena, own, directory, overrides, NULL, diag);
 }
 
 struct policy *policy_load(const char *path, const struct policy_override *overrides,
@@ -344,7 +353,7 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 		directory =
 		    str_dup(arena, (struct str){path, slash == path ? 1 : (size_t)(slash - path)})
 			.s;
-	policy = compile(arena, source, directory, overrides, diag);
+	policy = load_compile(arena, source, directory, overrides, NULL, diag);
 	/* The texts that tables were read from are as large as the tables, and needed no more. */
 	malloc_trim(0);
 	return policy;

@@ -43,6 +43,10 @@ struct loader {
 	const struct source *source; /* of the policy; others are included */
 	const struct tree_words *words;
 	VEC(struct loader_name) names;
+	VEC(struct policy_source) sources;
+	VEC(const char *) table_files;
+	VEC(uint64_t) table_states;
+	const struct policy *kept; /* whose sources are taken in place of files, or NULL */
 	VEC(struct loader_sum) sums;
 	VEC(struct slot) slots;
 	VEC(struct plan_rule) rules;
@@ -104,6 +108,22 @@ bool score_arguments(struct loader *loader, const struct action *action,
 /* What a rule, resolved but for this, adds to the sums that rules below it ask for. */
 void scores_add(struct loader *loader, struct plan_rule *rule);
 void scores_finish(struct loader *loader);
+
+/* ---- refresh.c ---- */
+
+/* A file of the language that was read before, where that is what is wanted; else NULL. */
+const struct policy_source *source_kept(const struct loader *loader, const char *path);
+/* A number that changes when the file is another one or has another content. */
+uint64_t file_state(const char *path);
+/* What policy_tables_state() makes of several. */
+uint64_t files_state(const uint64_t *states, size_t count);
+
+/* ---- load.c ---- */
+
+/* From the arena, source and settings of a load to a policy; NULL: reported. */
+struct policy *load_compile(struct arena *arena, const struct source *source, const char *directory,
+			    const struct policy_override *overrides, const struct policy *kept,
+			    struct diag *diag);
 
 /* ---- include.c ---- */
 

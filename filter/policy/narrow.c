@@ -12,6 +12,24 @@ static struct frame *top(const struct prover *p)
 	return &p->frames.items[p->depth];
 }
 
+/* ---- what has to be looked at again ---- */
+
+void subject_touch(struct prover *p, size_t at)
+{
+	if (p->subject_dirty[at])
+		return;
+	p->subject_dirty[at] = true;
+	*vec_push(p->arena, &p->subjects_waiting) = at;
+}
+
+void constraint_touch(struct prover *p, size_t at)
+{
+	if (p->constraints[at].dirty || p->constraints[at].wanted == 0)
+		return;
+	p->constraints[at].dirty = true;
+	*vec_push(p->arena, &p->waiting) = at;
+}
+
 /* ---- frames ---- */
 
 static void frame_new(struct prover *p)
@@ -44,7 +62,7 @@ struct frame *narrow_root(struct prover *p)
 
 		for (size_t n = 0; n < subject->cases.count; n++)
 			frame->cases[subject->at + n / 64] |= UINT64_C(1) << n % 64;
-		p->subject_dirty[i] = true;
+		subject_touch(p, i);
 	}
 	use_top(p);
 	return frame;
@@ -70,9 +88,10 @@ void narrow_pop(struct prover *p)
 	p->depth--;
 	use_top(p);
 	/* What a contradiction left undone belonged to the frame that is gone. */
-	for (size_t i = 0; i < p->constraint_count; i++)
-		p->constraints[i].dirty = false;
-	memset(p->subject_dirty, 0, p->subjects.count * sizeof(bool));
+	while (p->waiting.count > 0)
+		p->constraints[p->waiting.items[--p->waiting.count]].dirty = false;
+	while (p->subjects_waiting.count > 0)
+		p->subject_dirty[p->subjects_waiting.items[--p->subjects_waiting.count]] = false;
 }
 
 /* ---- subjects ---- */
@@ -82,7 +101,7 @@ static void touch(struct prover *p, uint32_t variable)
 	const struct elementary *one = &p->elementary.items[variable];
 
 	for (size_t i = 0; i < one->constraints.count; i++)
-		p->constraints[one->constraints.items[i]].dirty = true;
+		constraint_touch(p, one->constraints.items[i]);
 }
 
 bool narrow_variable(struct prover *p, uint32_t variable, cond_set states)
@@ -94,7 +113,7 @@ bool narrow_variable(struct prover *p, uint32_t variable, cond_set states)
 		return true;
 	*own = states;
 	touch(p, variable);
-	p->subject_dirty[p->elementary.items[variable].subject] = true;
+	subject_touch(p, p->elementary.items[variable].subject);
 	return states != 0;
 }
 
@@ -128,6 +147,8 @@ static bool narrow_subject(struct prover *p, const struct subject *subject)
 	struct frame *frame = top(p);
 	uint64_t *cases = frame->cases + subject->at;
 
+	/* A subject with very many cases is much more work than a rule. */
+	p->steps += subject->conditions.count * subject->words / 16;
 	if (!leave_cases(subject, frame, cases))
 		return false;
 	for (size_t c = 0; c < subject->conditions.count; c++) {
@@ -243,37 +264,27 @@ static bool narrow_constraint(struct prover *p, const struct constraint *constra
 void narrow_touch(struct prover *p)
 {
 	for (size_t i = 0; i < p->constraint_count; i++)
-		p->constraints[i].dirty = p->constraints[i].wanted != 0;
+		constraint_touch(p, i);
 }
 
 bool narrow(struct prover *p)
 {
-	bool again = true;
+	/* Subjects first: they are cheap, and leave the constraints less to look at. */
+	while (p->subjects_waiting.count > 0 || p->waiting.count > 0) {
+		struct constraint *constraint;
 
-	while (again) {
-		again = false;
-		for (size_t i = 0; i < p->subjects.count; i++) {
-			if (!p->subject_dirty[i])
-				continue;
-			p->subject_dirty[i] = false;
-			if (!narrow_subject(p, &p->subjects.items[i]))
-				return false;
-		}
-		for (size_t i = 0; i < p->constraint_count && !again; i++) {
-			struct constraint *constraint = &p->constraints[i];
+		if (p->subjects_waiting.count > 0) {
+			size_t at = p->subjects_waiting.items[--p->subjects_waiting.count];
 
-			if (!constraint->dirty || constraint->wanted == 0) {
-				constraint->dirty = false;
-				continue;
-			}
-			constraint->dirty = false;
-			if (!narrow_constraint(p, constraint))
+			p->subject_dirty[at] = false;
+			if (!narrow_subject(p, &p->subjects.items[at]))
 				return false;
-			for (size_t s = 0; s < p->subjects.count; s++)
-				again |= p->subject_dirty[s];
+			continue;
 		}
-		for (size_t i = 0; i < p->constraint_count; i++)
-			again |= p->constraints[i].dirty && p->constraints[i].wanted != 0;
+		constraint = &p->constraints[p->waiting.items[--p->waiting.count]];
+		constraint->dirty = false;
+		if (constraint->wanted != 0 && !narrow_constraint(p, constraint))
+			return false;
 	}
 	return true;
 }

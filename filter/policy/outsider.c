@@ -90,7 +90,7 @@ static void leave_clients(struct prover *p)
 			    (ip->state == FACT_PRESENT && ip_is_loopback(&ip->network.ip)))
 				cases[n / 64] &= ~(UINT64_C(1) << n % 64);
 		}
-		p->subject_dirty[i] = true;
+		subject_touch(p, i);
 	}
 }
 

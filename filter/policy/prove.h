@@ -91,9 +91,10 @@ struct prover {
 	VEC(struct frame) frames;
 	size_t depth;
 	bool *subject_dirty;
-	cond_set *all;      /* what each variable may be at all */
-	cond_set *masked;   /* for decisions of an earlier stage */
-	size_t steps, most; /* of the present proof */
+	VEC(size_t) subjects_waiting, waiting; /* those that are dirty, and such constraints */
+	cond_set *all;                         /* what each variable may be at all */
+	cond_set *masked;                      /* for decisions of an earlier stage */
+	size_t steps, most;                    /* of the present proof */
 };
 
 /* The constraint of a rule; that of the assertion is number 0. */
@@ -164,6 +165,9 @@ bool narrow(struct prover *p);
 /* Leaves these states to a variable. False: a contradiction. */
 bool narrow_variable(struct prover *p, uint32_t variable, cond_set states);
 void narrow_touch(struct prover *p);
+/* Has a subject, or a constraint that is wanted, looked at by the next narrow(). */
+void subject_touch(struct prover *p, size_t at);
+void constraint_touch(struct prover *p, size_t at);
 /* What a constraint may be in the top frame. */
 cond_set narrow_state(struct prover *p, const struct constraint *constraint);
 

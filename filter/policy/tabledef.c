@@ -175,6 +175,11 @@ static void open_table(struct loader *loader, struct table *table, const struct 
 	}
 	call.scratch = arena_new(loader->arena);
 	call.path = loader_path(loader, def->span.source, call.location);
+	if (table_type_of(table)->reads_file) {
+		/* Before it is read: what changes from here on is noticed. */
+		*vec_push(loader->arena, &loader->table_states) = file_state(call.path);
+		*vec_push(loader->arena, &loader->table_files) = call.path;
+	}
 	table_type_of(table)->open(table, &call);
 	loader_id(loader, call.text);
 	/* Reports point into the file's text. */

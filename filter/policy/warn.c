@@ -15,7 +15,7 @@ const struct warning_def warnings[] = {
     {"late", "a refusal that is held back by a rule above it"},
     {"lookups", "more DNS lookups than a message may cost"},
     {"no-effect", "a setting that changes nothing in this policy"},
-    {"not-in-force", "assertions in a policy that does nothing"},
+    {"not-tried", "rules of which it was not tried whether they can apply"},
     {"outsider-relay", "an outsider who can relay, and no assertion that says so"},
     {"relay-bounce", "a refusal that a relay of our own would turn into a bounce"},
     {"shadow", "a table or define that has the name of a value"},

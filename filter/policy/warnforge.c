@@ -14,6 +14,7 @@ struct scale {
 	bool own;               /* only what tells our own clients, at MAIL at the latest, proves */
 	VEC(unsigned) vouchers; /* tests that hold beside the one that is weighed */
 	const struct cond *weak; /* the first claim that was found */
+	unsigned claim;          /* its slot that the sender makes up */
 };
 
 /* A positive claim: that something is so, not that it is not. */
@@ -45,11 +46,25 @@ static bool vouched(const struct scale *scale, const struct fact_def *def)
 	return false;
 }
 
+/* What a map has on a key that nobody can make up is what the policy's author grants to it. */
+static enum trust slot_trust(const struct scale *scale, const struct slot *slot)
+{
+	enum trust trust = slot->def->trust;
+
+	if (!slot->def->table || slot->def->type.base != TYPE_TEXT)
+		return trust;
+	for (size_t i = 0; i < slot->argument_count; i++)
+		if (slot->arguments[i].is_slot &&
+		    warn_slot(scale->checker, slot->arguments[i].slot)->def->trust == TRUST_PROVED)
+			trust = TRUST_PROVED;
+	return trust;
+}
+
 /* What a fact weighs on one side of a comparison; a lookup by a claim is as good as the claim. */
 static enum weight slot_weight(const struct scale *scale, unsigned number)
 {
 	const struct slot *slot = warn_slot(scale->checker, number);
-	enum trust trust = slot->def->trust;
+	enum trust trust = slot_trust(scale, slot);
 
 	for (size_t i = 0; i < slot->argument_count && trust == TRUST_NONE; i++)
 		if (slot->arguments[i].is_slot &&
@@ -75,8 +90,10 @@ static enum weight test_weight(struct scale *scale, const struct cond *test, boo
 		return WEIGHT_PROVED;
 	if (left == WEIGHT_FREE && right == WEIGHT_FREE)
 		return WEIGHT_FREE;
-	if (!scale->weak)
+	if (!scale->weak) {
 		scale->weak = test;
+		scale->claim = left == WEIGHT_FORGED ? test->left : test->right;
+	}
 	return WEIGHT_FORGED;
 }
 
@@ -137,9 +154,8 @@ bool warn_own_clients(struct checker *checker, const struct cond *cond, bool hol
 }
 
 /* What would make it more than a claim. */
-static struct str mend(struct checker *checker, const struct cond *test)
+static struct str mend(struct checker *checker, const struct slot *slot)
 {
-	const struct slot *slot = warn_slot(checker, test->left);
 	const char *const *by;
 
 	for (by = slot->def->vouched; by && *by; by++) {
@@ -156,13 +172,14 @@ static void warn_exception(struct checker *checker, const struct plan_rule *rule
 			   const struct cond *cond, const char *what, const char *note)
 {
 	struct scale scale = {.checker = checker};
+	const struct slot *claim;
 
 	if (weigh(&scale, cond, true) != WEIGHT_FORGED)
 		return;
+	claim = warn_slot(checker, scale.claim);
 	if (warn_at(checker, "forgeable", scale.weak->span,
 		    "any sender can make up '" STR_FMT "', and %s on it alone, " STR_FMT,
-		    STR_ARG(warn_slot(checker, scale.weak->left)->text), what,
-		    STR_ARG(mend(checker, scale.weak))))
+		    STR_ARG(claim->text), what, STR_ARG(mend(checker, claim))))
 		diag_note(checker->diag, warn_verdict_span(rule), "%s", note);
 }
 

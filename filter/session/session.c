@@ -82,11 +82,13 @@ static struct session *session_make(struct arena *arena, const struct policy *po
 
 struct session *session_new(const struct policy *policy, const struct session_env *env)
 {
-	struct arena *volatile arena = arena_new(NULL);
+	struct arena *volatile arena = arena_try();
 	struct arena *rest;
 	struct session *s;
 	jmp_buf out;
 
+	if (!arena)
+		return NULL;
 	if (setjmp(out) != 0) {
 		rest = arena;
 		arena_free(&rest);

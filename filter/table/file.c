@@ -69,6 +69,7 @@ static void file_open(struct table *table, struct table_call *call)
 const struct table_type table_type_file = {
     .name = "file",
     .cost = COST_TABLE,
+    .reads_file = true,
     .open = file_open,
     .look = table_look,
 };

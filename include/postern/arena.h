@@ -7,10 +7,11 @@
  * from it is given back in one step. Handles of foreign libraries hang on the clean-up list and
  * are freed nowhere else.
  *
- * No function here returns NULL. When memory ends, control leaves through the arena's way out:
- * the jmp_buf that arena_guard() set, else a line on stderr and abort(). A session sets one for
- * the length of each event and answers 451; so code between may allocate without checks, but
- * must hold no lock and own no handle that is not on a clean-up list while it does.
+ * No function here but arena_try() returns NULL. When memory ends, control leaves through the
+ * arena's way out: the jmp_buf that arena_guard() set, else a line on stderr and an exit with
+ * ARENA_EXIT. A session sets one for the length of each event and answers 451; so code between
+ * may allocate without checks, but must hold no lock and own no handle that is not on a clean-up
+ * list while it does.
  *
  * An arena belongs to one thread at a time.
  */
@@ -20,10 +21,17 @@
 
 struct arena;
 
+#define ARENA_EXIT 71 /* EX_OSERR of sysexits.h */
+
 /* A new, empty arena. `parent` may be NULL; a child is freed with its parent, or before it. */
 struct arena *arena_new(struct arena *parent);
+/* As arena_new(NULL), for who can do without: NULL where memory has ended. */
+struct arena *arena_try(void);
 /* Runs the clean-ups (last added first), frees everything, sets *arena to NULL. NULL is fine. */
 void arena_free(struct arena **arena);
+
+/* For who found out elsewhere that memory has ended: the same way out. */
+_Noreturn void arena_exhausted(const struct arena *arena);
 
 /* `size` zeroed bytes, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t size);

@@ -23,6 +23,7 @@ struct authres_result {
 	const char *method; /* "spf", "dkim", "dmarc", "arc", "auth" */
 	const char *result; /* "pass", "fail", "none", ... */
 	struct str reason;  /* empty: none; cleaned and quoted when written */
+	struct str comment; /* empty: none; letters, digits and blanks, else it is left out */
 	const struct authres_property *properties;
 	size_t count;
 };

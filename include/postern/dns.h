@@ -34,6 +34,7 @@
 #include <stdio.h>
 
 #include "postern/clock.h"
+#include "postern/histogram.h"
 #include "postern/limits.h"
 #include "postern/str.h"
 
@@ -95,6 +96,28 @@ int resolver_from_source(const struct source *source, struct clock *clock, struc
  */
 void resolver_delay(struct resolver *resolver, int64_t nanoseconds);
 void resolver_free(struct resolver **resolver);
+
+/* What became of the questions of all messages. */
+enum dns_outcome {
+	DNS_OUTCOME_FOUND,
+	DNS_OUTCOME_NODATA,
+	DNS_OUTCOME_NXDOMAIN,
+	DNS_OUTCOME_TIMEOUT,
+	DNS_OUTCOME_SERVFAIL,
+	DNS_OUTCOME_BOGUS,
+	DNS_OUTCOME_FAILED, /* otherwise */
+};
+#define DNS_OUTCOMES (DNS_OUTCOME_FAILED + 1)
+/* "found", "nodata", ... */
+const char *dns_outcome_name(enum dns_outcome outcome);
+
+struct dns_counts {
+	atomic_uint_least64_t outcomes[DNS_OUTCOMES];
+	atomic_uint_least64_t cached; /* of these, answered by our own cache */
+	struct histogram waits;       /* of the rest: from the question to the answer */
+};
+/* Counts there, which is borrowed. Before it is asked anything. */
+void resolver_count_in(struct resolver *resolver, struct dns_counts *counts);
 
 /* ---- the lookups of one message ---- */
 

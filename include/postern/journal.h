@@ -53,12 +53,16 @@ void journal_expire(struct journal *journal, int64_t now_us, size_t most);
 struct keeper;
 
 struct keeper_counts {
-	uint64_t written, dropped; /* records, since it began */
+	uint64_t written, dropped; /* records */
 	uint64_t queued;           /* now */
 };
 
-/* Takes over the journal. NULL: no thread or no memory. */
-struct keeper *keeper_new(struct journal *journal);
+/*
+ * Takes over the journal. `counts` is borrowed until the end, goes on from what it is, and belongs
+ * to the keeper's lock; what a process that ended left queued there was dropped. NULL: its own.
+ * Returns NULL: no thread or no memory.
+ */
+struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts);
 /* Hands a record in and never waits; when the queue is full it is dropped and counted. */
 void keeper_submit(struct keeper *keeper, const struct record *record);
 void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r);

@@ -28,13 +28,21 @@
  * the filter process for a reload. The filter process ignores all of them, so a signal to the
  * whole group does no harm.
  *
+ * A service manager (systemd) is told by the parent when the filter process serves, reloads and
+ * stops, and, as often as it wants, that MTAs get answers. A listening socket that it passes is
+ * used in the place of `listen`; nothing but the descriptor is then asked for.
+ *
  * A reload is the filter process's work: it builds the new policy aside and calls
  * milter_replace(). Connections that are open keep the policy they began with. Then the parent is
- * told (SIGUSR2) and renews its own, so that a filter process which replaces a crashed one begins
- * with the policy that was in force, whatever the files look like by then.
+ * told (SIGUSR2, or SIGPWR) and renews its own, so that a filter process which replaces a crashed
+ * one begins with the policy that was in force, whatever the files look like by then.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/fact.h"
 
 struct clock;
 struct policy;
@@ -50,11 +58,15 @@ struct milter_config {
 	/* A second socket, for whoever commands the daemon; as `listen`, NULL: none. Where it
 	 * cannot be had that is logged, and the rest goes on. */
 	const char *control;
+	const char *metrics; /* a third one, in the same way, for metrics */
 	/*
 	 * In the parent, after the filter process has replaced its policy, or on SIGHUP while there
-	 * is no filter process: loads what `start` will serve the next time. May be NULL.
+	 * is no filter process: loads what `start` will serve the next time, or reads the tables of
+	 * what it has anew. May be NULL.
 	 */
-	void (*renew)(void *ctx);
+	void (*renew)(void *ctx, bool tables_only);
+	/* In the parent: what is served, for the service manager's status line. May be NULL. */
+	void (*status)(void *ctx, char *text, size_t size);
 };
 
 /* A policy and where its lookups go; borrowed until `retire` hands it back. */
@@ -66,11 +78,14 @@ struct milter_policy {
 /* What the filter process works with; all borrowed until the process ends. */
 struct milter_service {
 	int control; /* set before `start`: the second socket, listening, or -1 */
+	int metrics; /* the same: the third one */
 	struct milter_policy served;
 	const struct clock *clock;
 	bool references; /* as session_env.references */
 	/* As session_env.settled, but with the ctx below; from several threads. May be NULL. */
 	void (*settled)(void *ctx, const struct session *session);
+	/* A step that the MTA waited for so many nanoseconds; from several threads. May be NULL. */
+	void (*took)(void *ctx, enum stage stage, int64_t nanoseconds);
 	/*
 	 * Called last in an orderly stop, when no message is in progress any more; not when
 	 * messages were cut off. May be NULL.
@@ -88,9 +103,13 @@ struct milter_service {
 
 /*
  * In the filter process, from any thread: connections that begin from now on get this policy.
- * False: memory ended, and nothing has changed.
+ * False: memory ended, and nothing has changed. `tables_only`: it is the one before, with tables
+ * read anew.
  */
-bool milter_replace(const struct milter_policy *policy);
+bool milter_replace(const struct milter_policy *policy, bool tables_only);
+
+/* In the filter process: a reload begins, or is over, refused or not; for the service manager. */
+void milter_reloading(bool over, bool refused);
 
 /* Statuses of milter_run(); those of `start` mean the same. */
 #define MILTER_OK 0
@@ -99,6 +118,8 @@ bool milter_replace(const struct milter_policy *policy);
 
 /* Does a text name a place to listen at? If not, *why_r says what is wrong. */
 bool milter_listen_ok(const char *listen, const char **why_r);
+/* Is it a place of this machine alone: a unix socket, a loopback address, localhost? */
+bool milter_listen_local(const char *listen);
 
 /*
  * Serves until told to stop and returns the status for exit(). `start` is called in the filter

@@ -162,10 +162,18 @@ struct plan_assertion {
 	enum stage stage;
 };
 
+/* A file of the policy language, as it was read. */
+struct policy_source {
+	const char *path; /* as it was opened */
+	const char *real; /* without links and dots; of the policy's own file NULL */
+	struct str text;
+};
+
 struct policy {
 	struct arena *arena;
 	const char *path;
-	char id[17]; /* hexadecimal: of the sources and tables that it was made from */
+	const char *directory; /* where files are looked for that it names */
+	char id[17];           /* hexadecimal: of the sources and tables that it was made from */
 	struct plan_rule *rules;
 	size_t rule_count;
 	bool edits_recipients; /* some rule changes the envelope */
@@ -188,8 +196,14 @@ struct policy {
 	const struct table **setting_tables; /* of settings that name a table, else NULL */
 	const struct policy_test *tests;     /* policytest.h */
 	size_t test_count;
-	const struct span *settings_at;    /* where each is set; no source: it is not */
-	const struct tree *tree;           /* as written, with what it includes */
+	const struct span *settings_at; /* where each is set; no source: it is not */
+	const struct tree *tree;        /* as written, with what it includes */
+	const struct policy_source
+	    *sources; /* the policy's own file first, then what it includes */
+	size_t source_count;
+	const char *const *table_files; /* paths of files that tables were read from */
+	size_t table_file_count;
+	uint64_t tables_state;             /* of these files, before they were read */
 	const struct policy_table *tables; /* those with a name */
 	size_t table_count;
 };
@@ -208,6 +222,14 @@ struct policy *policy_load(const char *path, const struct policy_override *overr
 struct policy *policy_compile(const struct source *source, const char *directory,
 			      const struct policy_override *overrides, struct diag *diag);
 void policy_free(struct policy **policy);
+
+/*
+ * The same policy, with its tables read anew from their files; what the files of the policy
+ * itself look like by now does not matter. NULL: a table is wrong, which is reported.
+ */
+struct policy *policy_refresh(const struct policy *policy, struct diag *diag);
+/* A number that is another one when a file of a table has been changed. 0: there is none. */
+uint64_t policy_tables_state(const struct policy *policy);
 
 /* The value of a setting; ABSENT if it is not set and has no fallback. */
 const struct value *policy_setting(const struct policy *policy, const struct setting_def *def);

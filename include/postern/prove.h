@@ -22,6 +22,8 @@
 
 /* Steps are evaluations of a rule's condition; so many take under 2 s. */
 #define PROVE_STEPS 600000
+/* For the rules of a policy that may never apply, all together: some seconds. */
+#define PROVE_UNUSED_STEPS 4000000
 
 enum proof { PROOF_PROVED, PROOF_REFUTED, PROOF_UNDECIDED };
 
@@ -70,9 +72,10 @@ enum unused { UNUSED_NOT, UNUSED_IMPOSSIBLE, UNUSED_SHADOWED, UNUSED_UNKNOWN };
 
 /*
  * Can a rule ever apply? IMPOSSIBLE: its condition cannot be true. SHADOWED: whenever it is, a
- * rule above has decided; those that are enough for that are in *by_r, in order.
+ * rule above has decided; those that are enough for that are in *by_r, in order, none if that was
+ * not found out in time. *steps is what may be spent, and becomes what is left.
  */
-enum unused prove_unused(struct prover *prover, const struct plan_rule *rule, size_t steps,
+enum unused prove_unused(struct prover *prover, const struct plan_rule *rule, size_t *steps,
 			 const struct plan_rule *const **by_r, size_t *count_r);
 
 /*

@@ -61,6 +61,7 @@ struct table_look {
 struct table_type {
 	const char *name; /* as a policy writes it */
 	enum cost cost;   /* of a look; from COST_DNS on it may have to wait */
+	bool reads_file;  /* all of it, when opened: opened anew when the file is another one */
 	/* Fills the table, or makes it ready to be asked. Every mistake is reported. */
 	void (*open)(struct table *table, struct table_call *call);
 	/*

@@ -18,14 +18,14 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # Whose contract a header of include/postern is.
 CONTRACTS = {
-    "base": "arena clock dict diag ip limits log str",
+    "base": "arena clock dict diag histogram ip limits log service str",
     "mail": "author mail mime",
     "policy": "policy policytest check prove engine format",
     "dns": "dns",
     "auth": "authres dkim spf dmarc arc",
     "session": "session",
     "milter": "milter",
-    "observe": "observe record journal",
+    "observe": "counters journal metrics observe record",
     "command": "command",
 }
 OWNER = {name: room for room, names in CONTRACTS.items() for name in names.split()}
@@ -43,6 +43,7 @@ VENDORS = [
     (r"pcre2", "filter/policy/"),
     (r"gmime|glib", "filter/mail/mimefield.c"),
     (r"openssl/", "filter/auth/"),
+    (r"microhttpd\.h", "filter/observe/metrics.c"),
     (r"jansson\.h", ("filter/command/", "filter/observe/")),
 ]
 

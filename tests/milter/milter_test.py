@@ -737,16 +737,54 @@ def a_killed_filter_process_is_replaced_at_once():
         contains(d.log(), "was ended by signal 9 (Killed); the next starts in 0 ms")
 
 
+def fingerprints(d):
+    """Of messages that were being judged in crashes: (fingerprint, in how many)."""
+    found = re.findall(r"message ([0-9a-f]{16}) was being judged when .* \((\d+)", d.log())
+    return [(fingerprint, int(count)) for fingerprint, count in found]
+
+
 @tests.test
-def a_message_that_kills():
+def a_message_that_kills_twice_is_deferred():
+    for stage, told in (("mail", "mail"), ("rcpt", "rcpt"), ("data", "rcpt"), ("eoh", "eoh"),
+                        ("body", "eoh"), ("eom", "eoh")):
+        sender = "<a@b>" if stage == "rcpt" else "<%s-crash@b>" % stage
+        message = b"Message-ID: <1@b>\r\nSubject: a test\r\n\r\nText.\r\n"
+        with Scripted("-n", "all") as d:
+            def again(text=message):
+                try:
+                    return deliver(d.where, sender, ["<%s@d>" % (
+                        "rcpt-crash" if stage == "rcpt" else "c")], text)
+                except mp.Closed:
+                    return None
+            equal(again(), None, "the first time")
+            equal(again(), None, "the second time")
+            for _ in range(2):
+                outcome = again()
+                equal((outcome.verdict, outcome.stage), ("tempfail", told), "verdict by " + stage)
+                if told != "rcpt":
+                    equal((outcome.reply.code, outcome.reply.enhanced), (451, "4.3.0"), "reply")
+            equal(d.log().count("was ended by"), 2, "crashes")
+            first, second = fingerprints(d)
+            equal((first[1], second), (1, (first[0], 2)), "the same message")
+            equal(d.log().count("message %s was being judged in 2 crashes" % first[0]), 1,
+                  "lines about its deferral")
+            equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "another message")
+            if told == "eoh":
+                equal(again(message.replace(b"<1@b>", b"<2@b>")), None, "another of the same kind")
+
+
+@tests.test
+def a_message_that_waits_is_not_suspected():
     with Scripted("-n", "all") as d:
-        for stage in ("mail", "eom"):
-            try:
-                deliver(d.where, "<%s-crash@b>" % stage, ["<c@d>"])
-                raise AssertionError("answered")
-            except mp.Closed:
-                pass
-        equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "verdict")
+        with mp.Milter(d.where) as waiting:
+            waiting.negotiate()
+            waiting.connect("host.example", "192.0.2.1", 4321)
+            waiting.helo("host.example")
+            equal(waiting.mail("<a@b>").kind, "continue", "MAIL")
+            waiting.rcpt("<c@d>")
+            os.kill(d.filter_pid(), signal.SIGKILL)
+            wait_until(lambda: d.log().count("serving") == 2)
+        equal(fingerprints(d), [], "suspects")
 
 
 @tests.test

@@ -160,6 +160,74 @@ def another_resolver_is_taken():
                 equal(new_refusal(server), "policy %d" % number, "in force")
 
 
+TABLE = """table friends domains file "friends"
+include "more.policy"
+stranger: reject "stranger" when sender.domain not in friends
+"""
+
+
+def known(server, domain):
+    with greet(server) as mta:
+        return mta.mail("<a@%s>" % domain).kind != "reject"
+
+
+def with_table(folder):
+    folder.file("friends", "a.example\n")
+    folder.file("more.policy", "unwanted: reject \"no\" when sender is <no@a.example>\n")
+    return daemon(folder, TABLE)
+
+
+@tests.test
+def a_table_is_read_anew_when_its_file_changes():
+    with Folder() as folder, with_table(folder) as server:
+        true(known(server, "a.example") and not known(server, "b.example"), "as it was")
+        with greet(server) as early:
+            before = status(server)["policy"]["id"]
+            # In the middle of being edited: that has to wait for a reload.
+            server.write_policy(BROKEN)
+            folder.file("more.policy", "accept\n")
+            folder.file("friends", "b.example\n")
+            true(wait_until(lambda: known(server, "b.example")), "the new table is in force")
+            true(not known(server, "a.example"), "the old one is not")
+            true(early.mail("<a@a.example>").kind != "reject", "an open connection")
+        true(status(server)["policy"]["id"] != before, "the policy has another id")
+        equal(status(server)["reloads"]["last"], None, "no reload is counted")
+        contains(server.log(), "tables read anew: serving policy", "the log")
+        first = filter_pid(server)
+        os.kill(first, signal.SIGKILL)
+        true(wait_until(lambda: filter_pid(server) != first), "a new filter process")
+        true(known(server, "b.example") and not known(server, "a.example"), "and the same table")
+
+
+@tests.test
+def a_table_with_a_mistake_is_complained_of_once():
+    with Folder() as folder, with_table(folder) as server:
+        folder.file("friends", "not a domain!\n")
+        true(wait_until(lambda: "with the tables that it had" in server.log()), "a complaint")
+        contains(server.log(), "friends:1:1: error:", "the log")
+        time.sleep(2.5)
+        equal(server.log().count("with the tables that it had"), 1, "complaints")
+        true(known(server, "a.example"), "the old table is in force")
+        os.unlink(os.path.join(folder.path, "friends"))
+        true(wait_until(lambda: server.log().count("with the tables that it had") == 2), "another")
+        folder.file("friends", "b.example\n")
+        true(wait_until(lambda: known(server, "b.example")), "mended")
+
+
+@tests.test
+def a_policy_whose_tests_fail_is_refused():
+    with Folder() as folder, daemon(folder, policy(1)) as server:
+        wanted = 'test "friends pass" { sender <no@example.net> recipient <b@example.org> expect accept }\n'
+        server.write_policy(policy(2) + wanted)
+        ran = reload(server)
+        equal(ran.status, 2, "status")
+        contains(ran.err, 'error: test "friends pass" failed: expect accept, but came: reject', "output")
+        equal(new_refusal(server), "policy 1", "in force")
+        server.write_policy(policy(2) + wanted.replace("no@", "yes@"))
+        equal(reload(server).status, 0, "status of one whose tests pass")
+        equal(new_refusal(server), "policy 2", "in force")
+
+
 @tests.test
 def nobody_to_talk_to():
     with Folder() as folder:

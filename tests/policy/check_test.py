@@ -106,6 +106,7 @@ def findings_as_json():
     equal((ran.status, ran.err), (0, ""), "outcome")
     policy, = json.loads(ran.out)["policies"]
     equal((policy["path"], policy["ok"], policy["rules"]), (doubtful, True, 1), "policy")
+    equal(policy["observe"], False, "mode")
     found = {finding["name"]: finding for finding in policy["findings"]}
     equal(sorted(found), sorted(NAMES), "names")
     forged = found["forgeable"]

@@ -343,7 +343,8 @@ def recipients_of_a_login_share_a_fate():
 def what_a_mode_leaves_undone_is_judged_as_if_done():
     proved("set mode observe\n" + HEAD + RELAY + ASSERT)
     ran, _ = check("set mode observe\n" + HEAD + RELAY + ASSERT)
-    contains(ran.err, "warning: with 'set mode observe' nothing is done", "what is said")
+    lacks(ran.err, "nothing of it", "what is warned of")
+    contains(ran.out, "'set mode observe': nothing of it is done, only told", "what is said")
     ran, _ = check("set mode observe\n" + HEAD + "accept\n" + RELAY + ASSERT)
     contains(ran.err, "this does not hold", "what is said")
 
@@ -410,6 +411,20 @@ def an_outsider_who_can_relay():
     lacks(check(HEAD + detour + RELAY)[0].err, "outsider", "all is covered")
     # Who looks at no recipient leaves it to the mail server.
     lacks(check('reject "No" when spf is fail\n')[0].err, "outsider", "no recipient is looked at")
+
+
+@tests.test
+def a_message_for_one_recipient_has_no_other():
+    rules = """set mixed message
+help: accept when recipient.local is "postmaster"
+long: reject "Too many hops" when hops > 20
+assert not refused when recipient.local is "postmaster"%s
+"""
+    for one in (" and recipient.count is 1", " and (hops > 3 and recipient.count <= 1)"):
+        proved(rules % one)
+    for more in ("", " and recipient.count is not 1", " and recipient.count <= 2",
+                 " and (recipient.count is 1 or hops > 3)"):
+        refuted(rules % more, ["reject"], rule="long")
 
 
 # ---- size ----

@@ -214,7 +214,7 @@ static void test_keeper(void)
 
 	config.age = INT64_C(100) * 366 * 86400; /* these records are of long ago */
 	CHECK(journal_open(arena, &config, &journal, &why));
-	keeper = keeper_new(journal);
+	keeper = keeper_new(journal, NULL);
 	CHECK(keeper != NULL);
 	for (long i = 0; i < 20000; i++) {
 		struct arena *one = arena_new(NULL);
@@ -226,7 +226,7 @@ static void test_keeper(void)
 	keeper_free(&keeper);
 	CHECK(!keeper);
 	CHECK(journal_open(arena, &config, &journal, &why));
-	keeper = keeper_new(journal);
+	keeper = keeper_new(journal, NULL);
 	keeper_counts(keeper, &counts);
 	CHECK_INT(counts.written + counts.dropped + counts.queued, 0);
 	keeper_free(&keeper);
