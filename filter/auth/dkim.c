@@ -86,25 +86,29 @@ int dkim_verifier_init(const char **why_r)
 {
 	unsigned flags = DKIM_LIBFLAGS_DELAYSIGPROC | DKIM_LIBFLAGS_BADSIGHANDLES, bits = 0;
 	uint64_t drift = LIBRARY_DRIFT;
+	DKIM_LIB *handle;
 
 	dkimcache_clear();
-	library = dkim_init(NULL, NULL);
-	if (!library) {
+	if (library)
+		return 0;
+	handle = dkim_init(NULL, NULL);
+	if (!handle) {
 		*why_r = "libopendkim does not start";
 		return -1;
 	}
-	if (!dkim_libfeature(library, DKIM_FEATURE_SHA256) ||
-	    !dkim_libfeature(library, DKIM_FEATURE_ED25519)) {
+	if (!dkim_libfeature(handle, DKIM_FEATURE_SHA256) ||
+	    !dkim_libfeature(handle, DKIM_FEATURE_ED25519)) {
 		*why_r = "libopendkim was built without SHA-256 or Ed25519";
 		return -1;
 	}
-	if (dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags)) ||
-	    dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_MINKEYBITS, &bits, sizeof(bits)) ||
-	    dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_CLOCKDRIFT, &drift, sizeof(drift)) ||
-	    dkim_set_key_lookup(library, key_lookup)) {
+	if (dkim_options(handle, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags)) ||
+	    dkim_options(handle, DKIM_OP_SETOPT, DKIM_OPTS_MINKEYBITS, &bits, sizeof(bits)) ||
+	    dkim_options(handle, DKIM_OP_SETOPT, DKIM_OPTS_CLOCKDRIFT, &drift, sizeof(drift)) ||
+	    dkim_set_key_lookup(handle, key_lookup)) {
 		*why_r = "libopendkim refuses an option";
 		return -1;
 	}
+	library = handle;
 	return 0;
 }
 
@@ -366,13 +370,28 @@ static bool take_keys(struct dkim_verifier *v, struct lookups *lookups)
 	return all;
 }
 
-/* Could text have been changed where libopendkim's hashes do not see it? */
-static const char *blind_spot(const struct dkim_verifier *v, const struct dkimsig *tags)
+/* Line ends whose hash is not that of the body: it leaves them out, or as the pieces of it end. */
+static const char *blind_body(const struct dkim_verifier *v, const struct dkimsig *tags)
 {
 	if (v->body.too_many_cr || (tags->relaxed_body ? v->body.bare_cr : v->body.blank_cr))
 		return "bare CR in the body";
-	if (v->body.bare_lf && !tags->relaxed_body)
-		return "bare LF in the body";
+	return v->body.bare_lf && !tags->relaxed_body ? "bare LF in the body" : NULL;
+}
+
+/* What is wrong with the body, as far as libopendkim saw the body. */
+static void settle_body(const struct dkim_verifier *v, struct dkimpick *pick,
+			enum dkim_result result, const char *reason)
+{
+	const char *blind = blind_body(v, &pick->tags);
+
+	settle(pick, blind ? DKIM_RESULT_NEUTRAL : result, blind ? blind : reason);
+}
+
+/* Could text have been changed where libopendkim's hashes do not see it? */
+static const char *blind_spot(const struct dkim_verifier *v, const struct dkimsig *tags)
+{
+	if (blind_body(v, tags))
+		return blind_body(v, tags);
 	return dkimfield_odd_covered(&v->fields, tags) ? "control character in a signed field"
 						       : NULL;
 }
@@ -393,9 +412,9 @@ static void judge(const struct dkim_verifier *v, struct dkimpick *pick, DKIM_SIG
 		if (pick->result == DKIM_RESULT_PASS && pick->tags.partial)
 			pick->reason = "partial";
 	} else if (error == DKIM_SIGERROR_TOOLARGE_L) {
-		settle(pick, DKIM_RESULT_PERMERROR, "l= is longer than the body");
+		settle_body(v, pick, DKIM_RESULT_PERMERROR, "l= is longer than the body");
 	} else if (body == DKIM_SIGBH_MISMATCH && (passed || error == DKIM_SIGERROR_BADSIG)) {
-		settle(pick, DKIM_RESULT_FAIL, "body hash mismatch");
+		settle_body(v, pick, DKIM_RESULT_FAIL, "body hash mismatch");
 	} else if (error == DKIM_SIGERROR_BADSIG && pick->tags.awkward) {
 		settle(pick, DKIM_RESULT_NEUTRAL, "b= laid out in a way that is not supported");
 	} else if (error == DKIM_SIGERROR_BADSIG) {

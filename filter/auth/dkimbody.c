@@ -16,6 +16,7 @@ static bool at_line_start(const struct dkimbody *body)
 static void watch(struct dkimbody *body, char before, struct str piece)
 {
 	const char *end = piece.s + piece.n, *p = piece.s;
+	char many[DKIMBODY_CR_MAX + 1];
 
 	while (body->watch_lf && !body->bare_lf &&
 	       (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
@@ -31,6 +32,11 @@ static void watch(struct dkimbody *body, char before, struct str piece)
 		body->blank_cr =
 		    memmem(piece.s, piece.n, "\n\r\r", 3) != NULL ||
 		    (body->held == 0 && at_line_start(body) && str_starts(piece, STR("\r\r")));
+	/* Whole here, and yet not to be kept where a piece ends in it. */
+	if (body->bare_cr && !body->too_many_cr) {
+		memset(many, '\r', sizeof(many));
+		body->too_many_cr = memmem(piece.s, piece.n, many, sizeof(many)) != NULL;
+	}
 }
 
 /* Passes on the held CRs together with the first byte that follows them. */

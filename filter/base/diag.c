@@ -190,13 +190,14 @@ struct span span_join(struct span a, struct span b)
 
 void span_place(struct span span, size_t *line_r, size_t *column_r)
 {
+	struct str before = str_sub(span.source->text, 0, span.from);
 	size_t line = 1, start = 0;
+	const char *end;
 
-	for (size_t i = 0; i < span.from && i < span.source->text.n; i++) {
-		if (span.source->text.s[i] == '\n') {
-			line++;
-			start = i + 1;
-		}
+	while (start < before.n &&
+	       (end = memchr(before.s + start, '\n', before.n - start)) != NULL) {
+		line++;
+		start = (size_t)(end - before.s) + 1;
 	}
 	*line_r = line;
 	*column_r = span.from - start + 1;

@@ -110,6 +110,17 @@ static void finish(void *ctx)
 	keeper_free(&server->keeper);
 }
 
+/* From now on somebody may ask how many sessions there are, and for another policy. */
+static bool ready(void *ctx)
+{
+	struct server *server = ctx;
+
+	if (server->metrics >= 0 &&
+	    !metrics_start(server->metrics, server->counters, statistics_now, server))
+		log_line(LOG_LEVEL_WARNING, "there are no metrics: no thread for them");
+	return reload_watch() && (server->control < 0 || control_start(server, server->control));
+}
+
 /* In the filter process: everything that threads need, made before the first connection. */
 static int start(void *ctx, struct milter_service *service_r)
 {
@@ -137,14 +148,10 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->retire = reload_retire;
 	start_journal(server);
 	service_r->references = server->keeper != NULL;
+	service_r->ready = ready;
+	server->control = service_r->control;
+	server->metrics = service_r->metrics;
 	reload_begin(server, &service_r->served);
-	if (!reload_watch())
-		return MILTER_FAILED;
-	if (service_r->control >= 0 && !control_start(server, service_r->control))
-		return MILTER_FAILED;
-	if (service_r->metrics >= 0 &&
-	    !metrics_start(service_r->metrics, server->counters, statistics_now, server))
-		log_line(LOG_LEVEL_WARNING, "there are no metrics: no thread for them");
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;

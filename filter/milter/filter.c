@@ -36,7 +36,7 @@
  * for the next only up to 40 MB: five of the usual 8 MB. Nothing here recurses on what a message
  * holds; only a policy is loaded with a large stack.
  */
-#define STACK_BYTES ((size_t)512 * 1024)
+#define STACK_BYTES ((size_t)1024 * 1024)
 #define STACK_BYTES_RELOAD ((size_t)8 * 1024 * 1024)
 
 struct reloads {
@@ -205,6 +205,8 @@ _Noreturn void filter_process(const struct milter_config *config,
 	    !nudge_start(&nudge, ends->listening))
 		end(MILTER_FAILED);
 	callbacks_set(&service, &drain, &nudge, ends->suspects);
+	if (service.ready && !service.ready(service.ctx))
+		end(MILTER_FAILED);
 	if (!start_libmilter(config->name, ends->listening))
 		end(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);

@@ -52,8 +52,8 @@ struct dkim_outcome {
 };
 
 /*
- * Makes the one library handle of all threads; once, before they start. On failure -1, and *why_r
- * says why. (libopendkim itself exports a dkim_init.)
+ * Makes the one library handle of all threads, before they start; called again it changes nothing.
+ * On failure -1, and *why_r says why. (libopendkim itself exports a dkim_init.)
  */
 int dkim_verifier_init(const char **why_r);
 

@@ -87,6 +87,11 @@ struct milter_service {
 	/* A step that the MTA waited for so many nanoseconds; from several threads. May be NULL. */
 	void (*took)(void *ctx, enum stage stage, int64_t nanoseconds);
 	/*
+	 * All that threads may ask for is there: those that ask may begin now, before the first
+	 * connection of an MTA. False: the process ends with MILTER_FAILED. May be NULL.
+	 */
+	bool (*ready)(void *ctx);
+	/*
 	 * Called last in an orderly stop, when no message is in progress any more; not when
 	 * messages were cut off. May be NULL.
 	 */

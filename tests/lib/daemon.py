@@ -47,6 +47,15 @@ def parse_record(line):
     return Record(line, found.group(1), [word.split("=", 1) for word in words if "=" in word])
 
 
+def accepts(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
 class Postern:
     def __init__(self, directory, path, policy, dns=None, name="postern", group=None, command=None):
         """
@@ -97,12 +106,8 @@ class Postern:
             raise DaemonError("postern serve does not listen:\n" + self.log())
 
     def answers(self):
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(self.path)
-            except OSError:
-                return False
-        return True
+        """The control socket comes second, and need not come at all."""
+        return accepts(self.path) and (accepts(self.control) or "cannot be commanded" in self.log())
 
     def stop(self, seconds=20):
         """Ends it as an admin does. DaemonError if it did not end well or a sanitizer spoke."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A daemon whose policy is replaced while it runs: by command, by signal, with good and bad ones."""
 
+import json
 import os
 import signal
 import socket
@@ -240,6 +241,25 @@ def nobody_to_talk_to():
         equal(ran.status, 1, "status")
         contains(ran.err, "names no control socket", "message")
         equal(postern("status", "--control").status, 2, "status of a usage error")
+
+
+@tests.test
+def who_asks_before_the_filter_serves_waits():
+    """The socket listens while no process answers; the next one must be ready when it does."""
+    with Folder() as folder, daemon(folder, policy(1)) as server:
+        first = filter_pid(server)
+        os.kill(first, signal.SIGKILL)
+        clients = []
+        for request in (b"status\n", b"reload\n") * 5:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(20)
+            client.connect(server.control)
+            client.sendall(request)
+            clients.append(client)
+        for client in clients:
+            with client, client.makefile() as reply:
+                true("policy" in json.loads(reply.readline() or "{}"), "an answer")
+        equal(server.log().count("serving at"), 2, "filter processes")
 
 
 @tests.test

@@ -81,9 +81,31 @@ static void test_many_cr(void)
 	arena_free(&arena);
 }
 
+/* What is too many does not rest on where the pieces of the body end. */
+static void test_many_cr_in_pieces(void)
+{
+	struct arena *arena = arena_new(NULL);
+
+	for (size_t n = 60; n < 70; n++) {
+		struct str text = str_printf(arena, "a%*sb\r\n", (int)n, "");
+
+		memset((char *)text.s + 1, '\r', n);
+		for (size_t cut = 0; cut <= text.n; cut++) {
+			struct sink sink = {.octets = {.arena = arena}};
+			struct dkimbody body = {0};
+
+			dkimbody_add(&body, str_sub(text, 0, cut), take, &sink);
+			dkimbody_add(&body, str_sub(text, cut, text.n), take, &sink);
+			CHECK_INT(body.too_many_cr, n > DKIMBODY_CR_MAX);
+		}
+	}
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	RUN(test_bodies);
 	RUN(test_many_cr);
+	RUN(test_many_cr_in_pieces);
 	return unit_done();
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Any bytes as a record of the journal: refused, or read; then they are written as they were read,
+ * and what is told of their facts can be printed.
+ */
+
+#include "postern/arena.h"
+#include "postern/record.h"
+
+#include "tests/fuzz/input.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct str bytes = {(const char *)data, size}, once, again;
+	struct arena *arena = arena_new(NULL);
+	struct record read, back;
+
+	if (record_decode(arena, bytes, &read)) {
+		for (size_t i = 0; i < read.fact_count; i++) {
+			struct str text = record_print(arena, &read.facts[i]);
+
+			for (size_t j = 0; j < text.n; j++)
+				require((unsigned char)text.s[j] >= ' ' && text.s[j] != 0x7f);
+		}
+		once = record_encode(arena, &read);
+		require(once.n <= bytes.n && record_decode(arena, once, &back));
+		again = record_encode(arena, &back);
+		require(str_eq(once, again));
+	}
+	arena_free(&arena);
+	return 0;
+}
