@@ -115,10 +115,12 @@ static bool ready(void *ctx)
 {
 	struct server *server = ctx;
 
+	if (!reload_watch() || (server->control >= 0 && !control_start(server, server->control)))
+		return false;
 	if (server->metrics >= 0 &&
 	    !metrics_start(server->metrics, server->counters, statistics_now, server))
 		log_line(LOG_LEVEL_WARNING, "there are no metrics: no thread for them");
-	return reload_watch() && (server->control < 0 || control_start(server, server->control));
+	return true;
 }
 
 /* In the filter process: everything that threads need, made before the first connection. */

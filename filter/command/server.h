@@ -33,7 +33,7 @@ struct server {
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
 	int64_t started;       /* wall clock; of the daemon */
-	int control, metrics;  /* the sockets that those listen at, or -1 */
+	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
 	struct counters *counters;
 };

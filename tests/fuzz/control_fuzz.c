@@ -16,6 +16,7 @@
 #include "filter/milter/conn.h"
 #include "filter/milter/process.h"
 #include "postern/arena.h"
+#include "postern/counters.h"
 #include "postern/diag.h"
 #include "postern/policy.h"
 
@@ -42,7 +43,10 @@ static void start(void)
 	served->policy = policy_compile(&source, ".", NULL, diag);
 	require(served->policy != NULL);
 	reload_begin(&server, served);
-	callbacks_set(&service, &drain, &nudge);
+	callbacks_set(&service, &drain, &nudge, NULL);
+	server.counters = counters_new();
+	require(server.counters != NULL);
+	counters_begin(server.counters);
 	address.sun_family = AF_UNIX;
 	/* The system chooses a name that no file has. */
 	require(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0);
