@@ -19,6 +19,8 @@
 #include "filter/command/json.h"
 
 #define REQUEST_MOST 64
+/* A reload compiles a policy, whose conditions may nest deep. */
+#define STACK_BYTES ((size_t)8 * 1024 * 1024)
 #define CLIENT_SECONDS 5
 /* While descriptors are exhausted accept() fails at once. */
 #define ACCEPT_PAUSE (100 * NS_PER_MS)
@@ -138,11 +140,14 @@ static void *client_run(void *handle)
 static void client_start(int fd)
 {
 	int *handle = malloc(sizeof(*handle));
+	pthread_attr_t attributes;
 	pthread_t thread;
 
 	if (handle) {
 		*handle = fd;
-		if (pthread_create(&thread, NULL, client_run, handle) == 0) {
+		pthread_attr_init(&attributes);
+		pthread_attr_setstacksize(&attributes, STACK_BYTES);
+		if (pthread_create(&thread, &attributes, client_run, handle) == 0) {
 			pthread_detach(thread);
 			return;
 		}

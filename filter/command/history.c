@@ -123,7 +123,7 @@ static void put_outcome(json_t *object, const struct record_outcome *outcome)
 json_t *history_json(struct arena *arena, const struct record *r)
 {
 	json_t *object = json_object(), *recipients = json_array(), *edits = json_array();
-	json_t *facts = json_array(), *rules = json_array();
+	json_t *facts = json_array(), *rules = json_array(), *questions = json_array();
 
 	json_object_set_new(object, "time", json_real((double)r->time / MICROSECONDS));
 	json_object_set_new(object, "queue_id", json_str(r->queue_id, true));
@@ -167,6 +167,15 @@ json_t *history_json(struct arena *arena, const struct record *r)
 				    json_str(record_print(arena, &r->facts[i]), false));
 		json_array_append_new(facts, one);
 	}
+	for (size_t i = 0; i < r->question_count; i++) {
+		json_t *one = json_object();
+
+		json_object_set_new(one, "name", json_str(r->questions[i].name, false));
+		json_object_set_new(one, "type", json_str(r->questions[i].type, false));
+		json_object_set_new(one, "answer", json_str(r->questions[i].answer, false));
+		json_object_set_new(one, "records", json_integer(r->questions[i].records));
+		json_array_append_new(questions, one);
+	}
 	for (size_t i = 0; i < r->rule_count; i++) {
 		json_t *one = json_object();
 
@@ -178,6 +187,7 @@ json_t *history_json(struct arena *arena, const struct record *r)
 	json_object_set_new(object, "recipients", recipients);
 	json_object_set_new(object, "edits", edits);
 	json_object_set_new(object, "facts", facts);
+	json_object_set_new(object, "dns", questions);
 	json_object_set_new(object, "rules", rules);
 	return object;
 }

@@ -49,10 +49,11 @@ static void print_rules(struct arena *arena, const struct why *why, const struct
 	for (size_t i = 0; i < r->rule_count; i++) {
 		const char *condition = condition_of(why->policy, r, &r->rules[i]);
 
-		printf("%-10s %-8s " STR_FMT "%s%s\n", i == 0 ? "rules" : "",
+		printf("%-10s %-8s " STR_FMT "%s%s%s\n", i == 0 ? "rules" : "",
 		       str_clean(arena, r->rules[i].state, 20).s,
 		       STR_ARG(str_clean(arena, r->rules[i].name, VALUE_MOST)),
-		       *condition ? ": " : "", condition);
+		       r->rules[i].observed ? " (observed)" : "", *condition ? ": " : "",
+		       condition);
 	}
 }
 
@@ -73,6 +74,21 @@ static void print_facts(struct arena *arena, const struct record *r)
 		       str_clean(arena, fact->name, VALUE_MOST).s,
 		       STR_ARG(record_print(arena, fact)));
 		first = false;
+	}
+}
+
+static void print_questions(struct arena *arena, const struct record *r)
+{
+	for (size_t i = 0; i < r->question_count; i++) {
+		const struct record_question *q = &r->questions[i];
+
+		printf("%-10s " STR_FMT " " STR_FMT ": " STR_FMT, i == 0 ? "dns" : "",
+		       STR_ARG(str_clean(arena, q->name, VALUE_MOST)),
+		       STR_ARG(str_clean(arena, q->type, 10)),
+		       STR_ARG(str_clean(arena, q->answer, RECORD_ANSWER_MOST)));
+		if (q->records > 1)
+			printf(" (and %u more)", q->records - 1);
+		putchar('\n');
 	}
 }
 
@@ -118,6 +134,7 @@ static void print_story(struct arena *arena, const struct why *why, const struct
 		       STR_ARG(str_clean(arena, r->problem, VALUE_MOST)));
 	print_rules(arena, why, r);
 	print_facts(arena, r);
+	print_questions(arena, r);
 	print_edits(arena, r);
 }
 

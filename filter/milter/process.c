@@ -259,11 +259,12 @@ static bool process_prepare(struct parent *p, struct arena *arena)
 		return false;
 	}
 	owner = identity.user ? identity.uid : OWNER_NONE;
-	if (!process_listen(p, arena, owner))
-		return false;
+	/* The socket for MTAs comes last: when it answers, all of them do. */
 	process_open(arena, p->config->control, owner,
 		     "cannot be commanded by 'postern reload' and its like", &p->commands);
 	process_open(arena, p->config->metrics, owner, "there are no metrics", &p->metrics);
+	if (!process_listen(p, arena, owner))
+		return false;
 	if (!privilege_drop(&identity, &why)) {
 		log_line(LOG_LEVEL_ERROR, "cannot become user '%s': %s", identity.user, why);
 		return false;

@@ -7,6 +7,8 @@
 
 #include "postern/arena.h"
 #include "postern/clock.h"
+#include "postern/dns.h"
+#include "postern/ip.h"
 #include "postern/policy.h"
 #include "postern/session.h"
 
@@ -25,6 +27,7 @@ struct making {
 	struct arena *arena;
 	VEC(struct record_fact) facts;
 	VEC(struct record_rule) rules;
+	VEC(struct record_question) questions;
 };
 
 static struct str text_or_empty(const char *text)
@@ -93,8 +96,55 @@ static void make_rule(void *ctx, const struct plan_rule *rule, const char *state
 	*vec_push(m->arena, &m->rules) = (struct record_rule){
 	    .name = rule->name,
 	    .line = (uint32_t)rule->line,
+	    .observed = rule->observe,
 	    .verdict = rule->decisive ? str_of(verdict_name(rule->verdict)) : STR(""),
 	    .state = str_of(state),
+	};
+}
+
+/* The first record of an answer as people write it. */
+static struct str answer_text(struct arena *arena, enum dns_type type,
+			      const struct dns_record *first)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	char text[IP_TEXT_MAX];
+	struct ip ip;
+
+	if (type == DNS_A && first->data.n == 4) {
+		memcpy(ip.bytes, mapped, sizeof(mapped));
+		memcpy(ip.bytes + sizeof(mapped), first->data.s, 4);
+		return str_dup(arena, str_of(ip_text(&ip, text)));
+	}
+	if (type == DNS_AAAA && first->data.n == sizeof(ip.bytes)) {
+		memcpy(ip.bytes, first->data.s, sizeof(ip.bytes));
+		return str_dup(arena, str_of(ip_text(&ip, text)));
+	}
+	if (type == DNS_MX)
+		return str_printf(arena, "%u " STR_FMT, first->preference, STR_ARG(first->data));
+	return first->data;
+}
+
+static void make_question(void *ctx, struct str name, enum dns_type type,
+			  const struct dns_answer *answer)
+{
+	struct making *m = ctx;
+	struct str text;
+
+	if (m->questions.count >= RECORD_QUESTIONS_MOST)
+		return;
+	if (!answer)
+		text = STR("not answered in time to matter");
+	else if (answer->status == DNS_FOUND)
+		text = answer_text(m->arena, type, &answer->records[0]);
+	else
+		text = answer->status == DNS_NXDOMAIN ? STR("no such name")
+		       : answer->status == DNS_NODATA ? STR("no records")
+						      : text_or_empty(answer->problem);
+	*vec_push(m->arena, &m->questions) = (struct record_question){
+	    .name = name,
+	    .type = str_of(dns_type_name(type)),
+	    .answer = str_sub(text, 0, RECORD_ANSWER_MOST),
+	    .records = answer ? (uint32_t)answer->count : 0,
 	};
 }
 
@@ -154,6 +204,8 @@ void record_make(struct arena *arena, const struct session *session, struct reco
 
 	session_each_fact(session, make_fact, &m);
 	session_each_rule(session, make_rule, &m);
+	if (session_lookups(session))
+		lookups_each(session_lookups(session), make_question, &m);
 	*record_r = (struct record){
 	    .time = microseconds_now(),
 	    .duration = session_duration(session) / 1000,
@@ -167,6 +219,8 @@ void record_make(struct arena *arena, const struct session *session, struct reco
 	    .lookups = report->lookups,
 	    .facts = m.facts.items,
 	    .fact_count = m.facts.count,
+	    .questions = m.questions.items,
+	    .question_count = m.questions.count,
 	    .rules = m.rules.items,
 	    .rule_count = m.rules.count,
 	};

@@ -4,7 +4,7 @@
 #include "filter/observe/pack.h"
 #include "postern/record.h"
 
-#define VERSION 1
+#define VERSION 2
 
 static void pack_outcome(struct buf *out, const struct record_outcome *outcome)
 {
@@ -181,6 +181,13 @@ struct str record_encode(struct arena *arena, const struct record *record)
 	pack_number(&out, record->fact_count);
 	for (size_t i = 0; i < record->fact_count; i++)
 		pack_fact(&out, &record->facts[i]);
+	pack_number(&out, record->question_count);
+	for (size_t i = 0; i < record->question_count; i++) {
+		pack_text(&out, record->questions[i].name);
+		pack_text(&out, record->questions[i].type);
+		pack_text(&out, record->questions[i].answer);
+		pack_number(&out, record->questions[i].records);
+	}
 	pack_number(&out, record->rule_count);
 	for (size_t i = 0; i < record->rule_count; i++) {
 		pack_text(&out, record->rules[i].name);
@@ -211,6 +218,14 @@ static void unpack_lists(struct arena *arena, struct unpack *in, struct record *
 	r->facts = arena_array(arena, r->fact_count, sizeof(*r->facts));
 	for (size_t i = 0; i < r->fact_count; i++)
 		unpack_fact(arena, in, &r->facts[i]);
+	r->question_count = unpack_count(in, RECORD_QUESTIONS_MOST);
+	r->questions = arena_array(arena, r->question_count, sizeof(*r->questions));
+	for (size_t i = 0; i < r->question_count; i++) {
+		r->questions[i].name = unpack_text(in);
+		r->questions[i].type = unpack_text(in);
+		r->questions[i].answer = unpack_text(in);
+		r->questions[i].records = (uint32_t)unpack_number(in);
+	}
 	r->rule_count = unpack_count(in, RECORD_RULES_MOST);
 	r->rules = arena_array(arena, r->rule_count, sizeof(*r->rules));
 	for (size_t i = 0; i < r->rule_count; i++) {

@@ -60,6 +60,11 @@ void session_each_rule(const struct session *session, session_rule_visit *visit,
 	arena_free(&scratch);
 }
 
+const struct lookups *session_lookups(const struct session *s)
+{
+	return s->view.lookups;
+}
+
 int64_t session_duration(const struct session *s)
 {
 	return s->began == 0 ? 0 : clock_now(s->env.clock) - s->began;

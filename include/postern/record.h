@@ -26,6 +26,8 @@ struct session;
 #define RECORD_RECIPIENTS_MOST 1000
 #define RECORD_RULES_MOST 1000
 #define RECORD_EDITS_MOST 2000
+#define RECORD_QUESTIONS_MOST 400
+#define RECORD_ANSWER_MOST 300
 #define RECORD_FACTS_MOST 2000
 /* A record as bytes. */
 #define RECORD_BYTES_MOST (1u << 20)
@@ -38,6 +40,13 @@ struct record_fact {
 	/* PRESENT, ABSENT or FAILED. Of an enumeration the value's name is in .text, and so it is
 	 * in those of a list. */
 	struct value value;
+};
+
+/* A question to the DNS, and what came of it. */
+struct record_question {
+	struct str name, type;
+	struct str answer; /* the first record, "no such name", "no records", or why it failed */
+	uint32_t records;
 };
 
 struct record_rule {
@@ -81,6 +90,8 @@ struct record {
 	size_t edit_count;
 	struct record_fact *facts;
 	size_t fact_count;
+	struct record_question *questions; /* in the order in which they were asked */
+	size_t question_count;
 	struct record_rule *rules; /* as far as they were gone through, with the last state */
 	size_t rule_count;
 };

@@ -209,6 +209,7 @@ const struct value *session_value(const struct session *session, const char *nam
 
 /* ---- for a record of what was decided; valid while `settled` is told ---- */
 
+struct lookups;
 struct slot;
 struct plan_rule;
 
@@ -223,6 +224,8 @@ typedef void session_rule_visit(void *ctx, const struct plan_rule *rule, const c
 void session_each_fact(const struct session *session, session_fact_visit *visit, void *ctx);
 /* Every rule down to the one that decided, in order, with its state: true false unknown failed. */
 void session_each_rule(const struct session *session, session_rule_visit *visit, void *ctx);
+/* The lookups of the message; NULL: it has none. */
+const struct lookups *session_lookups(const struct session *session);
 /* Nanoseconds since MAIL. */
 int64_t session_duration(const struct session *session);
 

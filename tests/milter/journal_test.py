@@ -76,7 +76,8 @@ def why_tells_the_whole_story():
         story = why(server, reference).out
         for line in (r"rules +false +relay: when recipient\.domain not in local",
                      r" +true +spf-fail: when spf is fail unless dkim\.aligned",
-                     r" +spf +fail", r" +client\.ip +203\.0\.113\.9", r"sender +<x@example\.net>"):
+                     r" +spf +fail", r"dns +example\.net TXT: v=spf1 -all",
+                     r" +client\.ip +203\.0\.113\.9", r"sender +<x@example\.net>"):
             true(re.search(line, story), "%r in %s" % (line, story))
         lacks(story, "Secret", "story")
         contains(server.log(), "ref=" + reference, "the log line")

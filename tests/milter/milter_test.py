@@ -766,8 +766,9 @@ def a_message_that_kills_twice_is_deferred():
             equal(d.log().count("was ended by"), 2, "crashes")
             first, second = fingerprints(d)
             equal((first[1], second), (1, (first[0], 2)), "the same message")
-            equal(d.log().count("message %s was being judged in 2 crashes" % first[0]), 1,
-                  "lines about its deferral")
+            line = "message %s was being judged in 2 crashes" % first[0]
+            wait_until(lambda: line in d.log())
+            equal(d.log().count(line), 1, "lines about its deferral")
             equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "another message")
             if told == "eoh":
                 equal(again(message.replace(b"<1@b>", b"<2@b>")), None, "another of the same kind")

@@ -23,6 +23,7 @@ static struct record sample(struct arena *arena)
 	    .lookups = 300,
 	    .recipient_count = 2,
 	    .edit_count = 1,
+	    .question_count = 1,
 	    .fact_count = 6,
 	    .rule_count = 1,
 	};
@@ -33,6 +34,9 @@ static struct record sample(struct arena *arena)
 	    (struct record_recipient){.address = STR("c@example.org"),
 				      .outcome = {true, VERDICT_REJECT, STAGE_RCPT, STR("relay"),
 						  550, STR("5.7.1"), STR("no\r\n")}};
+	r.questions = arena_array(arena, 1, sizeof(*r.questions));
+	r.questions[0] =
+	    (struct record_question){STR("example.net"), STR("TXT"), STR("v=spf1 -all"), 2};
 	r.edits = arena_array(arena, 1, sizeof(*r.edits));
 	r.edits[0] = (struct record_edit){STR("add header"), STR("X-A"), STR("b")};
 	r.facts = arena_array(arena, 6, sizeof(*r.facts));
@@ -81,6 +85,8 @@ static void test_round_trip(void)
 	CHECK(str_eq(record_print(arena, &to.facts[4]), STR("a.example \\x00\\xFF")));
 	CHECK(to.facts[4].value.incomplete);
 	CHECK_INT(to.facts[3].recipient, 1);
+	CHECK_STR(to.questions[0].answer, "v=spf1 -all");
+	CHECK_INT(to.questions[0].records, 2);
 	CHECK(str_eq(record_print(arena, &to.facts[5]), STR("-1.5")));
 	arena_free(&arena);
 }
