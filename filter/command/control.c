@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "filter/command/json.h"
+#include "postern/journal.h"
 
 #define REQUEST_MOST 64
 /* A reload compiles a policy, whose conditions may nest deep. */
@@ -29,6 +30,25 @@ static struct {
 	const struct server *server;
 	int fd;
 } room; /* set before threads start, constant from then on */
+
+static json_t *object_journal(void)
+{
+	struct keeper_counts counts;
+
+	if (!room.server->keeper)
+		return json_null();
+	keeper_counts(room.server->keeper, &counts);
+	return json_pack("{s:o,s:I,s:I,s:I}", "path", json_text(room.server->journal), "written",
+			 (json_int_t)counts.written, "dropped", (json_int_t)counts.dropped,
+			 "queued", (json_int_t)counts.queued);
+}
+
+static const char *resolver_name(const struct reloads *reloads)
+{
+	if (room.server->dns)
+		return room.server->dns;
+	return reloads->resolver[0] ? reloads->resolver : "of the system";
+}
 
 static json_t *object_status(void)
 {
@@ -46,6 +66,8 @@ static json_t *object_status(void)
 	    (json_int_t)(now - room.server->started), "policy", "id", reloads.policy, "path",
 	    json_text(room.server->path), "sessions", (json_int_t)milter_sessions(), "reloads",
 	    "good", (json_int_t)reloads.good, "bad", (json_int_t)reloads.bad, "last", last);
+	json_object_set_new(object, "resolver", json_text(resolver_name(&reloads)));
+	json_object_set_new(object, "journal", object_journal());
 	free(reloads.last_text);
 	return object;
 }

@@ -70,8 +70,12 @@ static bool resolver_leave(const struct resolver *resolver)
 
 static void serve_now(const struct milter_policy *served)
 {
+	const struct value *resolver = policy_setting_named(served->policy, "resolver");
+
 	pthread_mutex_lock(&room.lock);
 	room.served = *served;
+	snprintf(room.state.resolver, sizeof(room.state.resolver), STR_FMT,
+		 STR_ARG(resolver->state == FACT_PRESENT ? resolver->text : STR("")));
 	resolver_take(served->resolver);
 	snprintf(room.state.policy, sizeof(room.state.policy), "%s", served->policy->id);
 	pthread_mutex_unlock(&room.lock);

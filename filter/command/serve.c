@@ -72,6 +72,7 @@ static void start_journal(struct server *server)
 		log_line(LOG_LEVEL_WARNING, "there is no journal: %s", why);
 		return;
 	}
+	server->journal = str_dup(server->arena, str_of(config.path)).s;
 	server->keeper = keeper_new(journal, &server->counters->journal);
 	if (!server->keeper) {
 		journal_close(&journal);

@@ -35,6 +35,7 @@ struct server {
 	int64_t started;       /* wall clock; of the daemon */
 	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
+	const char *journal;   /* its path, then */
 	struct counters *counters;
 };
 
@@ -61,8 +62,9 @@ struct reloads {
 	uint64_t good, bad;
 	int64_t last; /* wall clock; 0: none */
 	bool last_good;
-	char *last_text; /* what was said of the last one; "" if nothing */
-	char policy[17]; /* id of the policy in force */
+	char *last_text;   /* what was said of the last one; "" if nothing */
+	char policy[17];   /* id of the policy in force */
+	char resolver[64]; /* whom it has asked; empty: the system's resolver */
 };
 
 /* Before threads: what is served at first. */

@@ -65,6 +65,17 @@ static void print_reloads(const json_t *reloads)
 	print_text(text_of(last, "text"));
 }
 
+static void print_journal(const json_t *journal)
+{
+	if (!json_is_object(journal)) {
+		puts("journal    none");
+		return;
+	}
+	printf("journal    %s, %lld written, %lld queued, %lld dropped\n", text_of(journal, "path"),
+	       (long long)number_of(journal, "written"), (long long)number_of(journal, "queued"),
+	       (long long)number_of(journal, "dropped"));
+}
+
 static int run_status(const struct command *self, int argc, char **argv)
 {
 	struct talk talk;
@@ -88,6 +99,8 @@ static int run_status(const struct command *self, int argc, char **argv)
 	print_uptime(number_of(object, "uptime"));
 	printf("\npolicy     %.8s of %s\n", text_of(policy, "id"), text_of(policy, "path"));
 	printf("sessions   %lld\n", (long long)number_of(object, "sessions"));
+	printf("resolver   %s\n", text_of(object, "resolver"));
+	print_journal(json_object_get(object, "journal"));
 	print_reloads(json_object_get(object, "reloads"));
 	json_decref(object);
 	return EXIT_FINE;

@@ -49,7 +49,7 @@ const char *verdict_name(enum verdict verdict)
 
 static bool is_named(struct str name, const char *row)
 {
-	return strncmp(row, name.s, name.n) == 0 && row[name.n] == '\0';
+	return str_eq(name, str_of(row));
 }
 
 const struct fact_def *registry_fact(struct str name)

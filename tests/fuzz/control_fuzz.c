@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #include "filter/command/server.h"
-#include "filter/milter/conn.h"
 #include "filter/milter/process.h"
 #include "postern/arena.h"
 #include "postern/counters.h"
@@ -24,6 +24,11 @@
 
 /* Longer than the socket waits for a client. */
 #define PATIENCE_SECONDS 20
+
+/* As in filter/milter/conn.h, whose `enum step` is another than that of the DNS. */
+struct suspects;
+void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+		   struct suspects *suspects);
 
 static struct sockaddr_un address;
 static socklen_t address_size = sizeof(address);
@@ -42,11 +47,14 @@ static void start(void)
 
 	served->policy = policy_compile(&source, ".", NULL, diag);
 	require(served->policy != NULL);
-	reload_begin(&server, served);
-	callbacks_set(&service, &drain, &nudge, NULL);
 	server.counters = counters_new();
 	require(server.counters != NULL);
 	counters_begin(server.counters);
+	reload_begin(&server, served);
+	/* It is its own parent, and wants no news. */
+	signal(PARENT_NEWS, SIG_IGN);
+	pulse_begin(pulse_new(), getpid());
+	callbacks_set(&service, &drain, &nudge, NULL);
 	address.sun_family = AF_UNIX;
 	/* The system chooses a name that no file has. */
 	require(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0);

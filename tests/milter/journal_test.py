@@ -157,6 +157,19 @@ def mail_goes_on_without_a_journal():
 
 
 @tests.test
+def status_tells_of_the_stores():
+    with Folder() as folder, daemon(folder) as server:
+        send(server)
+        written(server, 1)
+        human = postern("status", "-c", server.policy_path).out
+        true(re.search(r"^journal    %s/journal, 1 written, 0 queued, 0 dropped$" % folder.path, human,
+                       re.M), "the journal's line in " + human)
+        contains(human, "resolver   " + server.dns_path, "status")
+    with Folder() as folder, daemon(folder, keep="off") as server:
+        contains(postern("status", "-c", server.policy_path).out, "journal    none", "status")
+
+
+@tests.test
 def off_keeps_nothing():
     with Folder() as folder, daemon(folder, keep="off") as server:
         send(server)

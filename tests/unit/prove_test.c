@@ -58,8 +58,13 @@ static void add_rules(struct buf *out, unsigned count)
 					      "hold \"x\"", "discard \"y\""};
 
 	for (unsigned i = 0; i < count; i++) {
-		buf_printf(out, "%s when ", actions[below(5)]);
-		add_conditions(out, below(8) == 0 ? " or " : " and ", 2 + below(3));
+		/* One after the other: the order in which arguments are made is the compiler's. */
+		const char *action = actions[below(5)];
+		unsigned conditions = 2 + below(3);
+		const char *joint = below(8) == 0 ? " or " : " and ";
+
+		buf_printf(out, "%s when ", action);
+		add_conditions(out, joint, conditions);
 		buf_puts(out, "\n");
 	}
 }

@@ -155,6 +155,9 @@ static void test_looking_up(void)
 	one = (struct family){.name = "one", .facts = good};
 	two = (struct family){.name = "two", .actions = actions, .settings = settings};
 	CHECK(registry_fact(STR("b")) == &good[2]);
+	/* What is no word has neither bytes nor length; a word may hold a NUL. */
+	CHECK(registry_fact((struct str){0}) == NULL);
+	CHECK(registry_fact(STR("b\0b")) == NULL);
 	CHECK(registry_fact(STR("B")) == NULL && registry_fact(STR("")) == NULL);
 	CHECK(registry_action(STR("x")) == &actions[1] && registry_action(STR("b")) == NULL);
 	CHECK(registry_setting(STR("s")) == &settings[0] && registry_setting(STR("x")) == NULL);
