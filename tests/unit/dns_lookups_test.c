@@ -129,6 +129,35 @@ static void test_query_deadline(void)
 	stop();
 }
 
+/* Answers that take their time: those asked for together come together. */
+static void test_delay(void)
+{
+	static const int64_t delay = 50 * NS_PER_MS;
+
+	start();
+	resolver_delay(resolver, delay);
+	CHECK(get("a.example", DNS_A) == NULL);
+	CHECK(get("t.example", DNS_TXT) == NULL);
+	CHECK(!lookups_wait(lookups, hands.monotonic + delay / 2));
+	CHECK(get("none.example", DNS_A) == NULL);
+	CHECK(lookups_wait(lookups, INT64_MAX));
+	CHECK_INT(hands.monotonic, 1000 + delay);
+	CHECK(get("a.example", DNS_A) != NULL);
+	CHECK(get("t.example", DNS_TXT) != NULL);
+	CHECK(get("none.example", DNS_A) == NULL);
+	CHECK(lookups_wait(lookups, INT64_MAX));
+	CHECK_INT(hands.monotonic, 1000 + delay + delay / 2);
+	CHECK_INT(lookups_time(lookups), delay + delay / 2);
+	CHECK(get("none.example", DNS_A)->status == DNS_NXDOMAIN);
+	/* One that comes too late, and one that is not waited for, leave nothing behind. */
+	resolver_delay(resolver, (DNS_QUERY_SECONDS + 1) * NS_PER_S);
+	CHECK(get("a.example", DNS_AAAA) == NULL);
+	CHECK(lookups_wait(lookups, INT64_MAX));
+	CHECK(get("a.example", DNS_AAAA)->status == DNS_FAILED);
+	CHECK(get("t.example", DNS_A) == NULL);
+	stop();
+}
+
 static void test_expires_without_wait(void)
 {
 	start();
@@ -292,6 +321,7 @@ int main(void)
 	RUN(test_malformed_names);
 	RUN(test_budgets);
 	RUN(test_query_deadline);
+	RUN(test_delay);
 	RUN(test_expires_without_wait);
 	RUN(test_message_deadline);
 	RUN(test_slow_client);
