@@ -5,7 +5,7 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), what keeps libmilter going (nudge.c), and the filter process itself (filter.c).
+ * (drain.c), what keeps libmilter going (nudge.c, stead.c), and the filter process itself (filter.c).
  * process.c is the parent.
  */
 
@@ -141,6 +141,7 @@ struct nudge {
 	struct sockaddr_storage address; /* where we listen ourselves */
 	socklen_t length;
 	atomic_uint sessions; /* open ones */
+	atomic_bool held;     /* connections wait for descriptors: none is to be added */
 };
 
 /* Starts the thread. False: there is none, or the socket has no address. */
@@ -149,6 +150,13 @@ bool nudge_start(struct nudge *nudge, int listening);
 int nudge_connect(const struct nudge *nudge);
 void nudge_opened(struct nudge *nudge);
 void nudge_closed(struct nudge *nudge);
+
+/* ---- stead.c ---- */
+
+/* Before libmilter's threads start, after nudge_start(): what its calls to libc come to. */
+void stead_begin(int listening, struct nudge *nudge);
+/* What smfi_settimeout() is to be told, seconds. */
+unsigned stead_patience(void);
 
 /* ---- pulse.c ---- */
 
