@@ -70,7 +70,7 @@ static bool write_numbered(struct journal *journal, long from, long count)
 
 		entries[i] = entry_of(arena, &r);
 	}
-	ok = journal_write(journal, entries, (size_t)count, &why);
+	ok = journal_write(journal, entries, (size_t)count, &why) == JOURNAL_WRITTEN;
 	if (!ok)
 		printf("journal_write: %s\n", why);
 	arena_free(&arena);
