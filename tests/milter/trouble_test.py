@@ -436,8 +436,8 @@ def a_resolver_that_was_mute_is_used_again():
 def libmilters_complaints_come_to_our_log():
     with Folder() as folder, daemon(folder, 'refuse: reject "no" when sender is <x@example.com>') as s:
         with Milter("unix:" + s.path) as mta:
-            # A negotiation that offers nothing.
-            mta.socket.sendall(b"\0\0\0\1O")
+            # Version 1 of the protocol.
+            mta.socket.sendall(b"\0\0\0\x0dO" + struct.pack(">III", 1, 0, 0))
             true(mta.closed(), "that ends the connection")
         true(wait_until(lambda: "error: postern: st_optionneg" in s.log(), 5),
              "it is told of: " + s.log())
