@@ -5,8 +5,8 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), what keeps libmilter going (nudge.c, stead.c), and the filter process itself (filter.c).
- * process.c is the parent.
+ * (drain.c), what keeps libmilter going (nudge.c, stead.c), and the filter process itself
+ * (filter.c). process.c is the parent.
  */
 
 #include <netdb.h>

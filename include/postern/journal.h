@@ -69,9 +69,9 @@ struct keeper_counts {
 };
 
 /*
- * Takes over the journal; one that is not open is tried every second. `counts` is borrowed until the end, goes on from what it is, and belongs
- * to the keeper's lock; what a process that ended left queued there was dropped. NULL: its own.
- * Returns NULL: no thread or no memory.
+ * Takes over the journal; one that is not open is tried every second. `counts` is borrowed until
+ * the end, goes on from what it is, and belongs to the keeper's lock; what a process that ended
+ * left queued there was dropped. NULL: its own. Returns NULL: no thread or no memory.
  */
 struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts);
 /* Hands a record in and never waits; when the queue is full it is dropped and counted. */
