@@ -31,8 +31,11 @@ struct letter {
 	VEC(struct str) zone; /* lines of a file of records */
 };
 
-/* Makes the n-th one from 0; false: there are no more. letter_free() it. */
-bool letter_make(size_t n, struct letter *letter_r);
+/*
+ * Makes the n-th one from 0; false: there are no more. letter_free() it. Where `only` is not in its
+ * name, its arena is NULL, and there is nothing to free.
+ */
+bool letter_make(size_t n, const char *only, struct letter *letter_r);
 void letter_free(struct letter *letter);
 /* Before the first and after the last. */
 bool letters_begin(void);

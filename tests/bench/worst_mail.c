@@ -364,14 +364,14 @@ static void everything(void)
 	begin_signed("--b\r\nContent-Type: a/b; name=\" \t c \t \"\r\n\r\n \t \t \r\n");
 	mail_add("MIME-Version", STR(" 1.0"));
 	mail_add("Content-Type", STR(" multipart/mixed; boundary=b"));
-	mail_add("Subject", repeated(" =?utf-8?q?=61=C3=A4?=", 40000));
+	mail_add("Subject", repeated(" =?utf-8?q?=61=C3=A4?=", 20000));
 	for (int i = 0; i < 100; i++)
-		mail_add("X-A", repeated(" \t a", 300));
+		mail_add("X-B", repeated(" \t a", 300));
 	sign(20, true);
 	seal(LIMIT_ARC_SETS - 1);
 	signed_letter();
 	letter->recipients = 100;
-	field("Authentication-Results", repeated(" mx.example.net; dkim=pass (a)", 4000), 1000);
+	field("Authentication-Results", repeated(" mx.example.net; dkim=pass (a)", 900), 50);
 }
 
 static const struct {
@@ -381,7 +381,7 @@ static const struct {
     {"lines of text", text_lines},
     {"one field", one_field},
     {"tiny fields", tiny_fields},
-    {"fields that are kept", kept_fields},
+    {"fields kept", kept_fields},
     {"encoded words", subjects},
     {"texts for patterns", patterns},
     {"forged results", forged_results},
@@ -409,14 +409,14 @@ static const struct {
     {"everything at once", everything},
 };
 
-bool letter_make(size_t n, struct letter *letter_r)
+bool letter_make(size_t n, const char *only, struct letter *letter_r)
 {
-	struct arena *arena;
-
 	if (n >= sizeof(shapes) / sizeof(shapes[0]))
 		return false;
-	arena = arena_new(NULL);
-	*letter_r = (struct letter){.arena = arena, .name = shapes[n].name, .recipients = 1};
+	*letter_r = (struct letter){.name = shapes[n].name, .recipients = 1};
+	if (only && !strstr(shapes[n].name, only))
+		return true;
+	letter_r->arena = arena_new(NULL);
 	letter = letter_r;
 	shapes[n].make();
 	return true;
