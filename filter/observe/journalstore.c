@@ -101,6 +101,11 @@ static void set_aside(struct journal *journal)
 
 /* ---- opening ---- */
 
+bool journal_folder(const char *path)
+{
+	return mkdir(path, FOLDER_MODE) == 0 || errno == EEXIST;
+}
+
 /*
  * The lock file is made with holes, and a full disk has nothing to put there when they are written
  * to through the map.
@@ -186,7 +191,7 @@ static int store_open(struct journal *journal)
 	struct opening o = {.journal = journal};
 	struct journal_file file;
 
-	if (mkdir(journal->path, FOLDER_MODE) != 0 && errno != EEXIST)
+	if (!journal_folder(journal->path))
 		return errno;
 	if (!file_look(journal, DATA, &file)) {
 		char lock[PATH_MOST];

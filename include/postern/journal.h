@@ -30,6 +30,8 @@ struct journal_config {
 
 /* A journal whose store is yet to be opened. NULL: no memory. */
 struct journal *journal_new(const struct journal_config *config);
+/* Makes the folder of a store. False: it is not there, and errno says why. */
+bool journal_folder(const char *path);
 /*
  * Opens the store for writing, also anew where its files were removed or replaced meanwhile. What
  * is damaged is set aside as data.mdb.damaged. False: *why_r lives as long as the journal. Not
