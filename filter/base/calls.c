@@ -189,23 +189,21 @@ static void allow_all(struct making *making, const struct sandbox *sandbox)
 		allow(making, sanitizers[i], 0, NULL);
 }
 
-static void set(struct making *making, enum scmp_filter_attr attribute, uint32_t value)
-{
-	if (making->error == 0)
-		making->error = seccomp_attr_set(making->filter, attribute, value);
-}
-
 int calls_enter(const struct sandbox *sandbox)
 {
 	struct making making = {.filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS)), .last = ""};
 
 	if (!making.filter)
 		return -ENOMEM;
-	/* Calls of another architecture have other numbers: who makes them means no good. */
-	set(&making, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	set(&making, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	/*
+	 * Calls of another architecture have other numbers: who makes them means no good. Where a
+	 * filter around this one keeps seccomp(2) from us, the thread is ended, not the process.
+	 */
+	(void)seccomp_attr_set(making.filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	/* A thread that a sanitizer started is not left out. */
-	set(&making, SCMP_FLTATR_CTL_TSYNC, 1);
+	(void)seccomp_attr_set(making.filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* A tree, not a list. */
+	(void)seccomp_attr_set(making.filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	allow_all(&making, sandbox);
 	if (making.error == 0)
 		making.error = seccomp_load(making.filter);
