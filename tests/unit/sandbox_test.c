@@ -58,7 +58,7 @@ static const char *in(const char *directory, const char *name)
 /* Runs `tries` in the sandbox; its bits, or -1 where that could not be entered. */
 static int inside(struct sandbox *sandbox, int (*tries)(void))
 {
-	int status;
+	int status = 0;
 	pid_t child;
 
 	fflush(stdout);
