@@ -115,10 +115,9 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
-	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
-					    "user",    "log",           "log.format",  "log.socket",
-					    "metrics", "metrics.public",
-					    "sandbox"};
+	static const char *const fixed[] = {
+	    "listen",     "socket.group", "socket.mode", "control",        "user",   "log",
+	    "log.format", "log.socket",   "metrics",     "metrics.public", "sandbox"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))

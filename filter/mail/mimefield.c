@@ -154,7 +154,8 @@ void mime_init_confined(void)
 
 	mime_init();
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++)
-		converters[i] = iconv_open("UTF-8", g_mime_charset_iconv_name(charsets[i]));
+		if (!converters[i])
+			converters[i] = iconv_open("UTF-8", g_mime_charset_iconv_name(charsets[i]));
 }
 
 static void add_charset(struct buf *out, struct str name)
