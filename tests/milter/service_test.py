@@ -225,6 +225,15 @@ def units_say_what_the_program_does():
     contains(postern("facts").out, listening["Socket"]["ListenStream"], "the default of listen")
 
 
+@tests.test
+def the_unit_lets_the_sandbox_be_made():
+    with open(os.path.join(UNITS, "postern.service.in"), encoding="ascii") as file:
+        calls = set(" ".join(re.findall(r"(?m)^SystemCallFilter=(@.*)", file.read())).split())
+    for call in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
+                 "seccomp"):
+        true(call in calls, "the unit's filter lets through " + call)
+
+
 def exposure(path):
     ran = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", path],
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
