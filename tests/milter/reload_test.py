@@ -153,10 +153,10 @@ def what_needs_a_restart_is_said():
 def another_resolver_is_taken():
     with Folder() as folder:
         path = os.path.join(folder.path, "postern.sock")
-        text = 'set resolver "127.0.0.1@%d"\n'
-        with Postern(folder.path, path, text % 5301 + policy(1), command=[POSTERN]) as server:
-            for number, port in ((2, 5302), (3, 5302), (4, 5301)):
-                server.write_policy(text % port + policy(number))
+        text = 'set resolver "127.0.0.%d@5301"\n'
+        with Postern(folder.path, path, text % 1 + policy(1), command=[POSTERN]) as server:
+            for number, host in ((2, 2), (3, 2), (4, 1)):
+                server.write_policy(text % host + policy(number))
                 equal(reload(server).status, 0, "status")
                 equal(new_refusal(server), "policy %d" % number, "in force")
 
