@@ -15,7 +15,7 @@ bool journal_open_to_read(struct arena *arena, const char *path, struct journal 
 	int error;
 
 	if (!journal)
-		abort();
+		arena_exhausted(arena);
 	error = mdb_env_create(&journal->env);
 	if (error == 0)
 		error = mdb_env_set_maxdbs(journal->env, 2);

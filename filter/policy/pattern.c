@@ -49,6 +49,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 			return NULL;
 		}
 	}
+	arena_cleanup(arena, pattern_free, pattern);
 	pattern->code = pcre2_compile((PCRE2_SPTR)text.s, text.n, options, &error, &at, NULL);
 	if (!pattern->code) {
 		char *message = arena_alloc(arena, 200);
@@ -61,7 +62,6 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	/* Where memory cannot be made executable, the interpreter does the same, slower. */
 	(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
 	pattern->context = pcre2_match_context_create(NULL);
-	arena_cleanup(arena, pattern_free, pattern);
 	if (!pattern->context) {
 		*why_r = "out of memory";
 		return NULL;
