@@ -17,6 +17,7 @@
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/policy.h"
+#include "postern/sandbox.h"
 
 static const char out_of_memory[] = "out of memory\n";
 
@@ -123,9 +124,9 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
-	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
-					    "user",    "log",           "log.format",  "log.socket",
-					    "metrics", "metrics.public"};
+	static const char *const fixed[] = {
+	    "listen",     "socket.group", "socket.mode", "control",        "user",   "log",
+	    "log.format", "log.socket",   "metrics",     "metrics.public", "sandbox"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
@@ -163,6 +164,10 @@ static bool put_in_force(struct policy *policy, bool tables_only, const char **w
 	struct milter_policy next = {.policy = policy, .resolver = room.served.resolver};
 	bool other = !room.server->dns && !same(room.served.policy, policy, "resolver");
 
+	if (other && !sandbox_connects(server_resolver_port(policy))) {
+		*why_r = "'resolver': the sandbox was not told of this port: that takes a restart";
+		return false;
+	}
 	if (other) {
 		next.resolver = NULL;
 		if (!arena_attempt(make_resolver, &next) || !next.resolver) {
