@@ -110,11 +110,21 @@ static int remove_name(struct journal *journal, MDB_txn *txn, enum name_kind kin
 	return error == MDB_NOTFOUND ? 0 : error;
 }
 
-static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *key,
-			const MDB_val *bytes)
+struct removal {
+	struct journal *journal;
+	MDB_txn *txn;
+	const MDB_val *key, *bytes;
+	int error;
+};
+
+static void remove_names_of(void *ctx)
 {
+	struct removal *removal = ctx;
+	struct journal *journal = removal->journal;
+	MDB_txn *txn = removal->txn;
+	const MDB_val *key = removal->key;
 	struct arena *arena = arena_new(NULL);
-	struct str text = {bytes->mv_data, bytes->mv_size};
+	struct str text = {removal->bytes->mv_data, removal->bytes->mv_size};
 	struct record record;
 	int error = 0;
 
@@ -130,7 +140,15 @@ static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *ke
 					    record.recipients[i].address, key);
 	}
 	arena_free(&arena);
-	return error;
+	removal->error = error;
+}
+
+static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *key,
+			const MDB_val *bytes)
+{
+	struct removal removal = {journal, txn, key, bytes, 0};
+
+	return arena_attempt(remove_names_of, &removal) ? removal.error : ENOMEM;
 }
 
 /* Removes the oldest records: those before `before`, at most `most`. */

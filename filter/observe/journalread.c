@@ -41,7 +41,7 @@ bool journal_open_to_read(struct arena *arena, const char *path, struct journal 
 	struct reading r = {.journal = calloc(1, sizeof(struct journal)), .path = path};
 
 	if (!r.journal)
-		abort();
+		arena_exhausted(arena);
 	if (!mapfault_run(open_work, &r))
 		r.error = MDB_CORRUPTED;
 	if (r.error != 0) {

@@ -53,6 +53,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 			return NULL;
 		}
 	}
+	arena_cleanup(arena, pattern_free, pattern);
 	pattern->code = pcre2_compile((PCRE2_SPTR)text.s, text.n, options, &error, &at, NULL);
 	if (!pattern->code) {
 		char *message = arena_alloc(arena, 200);
@@ -63,7 +64,6 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 		return NULL;
 	}
 	pattern->context = pcre2_match_context_create(NULL);
-	arena_cleanup(arena, pattern_free, pattern);
 	if (!pattern->context) {
 		*why_r = "out of memory";
 		return NULL;
