@@ -87,13 +87,13 @@ HELD = "held"
 
 class Scene:
     """
-    `rules` are the policy's rules that it shows; `records` what the log must say of it. `greets` is
-    the name after EHLO, None for none. `listener` is the kind of service it speaks to. `never` names
-    servers that cannot play it, with the reason.
+    `rules` are the policy's rules that it shows; `records` what the log must say of it. `banner`
+    is the greeting heard, `greets` the name after EHLO, None for none. `listener` is the kind of
+    service it speaks to. `never` names servers that cannot play it, with the reason.
     """
 
     def __init__(self, name, steps, rules=(), client="outsider", greets="client.example.net",
-                 policy="verdicts", listener=None, records=(), logs=(), never=None):
+                 policy="verdicts", listener=None, records=(), logs=(), never=None, banner="220"):
         self.name = name
         self.steps = steps
         self.rules = rules
@@ -104,6 +104,7 @@ class Scene:
         self.records = records
         self.logs = logs
         self.never = never or {}
+        self.banner = banner
 
 
 class Cast:
@@ -150,7 +151,7 @@ class Player:
         self._count = 0
 
     def connect(self, scene, port):
-        """A client, greeted and (where the server needs that) made to look like the cast."""
+        """A client that looks like the scene's; its banner is the greeting that it heard as such."""
         raise NotImplementedError
 
     def submit(self, sender, recipients, text, port):
@@ -213,6 +214,9 @@ class Player:
             return
         smtp = self.connect(scene, port)
         try:
+            self._hears(smtp.banner, scene.banner, "the connection")
+            if scene.greets:
+                equal(smtp.ehlo(scene.greets).code, 250, "EHLO")
             for step in scene.steps:
                 self._step(scene, smtp, step, sent)
         finally:

@@ -28,7 +28,7 @@ class Session(Smtp):
     def __init__(self, port, client=OUTSIDER, helo="client.example.net", **attributes):
         super().__init__(port)
         self.ehlo("anybody.example.net")
-        self.xclient(ADDR=client, NAME="[UNAVAILABLE]", PORT="40000", **attributes)
+        self.banner = self.xclient(ADDR=client, NAME="[UNAVAILABLE]", PORT="40000", **attributes)
         if helo:
             self.ehlo(helo)
 
@@ -38,10 +38,7 @@ class Player(scene.Player):
     _held = {}
 
     def connect(self, scene, port):
-        session = Session(port, CASTS[scene.client].addresses[self.name], None)
-        if scene.greets:
-            session.ehlo(scene.greets)
-        return session
+        return Session(port, CASTS[scene.client].addresses[self.name], None)
 
     def submit(self, sender, recipients, text, port):
         self.mta.submit(sender, recipients, text)
@@ -238,7 +235,9 @@ KEY = Key("example.net", "s1", "rsa-sha256")
 DNS = "\n".join([KEY.record, dns_txt("example.net", "v=spf1 ip4:203.0.113.25 ?all"), ""])
 # The sending server gives mail for its own senders, the refusals, to the sink.
 SENDER = {"smtp_helo_name": "client.example.net"}
-with Sink() as SINK, mta.PrivatePostfix(SINK.port) as POSTFIX:
+T0=time.monotonic()
+with Sink() as SINK, mta.PrivatePostfix(SINK.port, {
+        "inet_protocols": "all", "mynetworks": "0.0.0.0/0 [::]/0"}) as POSTFIX:
     SENDER["transport_maps"] = \
         "inline:{ bounces.example.net=smtp:[127.0.0.1]:%d }" % SINK.port
     certificates = scene.Certificates(POSTFIX.config, openssl)
@@ -265,9 +264,12 @@ with Sink() as SINK, mta.PrivatePostfix(SINK.port) as POSTFIX:
                 POSTFIX.dir, sockets[name][1], policy, DNS, name=name, group="postfix"))
         POSTERN = PLAYER.daemons["verdicts"]
         POSTFIX.start()
+        print("TIME", time.monotonic()-T0)
         PLAYER.perform(tests, [s for s in SCENES if s.listener in PLAYER.ports])
         PLAYER.perform(tests, [s for s in SCENES if s.listener in chrooted], chrooted, " (chroot)")
+        print("TIME", time.monotonic()-T0)
         PLAYER.settle()
+        print("TIME", time.monotonic()-T0)
         for each in SCENES:
             if each.listener not in PLAYER.ports:
                 tests.skip("%s (%s)" % (each.name, no_login))

@@ -35,7 +35,7 @@ POLICIES = {
     "message": "set mixed message\n" + _verdicts,
 }
 
-LATER = "the client was refused before: a mail server has no filter's word for it"
+OTHER_KIND = "452 4.5.3 This recipient is handled differently, please send it separately"
 NO_UTF8 = {"sendmail": "Debian's Sendmail is built without USE_EAI: it offers no SMTPUTF8"}
 NO_XCLIENT = {"sendmail": "Sendmail has no XCLIENT"}
 OURS = "mx.example.org;"
@@ -150,7 +150,7 @@ VERDICTS = [
                                    arrives=HELD), "quarantine", "message"),
 
     by_rule("message-accept", letter("a@example.net", "b@example.org", subject="message-accept",
-                                     arrives=Arrives("b@example.org",
+                                     arrives=Arrives("b@example.org", fields={"X-After": []},
                                                      first="Authentication-Results")),
             "accept", "message"),
     by_rule("message-reject", letter("a@example.net", "strict@example.org",
@@ -182,7 +182,7 @@ RECIPIENTS = [
         *letter("a@example.net", "b@example.org", "void@example.org", "d@example.org",
                 arrives=Arrives("b@example.org", "d@example.org"))]),
     Scene("recipients of two kinds are split", [
-        mail("a@example.net"), rcpt("b@example.org"), rcpt("c@shop.example.org", "452 4.5.3 "),
+        mail("a@example.net"), rcpt("b@example.org"), rcpt("c@shop.example.org", OTHER_KIND),
         rcpt("d@example.org"), data(),
         Send(arrives=Arrives("b@example.org", "d@example.org", fields={"Subject": ["A test"]})),
         *letter("a@example.net", "c@shop.example.org", arrives=Arrives(
@@ -253,6 +253,9 @@ EDITS = [
     Scene("without its last recipient a message is discarded",
           letter("a@example.net", "gone@example.org"),
           records=[{"rule": "gone", "verdict": "discard"}]),
+    Scene("an edit that only the body decides", letter(
+        "a@example.net", "b@example.org", subject="after", arrives=Arrives(
+            "b@example.org", fields={"X-After": ["6"]})), ["after"]),
     Scene("scores add up", letter(
         "a@example.net", "b@example.org", subject="pills", body="x" * 80 + "\r\n",
         reply="550 5.7.1 Scored 7, 4 for spam"), ["score", "score-spam", "scores"],
@@ -261,7 +264,7 @@ EDITS = [
                                             arrives=CLEAN)),
     Scene("a rule is only observed", letter("a@example.net", "b@example.org", subject="observed",
                                             arrives=CLEAN), ["would"],
-          records=[{"rule": "-", "observed": "would"}]),
+          records=[{"rule": "-", "observed": "would:reject"}]),
     Scene("a line is logged", letter("a@example.net", "b@example.org", subject="logged",
                                      arrives=CLEAN), ["note"],
           logs=["seen logged from a@example.net"]),
@@ -292,10 +295,16 @@ SESSIONS = [
           client="outsider6", never={"sendmail": "Sendmail's private instance listens on IPv4 only,"
                                      " and has no XCLIENT to say another address"}),
     Scene("early connect: a refusal at connect has no text of its own", [
-        mail("a@example.net", "554")], policy="early", client="connect-reject", greets=None,
-          never={"sendmail": "see 'early connect: Sendmail says it in the greeting'"}),
+        mail("a@example.net", Differs(
+            "each server's own words", postfix="550 5.7.1 Command rejected",
+            sendmail="550 5.0.0 Command rejected"))], policy="early", client="connect-reject",
+          greets=None, banner="554 mx.example.org ESMTP not accepting connections",
+          records=[{"rule": "connect-reject", "verdict": "reject", "stage": "connect"}]),
     Scene("early connect: a deferral at connect has no text of its own", [
-        mail("a@example.net", ("450", "451"))], policy="early", client="connect-defer", greets=None),
+        mail("a@example.net", Differs("the server's own words", postfix="451 4.7.1 Service "
+                                      "unavailable - try again later", sendmail="451"))],
+          policy="early", client="connect-defer", greets=None,
+          records=[{"rule": "connect-defer", "verdict": "defer", "stage": "connect"}]),
     Scene("early connect: who is not refused", TO_B, policy="early"),
     Scene("UTF-8 in the envelope and the header", [
         mail("jörg@exämple.net", parameters="SMTPUTF8 BODY=8BITMIME"), rcpt("bär@example.org"),
@@ -311,7 +320,8 @@ SESSIONS = [
         mail("a@example.net", parameters="SMTPUTF8"),
         rcpt("b@exämple.net", "550 5.7.1 Relaying denied")], never=NO_UTF8),
     Scene("UTF-8 without SMTPUTF8 being offered", [mail("jörg@exämple.net", Differs(
-        "Sendmail offers none and takes no 8-bit address", postfix="250", sendmail="553"))]),
+        "Sendmail offers none and takes no 8-bit address", postfix="501 5.1.7 Bad sender address syntax",
+        sendmail="553"))]),
 ]
 
 
@@ -325,19 +335,19 @@ def plain(user, password):
     return base64.b64encode(("\0%s\0%s" % (user, password)).encode()).decode()
 
 
-NOTHING_SEEN = {"X_Seen": [], "X_Tls": ["- - -"], "X_Certificate": ["- -"], "X_Login": ["- -"]}
+NOTHING_SEEN = {"X_Seen": [], "X_Tls": ["- - -"], "X_Certificate": ["false -"], "X_Login": ["- -"]}
 PROTECTED = [
     Scene("without TLS and login nothing is seen of them", letter(
         "a@example.net", "seen@example.org", fields=[("X-Seen-By-Nobody", "tls login")],
         arrives=seen(**NOTHING_SEEN)), ["seen"]),
     Scene("TLS is seen", [StartTls(), *letter("a@example.net", "seen@example.org", arrives=seen(
         X_Seen=["tls"], X_Tls=["TLSv1.3 TLS_AES_256_GCM_SHA384 256"],
-        X_Certificate=["no -"]))], ["seen-tls"], listener="tls"),
+        X_Certificate=["false -"]))], ["seen-tls"], listener="tls"),
     Scene("a client's certificate is seen, and is no login", [
         StartTls(certificate=True), *letter("a@example.net", "seen@example.org", arrives=seen(
-            X_Seen=["tls"], X_Login=["- -"], X_Certificate=[Differs(
-                "Postfix gives the CN, Sendmail the DN", postfix="yes client.example.net",
-                sendmail="yes /O=Example/CN=client.example.net")])),
+            X_Seen=["tls"], X_Login=["- -"], X_Certificate=Differs(
+                "Postfix gives the CN, Sendmail the DN", postfix=["true client.example.net"],
+                sendmail=["true /O=Example/CN=client.example.net"]))),
         mail("a@example.net"), rcpt("b@other.example", "550 5.7.1 Relaying denied")],
           listener="tls"),
     Scene("a verdict at HELO after STARTTLS", [
