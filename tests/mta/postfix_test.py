@@ -235,7 +235,6 @@ KEY = Key("example.net", "s1", "rsa-sha256")
 DNS = "\n".join([KEY.record, dns_txt("example.net", "v=spf1 ip4:203.0.113.25 ?all"), ""])
 # The sending server gives mail for its own senders, the refusals, to the sink.
 SENDER = {"smtp_helo_name": "client.example.net"}
-T0=time.monotonic()
 with Sink() as SINK, mta.PrivatePostfix(SINK.port, {
         "inet_protocols": "all", "mynetworks": "0.0.0.0/0 [::]/0"}) as POSTFIX:
     SENDER["transport_maps"] = \
@@ -264,12 +263,9 @@ with Sink() as SINK, mta.PrivatePostfix(SINK.port, {
                 POSTFIX.dir, sockets[name][1], policy, DNS, name=name, group="postfix"))
         POSTERN = PLAYER.daemons["verdicts"]
         POSTFIX.start()
-        print("TIME", time.monotonic()-T0)
         PLAYER.perform(tests, [s for s in SCENES if s.listener in PLAYER.ports])
         PLAYER.perform(tests, [s for s in SCENES if s.listener in chrooted], chrooted, " (chroot)")
-        print("TIME", time.monotonic()-T0)
         PLAYER.settle()
-        print("TIME", time.monotonic()-T0)
         for each in SCENES:
             if each.listener not in PLAYER.ports:
                 tests.skip("%s (%s)" % (each.name, no_login))

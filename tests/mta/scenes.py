@@ -85,7 +85,8 @@ VERDICTS = [
 
     by_helo("accept", "accept.example", letter("a@example.net", "b@other.example", arrives=Arrives(
         "b@other.example", fields={"Authentication-Results": []})), None),
-    by_helo("reject", MX, [mail("a@example.net", "550 5.7.1 You are not mx.example.org"),
+    by_helo("reject", "reject.example", [mail("a@example.net",
+                                             "550 5.7.1 You are not reject.example"),
                            Say("EHLO client.example.net"), *TO_B],
             {"verdict": "reject", "stage": "mail"}),
     by_helo("defer", "defer.example", [mail("a@example.net", "450 4.7.1 Not as defer.example")],
@@ -297,8 +298,10 @@ SESSIONS = [
     Scene("early connect: a refusal at connect has no text of its own", [
         mail("a@example.net", Differs(
             "each server's own words", postfix="550 5.7.1 Command rejected",
-            sendmail="550 5.0.0 Command rejected"))], policy="early", client="connect-reject",
-          greets=None, banner="554 mx.example.org ESMTP not accepting connections",
+            sendmail="550"))], policy="early", client="connect-reject",
+          greets=None, banner=Differs(
+              "each server's own words", sendmail="554 mx.example.org ESMTP not accepting messages",
+              postfix="554 mx.example.org ESMTP not accepting connections"),
           records=[{"rule": "connect-reject", "verdict": "reject", "stage": "connect"}]),
     Scene("early connect: a deferral at connect has no text of its own", [
         mail("a@example.net", Differs("the server's own words", postfix="451 4.7.1 Service "
@@ -321,7 +324,7 @@ SESSIONS = [
         rcpt("b@exämple.net", "550 5.7.1 Relaying denied")], never=NO_UTF8),
     Scene("UTF-8 without SMTPUTF8 being offered", [mail("jörg@exämple.net", Differs(
         "Sendmail offers none and takes no 8-bit address", postfix="501 5.1.7 Bad sender address syntax",
-        sendmail="553"))]),
+        sendmail="250"))]),
 ]
 
 
@@ -351,7 +354,8 @@ PROTECTED = [
         mail("a@example.net"), rcpt("b@other.example", "550 5.7.1 Relaying denied")],
           listener="tls"),
     Scene("a verdict at HELO after STARTTLS", [
-        StartTls(), Say("EHLO " + MX), mail("a@example.net", "550 5.7.1 You are not " + MX)],
+        StartTls(), Say("EHLO reject.example"),
+        mail("a@example.net", "550 5.7.1 You are not reject.example")],
           listener="tls"),
     Scene("a login is seen and may relay", [
         Say("AUTH PLAIN " + plain("fred@example.org", PASSWORD), "235"),
@@ -378,10 +382,25 @@ PROTECTED = [
             "b@example.org", "c@shop.example.org"))], listener="sasl"),
 ]
 
+# What a program on this host submits: Postfix shows it to non_smtpd_milters, Sendmail's submission
+# program gives it to the daemon by SMTP, from 127.0.0.1, with the host's own name in HELO.
 LOCAL = [
     Scene("local submission is filtered", [
         Submit("root@example.org", ["b@shop.example.org"], Arrives(
-            "b@shop.example.org", fields={"Subject": ["[shop] A test"]}))]),
+            "b@shop.example.org", fields={"Subject": ["[shop] A test"]})),
+        Submit("root@example.org", ["careful@example.org"], HELD),
+        Submit("root@example.org", ["void@example.org"])]),
+    # The refusal comes back to root, with the message in it.
+    Scene("local submission with a recipient that is refused", [
+        Submit("root@example.org", ["b@example.org", "nobody@example.org"], Differs(
+            "with Postfix no recipient of it can be refused, only the message; to Sendmail's daemon "
+            "it is mail by SMTP", postfix=Arrives("root@example.org"),
+            sendmail=Arrives("b@example.org", "root@example.org")))],
+          records=[{"verdict": "reject", "rule": "rcpt-reject", "stage": Differs(
+              "the same", postfix="data", sendmail="rcpt")}]),
+    Scene("local submission for recipients of two kinds", [
+        Submit("root@example.org", ["b@example.org", "c@shop.example.org"], Arrives(
+            "b@example.org", "c@shop.example.org"))]),
 ]
 
 SCENES = VERDICTS + RECIPIENTS + EDITS + SESSIONS + PROTECTED + LOCAL

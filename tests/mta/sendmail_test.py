@@ -36,14 +36,13 @@ class Player(scene.Player):
                    for name, text in self.mta.queued().items())
 
     def settle(self):
-        true(mta.wait_until(lambda: all(name.startswith("hf") for name in self.mta.queued())),
-             "the queue gets empty: %s" % self.mta.queued())
+        true(self.mta.settled(), "the queues get empty: %s" % self.mta.queued())
 
     def says(self, reply, wanted, line):
-        """At RCPT the recipient stands in front of the text."""
-        codes, text = wanted[:9], wanted[9:]
-        if line.startswith("RCPT"):
-            return str(reply) == "%s %s... %s" % (codes, line.partition(":")[2], text)
+        """The address stands in front of a filter's text, but not with 452 and 554."""
+        if line.startswith(("MAIL", "RCPT")) and not wanted.startswith(("452", "554")):
+            codes, text = wanted[:9], wanted[10:]
+            wanted = "%s %s... %s" % (codes, line.partition(":")[2], text)
         return str(reply) == wanted
 
 
