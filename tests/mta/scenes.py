@@ -365,8 +365,9 @@ PROTECTED = [
           ["seen-login"], listener="sasl"),
     Scene("a login within TLS", [
         StartTls(), Say("AUTH PLAIN " + plain("fred@example.org", PASSWORD), "235"),
-        *letter("a@example.net", "seen@example.org", arrives=seen(
-            X_Seen=["tls", "login"], X_Login=["fred@example.org PLAIN"]))], listener="sasl"),
+        # What is added stands below what the sender wrote under that name.
+        *letter("a@example.net", "seen@example.org", fields=[("X-Seen", "forged")], arrives=seen(
+            X_Seen=["forged", "tls", "login"], X_Login=["fred@example.org PLAIN"]))], listener="sasl"),
     Scene("a login that fails is none", [
         Say("AUTH PLAIN " + plain("fred@example.org", "guessed"), "535"),
         *letter("a@example.net", "seen@example.org", arrives=seen(**NOTHING_SEEN)),
