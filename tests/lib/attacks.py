@@ -19,6 +19,8 @@ OWN_RECORDS = {"attack.com TXT": ["v=spf1 ip4:%s -all" % CLIENT],
                "_dmarc.attack.com TXT": ["v=DMARC1; p=none"]}
 OWN_RECORDS.update(("_dmarc.%s TXT" % name, ["v=DMARC1; p=reject"]) for name in
                    ("legitimate.com", "good.example", "example.com", "bank.com"))
+# What records that are no policy, or a broken one, come to; else the author's domain decides.
+DMARC = {"dmarc_01": "none", "dmarc_02": "fail", "dmarc_03": "none", "dmarc_12": "none"}
 
 
 def missing():
@@ -109,6 +111,8 @@ def wrong(case, answer, expect=None):
         return "the author is trusted: %s" % origin
     if expect == "ok" and origin["trouble"]:
         return "the author is not trusted: %s" % origin
+    if answer["dmarc"]["result"] != DMARC.get(case["id"], answer["dmarc"]["result"]):
+        return "dmarc is %s" % answer["dmarc"]
     if expect == "multi" and (len(origin["addresses"]) < 2 and not origin["trouble"]):
         return "one author: %s" % origin
     return _spf_wrong(case, answer) or _author_wrong(dict(case, expect=expect), answer) or \
