@@ -3,7 +3,7 @@
 """The attack messages through a real Postfix and a real Sendmail, as far as those pass the bytes:
 nothing may pass for the forged domain, whatever a mail server makes of it on the way.
 
-Messages whose DNS records agree share a daemon, and a connection after the other.
+Messages whose DNS records agree share a daemon.
 """
 
 import concurrent.futures
@@ -158,8 +158,8 @@ def add_test(server, case, reply, copies):
 
 def through(server):
     """
-    Everything through one server, a daemon and a connection at a time for each group: the replies by
-    case, and the messages that arrived.
+    Everything through one server, a daemon and a connection at a time for each group: the replies
+    by case, and the messages that arrived.
     """
     replies = {}
     with Sink() as sink, server.private(sink.port, **server.options) as running:

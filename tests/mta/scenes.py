@@ -38,6 +38,7 @@ POLICIES = {
 OTHER_KIND = "452 4.5.3 This recipient is handled differently, please send it separately"
 NO_UTF8 = {"sendmail": "Debian's Sendmail is built without USE_EAI: it offers no SMTPUTF8"}
 NO_XCLIENT = {"sendmail": "Sendmail has no XCLIENT"}
+FULL = "452 4.2.2 Mailbox of full@example.org is full"
 OURS = "mx.example.org;"
 
 
@@ -113,8 +114,7 @@ VERDICTS = [
     by_rule("rcpt-reject", [mail("a@example.net"),
                             rcpt("nobody@example.org", "550 5.7.1 No such user"),
                             Say("DATA", ("503", "554")), Say("RSET"), *TO_B], "reject", "rcpt"),
-    by_rule("rcpt-defer", [mail("a@example.net"),
-                           rcpt("full@example.org", "452 4.2.2 Mailbox of full@example.org is full")],
+    by_rule("rcpt-defer", [mail("a@example.net"), rcpt("full@example.org", FULL)],
             "defer", "rcpt"),
     by_rule("rcpt-discard", letter("a@example.net", "void@example.org"), "discard", "message"),
     by_rule("rcpt-hold", letter("a@example.net", "careful@example.org", arrives=HELD),
@@ -176,7 +176,7 @@ RECIPIENTS = [
     Scene("some of several recipients are refused", [
         mail("a@example.net"), rcpt("b@example.org"),
         rcpt("nobody@example.org", "550 5.7.1 No such user"),
-        rcpt("full@example.org", "452 4.2.2 Mailbox of full@example.org is full"),
+        rcpt("full@example.org", FULL),
         rcpt("c@other.example", "550 5.7.1 Relaying denied"), rcpt("d@example.org"), data(),
         Send(arrives=Arrives("b@example.org", "d@example.org"))]),
     Scene("one of several recipients is discarded", [
@@ -318,13 +318,13 @@ SESSIONS = [
         Send(subject="Grüße", arrives=Arrives("bär@shop.example.org", fields={
             "Subject": ["[shop] Grüße"]}))], never=NO_UTF8),
     Scene("a refusal that names a UTF-8 address is ASCII", [
-        mail("mallory@exämple.net", "553 5.1.8 mallory@xn--exmple-cua.net is not welcome, 100% sure",
-             "SMTPUTF8"),
+        mail("mallory@exämple.net", "553 5.1.8 mallory@xn--exmple-cua.net is not welcome, "
+             "100% sure", "SMTPUTF8"),
         mail("a@example.net", parameters="SMTPUTF8"),
         rcpt("b@exämple.net", "550 5.7.1 Relaying denied")], never=NO_UTF8),
     Scene("UTF-8 without SMTPUTF8 being offered", [mail("jörg@exämple.net", Differs(
-        "Sendmail offers none and takes no 8-bit address", postfix="501 5.1.7 Bad sender address syntax",
-        sendmail="250"))]),
+        "Sendmail offers none, and takes 8-bit addresses all the same", sendmail="250",
+        postfix="501 5.1.7 Bad sender address syntax"))]),
 ]
 
 
@@ -367,7 +367,8 @@ PROTECTED = [
         StartTls(), Say("AUTH PLAIN " + plain("fred@example.org", PASSWORD), "235"),
         # What is added stands below what the sender wrote under that name.
         *letter("a@example.net", "seen@example.org", fields=[("X-Seen", "forged")], arrives=seen(
-            X_Seen=["forged", "tls", "login"], X_Login=["fred@example.org PLAIN"]))], listener="sasl"),
+            X_Seen=["forged", "tls", "login"], X_Login=["fred@example.org PLAIN"]))],
+          listener="sasl"),
     Scene("a login that fails is none", [
         Say("AUTH PLAIN " + plain("fred@example.org", "guessed"), "535"),
         *letter("a@example.net", "seen@example.org", arrives=seen(**NOTHING_SEEN)),
@@ -394,8 +395,8 @@ LOCAL = [
     # The refusal comes back to root, with the message in it.
     Scene("local submission with a recipient that is refused", [
         Submit("root@example.org", ["b@example.org", "nobody@example.org"], Differs(
-            "with Postfix no recipient of it can be refused, only the message; to Sendmail's daemon "
-            "it is mail by SMTP", postfix=Arrives("root@example.org"),
+            "with Postfix no recipient of it can be refused, only the message; to Sendmail's "
+            "daemon it is mail by SMTP", postfix=Arrives("root@example.org"),
             sendmail=Arrives("b@example.org", "root@example.org")))],
           records=[{"verdict": "reject", "rule": "rcpt-reject", "stage": Differs(
               "the same", postfix="data", sendmail="rcpt")}]),

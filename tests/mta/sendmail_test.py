@@ -31,12 +31,9 @@ class Player(scene.Player):
         said = self.mta.submit(sender, recipients, text, port)
         equal(said, "", "what the submitting program said")
 
-    def held(self, mark):
-        return any(name.startswith("hf") and "<%s@" % mark in text
-                   for name, text in self.mta.queued().items())
-
     def settle(self):
         true(self.mta.settled(), "the queues get empty: %s" % self.mta.queued())
+        self.on_hold = list(self.mta.queued().values())
 
     def says(self, reply, wanted, line):
         """The address stands in front of a filter's text, but not with 452 and 554."""
@@ -86,6 +83,12 @@ def a_filter_that_dies_and_comes_back():
     mark, reply = one("a@example.net", "b@example.org")
     equal(reply.code, 250, "reply after the restart")
     delivered(mark)
+
+
+@tests.test
+def the_reason_stands_with_what_is_quarantined():
+    for reason in "to be looked at", "a dubious client":
+        true(any("\nq" + reason in text for text in PLAYER.on_hold), "why: " + reason)
 
 
 why = mta.PrivateSendmail.missing()
