@@ -61,6 +61,12 @@ void drive_count_setup(struct drive *drive, const struct session *session)
 		drive_sample(&drive->result->setup_ms, session->opened_at, session->mail_at);
 }
 
+void drive_count_reply(struct drive *drive, uint64_t asked_at)
+{
+	if (drive->measuring)
+		drive_sample(&drive->result->reply_ms, asked_at, load_now());
+}
+
 void drive_count_message(struct drive *drive, const struct session *session, enum verdict verdict)
 {
 	struct result *result = drive->result;
@@ -77,7 +83,7 @@ void drive_count_message(struct drive *drive, const struct session *session, enu
 		result->other_edits += edit->others;
 		for (size_t i = 0; i < drive->plan->text_count; i++)
 			result->texts[i] += edit->texts[i];
-		if (++drive->measured == drive->plan->messages)
+		if (++result->measured == drive->plan->messages)
 			drive_end(drive);
 	} else if (drive->finished == drive->plan->warmup) {
 		drive_begin(drive);
@@ -115,7 +121,7 @@ static void drive_loop(struct drive *drive)
 	struct epoll_event events[DRIVE_EVENTS];
 	uint64_t answered_at = load_now();
 
-	while (drive->live > 0) {
+	while (drive->live > 0 && !*drive->plan->stop) {
 		int count =
 		    epoll_wait(drive->poll, events, DRIVE_EVENTS, drive->unopened ? 1 : 1000);
 
@@ -157,6 +163,8 @@ void drive_run(const struct plan *plan, const struct mail *mail, struct result *
 		session_run(s);
 	}
 	drive_loop(&drive);
+	if (drive.measuring)
+		drive_end(&drive);
 	for (size_t i = 0; i < plan->connections; i++) {
 		for (size_t k = 0; k < LOAD_MILTERS_MAX; k++)
 			link_free(&drive.sessions[i].links[k]);
