@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "postern/clock.h"
+#include "postern/limits.h"
 #include "postern/log.h"
 
 #define MACRO_NAME_MAX 64
@@ -89,6 +90,7 @@ static struct conn *conn_new(SMFICTX *ctx)
 					 .progress = conn_progress,
 					 .settled = conn_settled,
 					 .references = room.service->references,
+					 .cpu = LIMIT_CPU_MS * NS_PER_MS,
 					 .ctx = conn};
 	if (smfi_setpriv(ctx, conn) != MI_SUCCESS) {
 		generation_release(conn->generation);

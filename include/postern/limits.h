@@ -22,7 +22,7 @@
 /* Forged Authentication-Results to remove: each is a command to the MTA. */
 #define LIMIT_REMOVALS 1000
 /* Recipients that a transaction may name, the refused included; Postfix's own limit is 1000. */
-#define LIMIT_RECIPIENTS 10000
+#define LIMIT_RECIPIENTS 5000
 /* CPU time that a text may cost at one table of patterns; ordinary patterns take some us each. */
 #define LIMIT_PATTERNS_MS 200
 /* Recipients that the edits of one message may add: an alias is no mailing list. */
