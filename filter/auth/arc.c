@@ -11,6 +11,7 @@
 #include "filter/auth/arcset.h"
 #include "filter/auth/dkimkey.h"
 #include "postern/arena.h"
+#include "postern/meter.h"
 
 struct arc_verifier {
 	struct arena *arena;
@@ -18,6 +19,7 @@ struct arc_verifier {
 	int64_t now;
 	struct arcfield_list fields;
 	bool header_ended, body_ended, done;
+	bool too_dear;              /* not all of the body was looked at */
 	struct arcset_chain *chain; /* NULL: there is nothing to verify, `outcome` holds */
 	unsigned walk;              /* the oldest instance whose message signature is looked at */
 	int hashes[LIMIT_ARC_SETS + 1]; /* of the body, by instance */
@@ -154,12 +156,13 @@ void arc_verifier_eoh(struct arc_verifier *v, struct lookups *lookups)
 
 bool arc_verifier_wants_body(const struct arc_verifier *v)
 {
-	return v->chain && arcbody_wants(v->body);
+	return v->chain && !v->too_dear && arcbody_wants(v->body);
 }
 
 void arc_verifier_body(struct arc_verifier *v, struct str chunk)
 {
-	if (v->chain && !v->body_ended)
+	v->too_dear |= arc_verifier_wants_body(v) && meter_over();
+	if (v->chain && !v->body_ended && !v->too_dear)
 		arcbody_add(v->body, chunk);
 }
 
@@ -328,7 +331,12 @@ enum step arc_verifier_finish(struct arc_verifier *v, struct lookups *lookups,
 {
 	const char *why = NULL;
 
-	if (v->chain && !v->body_ended) {
+	if (v->chain && v->too_dear && !v->done) {
+		note(v, ARCFIELD_MESSAGE, v->chain->instance, ARC_RESULT_TEMPERROR,
+		     "the message costs too much to check");
+		v->done = true;
+	}
+	if (v->chain && !v->done && !v->body_ended) {
 		v->body_ended = true;
 		arcbody_end(v->body);
 		/* A changed body needs no key: it fails whatever they say. */

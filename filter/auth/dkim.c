@@ -17,6 +17,7 @@
 #include "filter/auth/dkimpick.h"
 #include "filter/auth/dkimsig.h"
 #include "postern/arena.h"
+#include "postern/meter.h"
 
 #define SIGNATURE_BYTES_MAX 60000 /* above 64 KiB libopendkim gives up on all signatures */
 #define FED_MAX 20                /* DKIM-Signature fields that libopendkim sees */
@@ -337,6 +338,8 @@ static void feed_body(void *ctx, const char *bytes, size_t n)
 
 void dkim_verifier_body(struct dkim_verifier *v, struct str chunk)
 {
+	if (v->dkim && !v->broken && meter_over())
+		v->broken = "the message costs too much to check";
 	if (v->dkim && !v->broken)
 		dkimbody_add(&v->body, chunk, feed_body, v);
 }

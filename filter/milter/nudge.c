@@ -61,12 +61,12 @@ bool nudge_start(struct nudge *nudge, int listening)
 	return true;
 }
 
-void nudge_opened(struct nudge *nudge)
+unsigned nudge_opened(struct nudge *nudge)
 {
-	atomic_fetch_add(&nudge->sessions, 1);
+	return atomic_fetch_add(&nudge->sessions, 1) + 1;
 }
 
-void nudge_closed(struct nudge *nudge)
+unsigned nudge_closed(struct nudge *nudge)
 {
-	atomic_fetch_sub(&nudge->sessions, 1);
+	return atomic_fetch_sub(&nudge->sessions, 1) - 1;
 }

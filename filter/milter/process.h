@@ -159,8 +159,20 @@ struct nudge {
 bool nudge_start(struct nudge *nudge, int listening);
 /* A connection to our own socket that is being made, not blocking; -1: none. */
 int nudge_connect(const struct nudge *nudge);
-void nudge_opened(struct nudge *nudge);
-void nudge_closed(struct nudge *nudge);
+/* The open ones now, this one counted in, or out. */
+unsigned nudge_opened(struct nudge *nudge);
+unsigned nudge_closed(struct nudge *nudge);
+
+/* ---- crowd.c ---- */
+
+/* The most sessions with so many descriptors. */
+unsigned crowd_most(uint64_t descriptors);
+/* Before threads. */
+void crowd_begin(void);
+/* One more has come, so that so many are open. False: it is to be deferred. */
+bool crowd_admits(unsigned open);
+/* One has gone. */
+void crowd_closed(unsigned open);
 
 /* ---- stead.c ---- */
 
