@@ -85,3 +85,22 @@ bool dkimfield_odd_covered(const struct dkimfield_list *list, const struct dkims
 	}
 	return false;
 }
+
+bool dkimfield_added(const struct dkimfield_list *list, const struct dkimsig *signature)
+{
+	static const char *const once[] = {"From", "Subject",  "To",           "Cc",
+					   "Date", "Reply-To", "Content-Type", "MIME-Version"};
+
+	for (size_t i = 0; i < sizeof(once) / sizeof(*once); i++) {
+		struct str name = str_of(once[i]);
+		size_t named = 0, there = 0;
+
+		for (size_t j = 0; j < signature->header_count; j++)
+			named += str_caseeq(signature->headers[j], name);
+		for (size_t j = 0; named > 0 && j < list->all.count; j++)
+			there += str_caseeq(dkimfield_name(&list->all.items[j]), name);
+		if (there > named)
+			return true;
+	}
+	return false;
+}
