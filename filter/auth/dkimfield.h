@@ -35,8 +35,8 @@ struct str dkimfield_from(const struct dkimfield_list *list);
 /* Does h= cover a field with octets that libopendkim's canonicalization loses? */
 bool dkimfield_odd_covered(const struct dkimfield_list *list, const struct dkimsig *signature);
 /*
- * Does a field that may stand once only (RFC 5322 3.6) stand more often than h= names it? Signed is
- * the lowest of them, readers may show the topmost (RFC 6376 8.15).
+ * Does h= name one of dkimsig_once, less often than it stands in the message? Copies of the lowest
+ * change nothing.
  */
 bool dkimfield_added(const struct dkimfield_list *list, const struct dkimsig *signature);
 

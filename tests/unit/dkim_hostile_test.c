@@ -303,6 +303,22 @@ static void test_added_fields(void)
 	}
 }
 
+static void test_copied_fields(void)
+{
+	struct signer s = mail_signer();
+
+	mail_begin();
+	mail_add("MIME-Version", STR(" 1.0"));
+	s.h = "from:mime-version";
+	mail_sign(&s);
+	mail_put_on_top(STR("1.0 "));
+	mail.fields[0].name = STR("MIME-Version");
+	CHECK(!mail_verify()->signatures[0].added);
+	mail.fields[0].value = STR(" 1.1");
+	CHECK(mail_verify()->signatures[0].added);
+	mail_end();
+}
+
 static void test_odd_octets_in_a_field(void)
 {
 	static const struct str subjects[] = {
@@ -530,6 +546,7 @@ int main(void)
 	RUN(test_signed_bare_cr);
 	RUN(test_nul_in_the_body);
 	RUN(test_added_fields);
+	RUN(test_copied_fields);
 	RUN(test_odd_octets_in_a_field);
 	RUN(test_octets_in_the_signature);
 	RUN(test_from);
