@@ -193,19 +193,33 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 
 /*
  * Is this recipient's own outcome told or carried out for it alone? Local submission is refused no
- * recipient.
+ * recipient. A discard is carried out at the end, unless the message is refused then: that of the
+ * recipient spoken of is no end of the matter.
  */
 static enum leaf apart(const struct goal *goal, unsigned side, uint32_t *variable_r)
 {
 	const struct moment rcpt = {STAGE_RCPT, false, true};
 	struct decision d = decide_at(goal->p, side, &rcpt, variable_r);
+	bool refused = d.verdict == VERDICT_REJECT || d.verdict == VERDICT_DEFER;
 
-	if (d.certain && goal->local && d.verdict != VERDICT_DISCARD)
-		return LEAF_NO;
 	if (d.certain)
-		return d.verdict == VERDICT_ACCEPT || d.verdict == VERDICT_HOLD ? LEAF_NO
-										: LEAF_YES;
+		return (refused && !goal->local) || (d.verdict == VERDICT_DISCARD && side == 1)
+			   ? LEAF_YES
+			   : LEAF_NO;
 	return *variable_r == ASSUMED_NOT ? LEAF_NO : LEAF_OPEN;
+}
+
+/* What is delivered to others is not to a recipient whose discard is certain at RCPT. */
+static unsigned without_discarded(const struct goal *goal, unsigned outcomes)
+{
+	const unsigned delivered = 1u << VERDICT_ACCEPT | 1u << VERDICT_HOLD;
+	const struct moment rcpt = {STAGE_RCPT, false, true};
+	uint32_t variable;
+	struct decision d = decide_at(goal->p, 0, &rcpt, &variable);
+
+	if (!d.certain || d.verdict != VERDICT_DISCARD || !(outcomes & delivered))
+		return outcomes;
+	return (outcomes & ~delivered) | 1u << VERDICT_DISCARD;
 }
 
 static int strictness(unsigned outcome)
@@ -389,6 +403,7 @@ static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 	other = decide(p, 1);
 	outcomes =
 	    goal->fate == FATE_FIRST ? other.outcomes : strictest(own.outcomes, other.outcomes);
+	outcomes = without_discarded(goal, outcomes);
 	leaf = judge(goal, with_removals(p, outcomes, own.end), &other, variable_r);
 	if (leaf == LEAF_NO)
 		leaf = judge_stage(goal, 1, &other, variable_r);
