@@ -43,15 +43,18 @@ bool fate_discards(const struct policy *policy, enum verdict verdict)
 	return removes && (verdict == VERDICT_ACCEPT || verdict == VERDICT_HOLD);
 }
 
-/* A recipient that is removed from what is delivered gets nothing, unless another edit adds it. */
-static unsigned with_removals(struct prover *p, unsigned outcomes, size_t end)
+/*
+ * A recipient that is removed from what is delivered gets nothing, unless another edit adds it.
+ * The edits are those of its own outcome, which has to be a delivery too.
+ */
+static unsigned with_removals(struct prover *p, unsigned outcomes, const struct decision *own)
 {
 	const unsigned delivered = 1u << VERDICT_ACCEPT | 1u << VERDICT_HOLD;
 	bool added = false, may = false, must = false;
 
-	if (!(outcomes & delivered))
+	if (!(outcomes & delivered) || !(own->outcomes & delivered))
 		return outcomes;
-	for (size_t i = 0; i < p->policy->rule_count && i <= end; i++) {
+	for (size_t i = 0; i < p->policy->rule_count && i <= own->end; i++) {
 		const struct plan_rule *rule = &p->policy->rules[i];
 		cond_set state;
 
@@ -62,9 +65,10 @@ static unsigned with_removals(struct prover *p, unsigned outcomes, size_t end)
 		may |= (state & COND_TRUE) != 0;
 		must |= state == COND_TRUE;
 	}
+	must = must && !added && (outcomes == own->outcomes || !(own->outcomes & ~delivered));
 	if (may)
 		outcomes |= 1u << VERDICT_DISCARD;
-	return must && !added ? outcomes & ~delivered : outcomes;
+	return must ? outcomes & ~delivered : outcomes;
 }
 
 /* ---- what is known at a stage ---- */
@@ -171,7 +175,8 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 		}
 		break;
 	case VERDICT_ACCEPT:
-		if (goal->stage == STAGE_RCPT)
+		/* Another recipient's discard waits for the end of the message, and so do all. */
+		if (goal->stage == STAGE_RCPT || (goal->discards && goal->stage > STAGE_MAIL))
 			at.stage = STAGE_MAIL;
 		if (goal->stage == STAGE_HELO)
 			at.stage = STAGE_CONNECT;
@@ -305,11 +310,10 @@ bool fate_shared(struct prover *p, bool always)
 			  table_has_ip(submitters, &value->network.ip);
 
 		clients &= in;
-		some |= in || value->state == FACT_UNKNOWN ||
-			(value->state == FACT_PRESENT && ip_is_loopback(&value->network.ip));
+		some |= in || value->state == FACT_UNKNOWN;
 	}
 	clients &= known;
-	return always ? users || clients : some || !known;
+	return always ? users || clients : some || (!known && submitters);
 }
 
 /* It comes from loopback, and nobody logs in. */
@@ -376,7 +380,7 @@ static enum leaf judge_stage(struct goal *goal, unsigned side, const struct deci
 static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
 {
 	struct decision d = decide(goal->p, 0);
-	unsigned outcomes = with_removals(goal->p, d.outcomes, d.end);
+	unsigned outcomes = with_removals(goal->p, d.outcomes, &d);
 	enum leaf leaf = judge(goal, outcomes, &d, variable_r);
 
 	return leaf == LEAF_NO ? judge_stage(goal, 0, &d, variable_r) : leaf;
@@ -391,7 +395,7 @@ static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 	unsigned outcomes;
 	enum leaf leaf;
 
-	if (!str_eq(mixed, STR("first")) && !str_eq(mixed, STR("message")) &&
+	if (!str_eq(mixed, STR("first")) && !str_eq(mixed, STR("message")) && !goal->local &&
 	    !fate_shared(p, false))
 		return LEAF_NO;
 	for (unsigned side = 0; side < SIDES; side++) {
@@ -404,7 +408,7 @@ static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 	outcomes =
 	    goal->fate == FATE_FIRST ? other.outcomes : strictest(own.outcomes, other.outcomes);
 	outcomes = without_discarded(goal, outcomes);
-	leaf = judge(goal, with_removals(p, outcomes, own.end), &other, variable_r);
+	leaf = judge(goal, with_removals(p, outcomes, &own), &other, variable_r);
 	if (leaf == LEAF_NO)
 		leaf = judge_stage(goal, 1, &other, variable_r);
 	if (leaf == LEAF_NO && goal->fate == FATE_STRICTEST)

@@ -380,6 +380,9 @@ struct proof_result prove_assertion(struct prover *p, const struct plan_assertio
 	bool first = str_eq(mixed, STR("first")), message = str_eq(mixed, STR("message"));
 	bool done;
 
+	for (size_t i = 0; i < p->policy->rule_count && !alone(p->policy, assertion->cond); i++)
+		goal.discards |= prover_decides(&p->policy->rules[i]) &&
+				 p->policy->rules[i].verdict == VERDICT_DISCARD;
 	p->steps = 0;
 	p->most = steps;
 	done = try_fate(p, &goal, assertion, &result);

@@ -204,6 +204,7 @@ struct goal {
 	unsigned allowed; /* outcomes */
 	enum fate fate;
 	bool local; /* of mail handed in on this host itself */
+	bool discards; /* other recipients may be discarded */
 	bool by;
 	enum stage stage;
 	bool concrete; /* only what can be made so */

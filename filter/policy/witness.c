@@ -85,7 +85,6 @@ static bool preferred(const struct picks *picks, const struct subject *subject, 
 {
 	const char *fact = picks->p->policy->slots[subject->slots.items[0]].def->name;
 	const struct value *value = &subject->cases.items[n].values[0];
-
 	const struct table *submitters = policy_setting_table(picks->p->policy, "submitters");
 
 	if (strcmp(fact, "client.ip") == 0 && picks->goal->fate != FATE_OWN)
