@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "postern/arena.h"
+#include "postern/sandbox.h"
 
 #define TEXT_MOST 2000
 #define LINE_MOST 160
@@ -357,7 +358,9 @@ bool source_read(struct arena *arena, const char *path, size_t limit, struct sou
 	size_t n;
 
 	if (!file) {
-		*why_r = str_dup(arena, str_of(strerror(errno))).s;
+		*why_r = errno == EACCES && !sandbox_reads(path)
+			     ? "the sandbox was not told of this folder: that takes a restart"
+			     : str_dup(arena, str_of(strerror(errno))).s;
 		return false;
 	}
 	/* Of a file whose size is told, nothing is copied while it grows. */

@@ -16,6 +16,7 @@
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/policy.h"
+#include "postern/sandbox.h"
 
 /* How often files of tables are looked at. */
 #define WATCH_SECONDS 1
@@ -116,7 +117,8 @@ static void mind_fixed(const struct policy *before, const struct policy *after)
 {
 	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
 					    "user",    "log",           "log.format",  "log.socket",
-					    "metrics", "metrics.public"};
+					    "metrics", "metrics.public",
+					    "sandbox"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
@@ -129,6 +131,10 @@ static bool put_in_force(struct policy *policy, bool tables_only, const char **w
 	struct milter_policy next = {.policy = policy, .resolver = room.served.resolver};
 	bool other = !room.server->dns && !same(room.served.policy, policy, "resolver");
 
+	if (other && !sandbox_connects(server_resolver_port(policy))) {
+		*why_r = "'resolver': the sandbox was not told of this port: that takes a restart";
+		return false;
+	}
 	if (other && server_resolver(room.server, policy, &next.resolver) != 0) {
 		*why_r = "the resolver does not start";
 		return false;

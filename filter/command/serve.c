@@ -15,17 +15,15 @@
 #include "postern/clock.h"
 #include "postern/counters.h"
 #include "postern/diag.h"
-#include "postern/dkim.h"
 #include "postern/dns.h"
 #include "postern/journal.h"
 #include "postern/log.h"
 #include "postern/metrics.h"
 #include "postern/milter.h"
-#include "postern/mime.h"
 #include "postern/observe.h"
 #include "postern/policy.h"
+#include "postern/sandbox.h"
 #include "postern/session.h"
-#include "postern/spf.h"
 
 #define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
@@ -128,16 +126,11 @@ static bool ready(void *ctx)
 static int start(void *ctx, struct milter_service *service_r)
 {
 	struct server *server = ctx;
-	const char *why = NULL;
 	int status;
 
+	log_line(sandbox_partial() ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "sandbox: %s",
+		 sandbox_state());
 	counters_begin(server->counters);
-	spf_init();
-	mime_init();
-	if (dkim_verifier_init(&why) < 0) {
-		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
-		return MILTER_BROKEN;
-	}
 	status = server_resolver(server, server->policy, &service_r->served.resolver);
 	if (status != 0)
 		return status;
@@ -253,7 +246,7 @@ static void open_log(const struct server *server)
 
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern", .renew = renew, .status = status};
+	struct milter_config config = {.name = "postern", .renew = renew, .confine = confine_server, .status = status};
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");
@@ -263,6 +256,7 @@ static int serve(struct server *server)
 		config.user = DEFAULT_USER;
 	config.control = keep_place(server, "control");
 	config.metrics = keep_place(server, "metrics");
+	server->sandbox = keep(server, "sandbox");
 	open_log(server);
 	return milter_run(&config, start, server);
 }

@@ -32,6 +32,7 @@ struct server {
 	struct source *records;
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
+	const char *sandbox;   /* as it was set when the daemon started */
 	int64_t started;       /* wall clock; of the daemon */
 	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
@@ -55,6 +56,13 @@ bool server_mode(struct str text, unsigned *mode_r);
 /* The resolver that the policy wants. 0 or a status of milter_run(). */
 int server_resolver(struct server *server, const struct policy *policy,
 		    struct resolver **resolver_r);
+
+/* ---- confine.c: in the filter process, before it has a second thread ---- */
+
+/* What it will need in the sandbox, and what has to be started outside. A status of milter_run(). */
+int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r);
+/* Where the name server listens that the policy wants. */
+unsigned server_resolver_port(const struct policy *policy);
 
 /* ---- reload.c: in the filter process ---- */
 

@@ -99,6 +99,13 @@ int64_t restart_delay(struct restart *restart, int64_t now, int64_t lived);
 
 #define SUSPECT_CRASHES 2              /* in which a message was being judged, and it is deferred */
 #define SUSPECT_TIME (3600 * NS_PER_S) /* since the last of them; then it is forgotten */
+#define SUSPECT_BEGINNINGS 2           /* fingerprints that a message had before its last one */
+
+enum suspicion {
+	SUSPICION_NONE,
+	SUSPICION_POSTPONE, /* a message to be deferred began like this: wait until more is known */
+	SUSPICION_DEFER,
+};
 
 /* Shared by the parent and its filter processes. All functions take NULL for "there is none". */
 struct suspects;
@@ -109,11 +116,15 @@ void suspects_free(struct suspects **suspects);
 /* Adds bytes to a fingerprint; never 0, which stands for no message. */
 uint64_t suspects_hash(const struct suspects *suspects, uint64_t before, const void *bytes,
 		       size_t n);
-/* In the filter process: judging begins, and ends at that place. -1: it is not noted. */
-int suspects_enter(struct suspects *suspects, uint64_t fingerprint);
+/*
+ * In the filter process: judging begins, and ends at that place. `beginnings` are the
+ * SUSPECT_BEGINNINGS fingerprints that the message had before, 0 for none. -1: it is not noted.
+ */
+int suspects_enter(struct suspects *suspects, uint64_t fingerprint, const uint64_t *beginnings);
 void suspects_leave(struct suspects *suspects, int place);
-/* Is that message to be deferred? *first_r: nobody has asked since its last crash. */
-bool suspects_deferred(struct suspects *suspects, uint64_t fingerprint, bool *first_r);
+/* What is to be done with it. *first_r: to be deferred, and nobody has asked since its last crash.
+ */
+enum suspicion suspects_suspicion(struct suspects *suspects, uint64_t fingerprint, bool *first_r);
 /* In the parent, after a crash and before the next fork: counts who was being judged. */
 void suspects_crashed(struct suspects *suspects);
 

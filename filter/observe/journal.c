@@ -77,6 +77,11 @@ static int open_tables(struct journal *journal)
 	return mdb_txn_commit(txn);
 }
 
+bool journal_folder(const char *path)
+{
+	return mkdir(path, FOLDER_MODE) == 0 || errno == EEXIST;
+}
+
 bool journal_open(struct arena *arena, const struct journal_config *config,
 		  struct journal **journal_r, const char **why_r)
 {
@@ -87,7 +92,7 @@ bool journal_open(struct arena *arena, const struct journal_config *config,
 		return fail(arena, config->path, ENOMEM, why_r);
 	journal->size = config->size;
 	journal->age = config->age * 1000000;
-	if (mkdir(config->path, FOLDER_MODE) != 0 && errno != EEXIST) {
+	if (!journal_folder(config->path)) {
 		error = errno;
 		free(journal);
 		return fail(arena, config->path, error, why_r);

@@ -59,6 +59,7 @@ struct session {
 
 	bool broken;    /* memory ended: everything is answered 451 */
 	bool observing; /* `set mode observe`: decide, and do nothing */
+	bool postponed; /* no lookup is begun */
 	bool connected, in_message, over, data_seen, eoh_seen;
 	bool local_submission; /* not SMTP: no recipient may be refused */
 	bool early_connect;

@@ -46,6 +46,8 @@ static bool start(struct session *s, const struct decision *d)
 {
 	bool news = false;
 
+	if (s->postponed)
+		return false;
 	for (size_t i = 0; i < d->needed_count; i++)
 		news |=
 		    view_start(&s->view, d->needed[i]) || !view_awaitable(&s->view, d->needed[i]);

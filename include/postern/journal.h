@@ -27,6 +27,8 @@ struct journal_config {
 
 /* ---- the daemon's side: filter/observe/journal.c, keeper.c ---- */
 
+/* Makes the folder of a store. False: it is not there, and errno says why. */
+bool journal_folder(const char *path);
 /*
  * Opens the store for writing. False: *why_r is a text in the arena. Not before a fork: what is
  * opened belongs to this process.

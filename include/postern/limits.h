@@ -42,4 +42,8 @@
 /* Ways in which the sealers canonicalized the body: each is one more hash of all of it. */
 #define LIMIT_ARC_BODIES 3
 
+/* What the worst message of 10 MB may cost. */
+#define LIMIT_CPU_MS 200
+#define LIMIT_SESSION_BYTES ((size_t)8 << 20)
+
 #endif
