@@ -41,7 +41,7 @@ static void *nudge_run(void *handle)
 
 	for (;;) {
 		nanosleep(&interval, NULL);
-		if (atomic_load(&nudge->sessions) > 0)
+		if (!dispatch_used() && atomic_load(&nudge->sessions) > 0)
 			nudge_once(nudge);
 	}
 	return NULL;

@@ -5,7 +5,8 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), what keeps libmilter going (nudge.c), and the filter process itself (filter.c).
+ * (drain.c), the threads that serve sessions (dispatch.c), what keeps libmilter's own going
+ * (nudge.c), and the filter process itself (filter.c).
  * process.c is the parent.
  */
 
@@ -145,6 +146,11 @@ bool drain_enter(struct drain *drain);
 void drain_leave(struct drain *drain);
 /* Takes no more messages, waits for the rest until `deadline` (clock_now()). True: all ended. */
 bool drain_wait(struct drain *drain, int64_t deadline);
+
+/* ---- dispatch.c ---- */
+
+/* Do our own threads serve the sessions, and not libmilter's pool? */
+bool dispatch_used(void);
 
 /* ---- nudge.c ---- */
 
