@@ -21,8 +21,8 @@
 
 #include <libmilter/mfapi.h>
 
-/* How many threads without work are kept. */
-#define IDLE_MOST 4
+/* Threads without work that are kept: starting one for each command would cost more. */
+#define IDLE_MOST 32
 /* What mi_engine() says when the session goes on. */
 #define GOES_ON 1
 

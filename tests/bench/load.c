@@ -207,8 +207,8 @@ static void load_print_json(const struct plan *plan, const struct result *r)
 {
 	double count = (double)r->measured;
 
-	printf("{\"messages\":%zu,\"connections\":%zu,\"seconds\":%.6f,\"rate\":%.2f,",
-	       r->measured, plan->connections, r->seconds, count / r->seconds);
+	printf("{\"messages\":%zu,\"connections\":%zu,\"seconds\":%.6f,\"rate\":%.2f,", r->measured,
+	       plan->connections, r->seconds, count / r->seconds);
 	printf("\"reply_ms\":{\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f},",
 	       load_percentile(&r->reply_ms, 50), load_percentile(&r->reply_ms, 99),
 	       load_percentile(&r->reply_ms, 100));
