@@ -15,13 +15,17 @@ int SPF_record_interpret(void *record, void *request, void *response, int depth)
 int dkim_eoh(void *dkim);
 int dkim_eom(void *dkim, _Bool *key_tested);
 
+static int calls = -1;
+
+/* Before the sandbox. */
+static void __attribute__((constructor)) begin(void)
+{
+	calls = open(getenv("CRASH_CALLS"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
 static void *called(const char *name, const char *letter)
 {
-	int fd = open(getenv("CRASH_CALLS"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	if (fd >= 0 && write(fd, letter, 1) == 1)
-		close(fd);
-	if (strcmp(getenv("CRASH_AT"), name) == 0)
+	if (write(calls, letter, 1) != 1 || strcmp(getenv("CRASH_AT"), name) == 0)
 		raise(SIGKILL);
 	return dlsym(RTLD_NEXT, name);
 }

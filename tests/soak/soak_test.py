@@ -17,7 +17,7 @@ MESSAGES = int(os.environ.get("SOAK_MESSAGES", "1000"))
 RELOADS = int(os.environ.get("SOAK_RELOADS", "20"))
 # What so few messages say of growth is noise.
 ENOUGH = 20000
-LIMIT_SECONDS = 500
+LIMIT_SECONDS = 500 + MESSAGES // 100
 
 tests = Tests()
 

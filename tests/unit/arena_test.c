@@ -189,6 +189,67 @@ static void test_no_guard(void)
 	arena_free(&arena);
 }
 
+static unsigned freed;
+
+static void count_freed(void *handle)
+{
+	(void)handle;
+	freed++;
+}
+
+struct
+try {
+	struct arena *left;
+	bool exhausts, nested;
+};
+
+static void make_arenas(void *ctx)
+{
+	struct try *try = ctx;
+	struct arena *inner;
+
+	if (try->nested) {
+		struct try own = {.exhausts = true};
+
+		CHECK(!arena_attempt(make_arenas, &own));
+		CHECK_INT(freed, 2);
+		own.exhausts = false;
+		CHECK(arena_attempt(make_arenas, &own));
+	}
+	try->left = arena_new(NULL);
+	arena_cleanup(try->left, count_freed, NULL);
+	inner = arena_try();
+	CHECK(inner != NULL);
+	arena_cleanup(inner, count_freed, NULL);
+	if (try->exhausts)
+		arena_exhausted(NULL);
+	arena_free(&inner);
+}
+
+static void test_attempt(void)
+{
+	struct try try = {.exhausts = false};
+
+	freed = 0;
+	CHECK(arena_attempt(make_arenas, &try));
+	CHECK_INT(freed, 1);
+	/* What was left is a root of its own. */
+	(void)arena_alloc(try.left, 10);
+	arena_free(&try.left);
+	CHECK_INT(freed, 2);
+
+	freed = 0;
+	try.exhausts = true;
+	CHECK(!arena_attempt(make_arenas, &try));
+	CHECK_INT(freed, 2);
+
+	/* An attempt within one: what the inner one left goes with the outer one. */
+	freed = 0;
+	try.nested = true;
+	CHECK(!arena_attempt(make_arenas, &try));
+	CHECK_INT(freed, 6);
+}
+
 static void test_vectors(void)
 {
 	struct arena *arena = arena_new(NULL);
@@ -213,6 +274,7 @@ int main(void)
 	RUN(test_children_may_go_first);
 	RUN(test_guard);
 	RUN(test_no_guard);
+	RUN(test_attempt);
 	RUN(test_vectors);
 	return unit_done();
 }
