@@ -118,20 +118,35 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 	const struct value *x = policy_setting_named(a, setting);
 	const struct value *y = policy_setting_named(b, setting);
 
-	return x->state == y->state && (x->state != FACT_PRESENT || str_eq(x->text, y->text));
+	return x->state == y->state &&
+	       (x->state != FACT_PRESENT || (str_eq(x->text, y->text) && x->number == y->number));
+}
+
+static bool has_journal(const struct policy *policy)
+{
+	return !str_eq(policy_setting_named(policy, "journal")->text, STR("off"));
+}
+
+static void say_fixed(const char *setting)
+{
+	log_line(LOG_LEVEL_WARNING, "'%s' was changed: that takes a restart, not a reload",
+		 setting);
 }
 
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
 	static const char *const fixed[] = {
-	    "listen",     "socket.group", "socket.mode", "control",        "user",   "log",
-	    "log.format", "log.socket",   "metrics",     "metrics.public", "sandbox"};
+	    "listen",       "socket.group", "socket.mode", "control", "user",
+	    "log",          "log.format",   "log.socket",  "metrics", "metrics.public",
+	    "journal.path", "journal.size", "journal.age", "sandbox"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
-			log_line(LOG_LEVEL_WARNING,
-				 "'%s' was changed: that takes a restart, not a reload", fixed[i]);
+			say_fixed(fixed[i]);
+	/* How much it keeps is not fixed. */
+	if (has_journal(before) != has_journal(after))
+		say_fixed("journal");
 }
 
 /* Starts the resolver that the policy wants. */

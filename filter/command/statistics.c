@@ -22,6 +22,7 @@ void statistics_now(void *ctx, struct metrics_now *now_r)
 	*now_r = (struct metrics_now){.version = PACKAGE_VERSION,
 				      .started = server->started,
 				      .sessions = milter_sessions(),
+				      .sessions_refused = milter_sessions_refused(),
 				      .journal = server->keeper != NULL};
 	snprintf(now_r->policy, sizeof(now_r->policy), "%s", reloads.policy);
 	free(reloads.last_text);

@@ -49,6 +49,15 @@ void arena_cleanup(struct arena *arena, void (*fn)(void *handle), void *handle);
 
 /* Where control goes when memory ends: longjmp(*out, 1). NULL takes it away. Children inherit. */
 void arena_guard(struct arena *arena, jmp_buf *out);
+/*
+ * An arena without a parent, with all below it, may take so many bytes from the system: beyond,
+ * memory has ended. 0: no limit.
+ */
+void arena_limit(struct arena *arena, size_t bytes);
+/* Bytes taken by the arena without a parent that this one stands below, and by all in it. */
+size_t arena_total(const struct arena *arena);
+/* Has its limit been met? */
+bool arena_limited(const struct arena *arena);
 /* Bytes taken from the system by this arena, its children not counted. */
 size_t arena_size(const struct arena *arena);
 

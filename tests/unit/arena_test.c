@@ -197,57 +197,94 @@ static void count_freed(void *handle)
 	freed++;
 }
 
-struct
-try {
+struct trial {
 	struct arena *left;
 	bool exhausts, nested;
 };
 
 static void make_arenas(void *ctx)
 {
-	struct try *try = ctx;
+	struct trial *trial = ctx;
 	struct arena *inner;
 
-	if (try->nested) {
-		struct try own = {.exhausts = true};
+	if (trial->nested) {
+		struct trial own = {.exhausts = true};
 
 		CHECK(!arena_attempt(make_arenas, &own));
 		CHECK_INT(freed, 2);
 		own.exhausts = false;
 		CHECK(arena_attempt(make_arenas, &own));
 	}
-	try->left = arena_new(NULL);
-	arena_cleanup(try->left, count_freed, NULL);
+	trial->left = arena_new(NULL);
+	arena_cleanup(trial->left, count_freed, NULL);
 	inner = arena_try();
 	CHECK(inner != NULL);
 	arena_cleanup(inner, count_freed, NULL);
-	if (try->exhausts)
+	if (trial->exhausts)
 		arena_exhausted(NULL);
 	arena_free(&inner);
 }
 
 static void test_attempt(void)
 {
-	struct try try = {.exhausts = false};
+	struct trial trial = {.exhausts = false};
 
 	freed = 0;
-	CHECK(arena_attempt(make_arenas, &try));
+	CHECK(arena_attempt(make_arenas, &trial));
 	CHECK_INT(freed, 1);
 	/* What was left is a root of its own. */
-	(void)arena_alloc(try.left, 10);
-	arena_free(&try.left);
+	(void)arena_alloc(trial.left, 10);
+	arena_free(&trial.left);
 	CHECK_INT(freed, 2);
 
 	freed = 0;
-	try.exhausts = true;
-	CHECK(!arena_attempt(make_arenas, &try));
+	trial.exhausts = true;
+	CHECK(!arena_attempt(make_arenas, &trial));
 	CHECK_INT(freed, 2);
 
 	/* An attempt within one: what the inner one left goes with the outer one. */
 	freed = 0;
-	try.nested = true;
-	CHECK(!arena_attempt(make_arenas, &try));
+	trial.nested = true;
+	CHECK(!arena_attempt(make_arenas, &trial));
 	CHECK_INT(freed, 6);
+}
+
+static bool fits(struct arena *arena, size_t size)
+{
+	struct arena *volatile held = arena;
+	jmp_buf out;
+	volatile bool fitted = false;
+
+	if (setjmp(out) == 0) {
+		arena_guard(arena, &out);
+		arena_alloc(arena, size);
+		fitted = true;
+	}
+	arena_guard(held, NULL);
+	return fitted;
+}
+
+/* All that stands below an arena counts, until it is freed. */
+static void test_limit(void)
+{
+	struct arena *root = arena_new(NULL), *child = arena_new(root), *below = arena_new(child);
+	size_t empty = arena_total(root);
+
+	CHECK_INT(arena_total(below), empty);
+	arena_limit(root, empty + 100000);
+	CHECK(fits(below, 60000));
+	CHECK(!arena_limited(below));
+	CHECK(!fits(root, 40016));
+	CHECK(arena_limited(below));
+	CHECK(fits(child, 40000));
+	CHECK_INT(arena_total(root), empty + 100000);
+	arena_free(&child);
+	CHECK(arena_total(root) < empty);
+	CHECK(fits(root, 100000));
+	CHECK_INT(arena_total(root), arena_size(root));
+	arena_limit(root, 0);
+	CHECK(fits(root, 1000000));
+	arena_free(&root);
 }
 
 static void test_vectors(void)
@@ -275,6 +312,7 @@ int main(void)
 	RUN(test_guard);
 	RUN(test_no_guard);
 	RUN(test_attempt);
+	RUN(test_limit);
 	RUN(test_vectors);
 	return unit_done();
 }
