@@ -245,7 +245,6 @@ _Noreturn void filter_process(const struct milter_config *config,
 	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
 	    !nudge_start(&nudge, ends->listening))
 		end(MILTER_FAILED);
-	crowd_begin();
 	callbacks_set(&service, &drain, &nudge, ends->suspects);
 	if (service.ready && !service.ready(service.ctx))
 		end(MILTER_FAILED);

@@ -41,7 +41,8 @@ static void *nudge_run(void *handle)
 
 	for (;;) {
 		nanosleep(&interval, NULL);
-		if (atomic_load(&nudge->sessions) > 0 && !atomic_load(&nudge->held))
+		if (!dispatch_used() && atomic_load(&nudge->sessions) > 0 &&
+		    !atomic_load(&nudge->held))
 			nudge_once(nudge);
 	}
 	return NULL;

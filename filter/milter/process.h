@@ -5,8 +5,8 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), what keeps libmilter going (nudge.c, stead.c), and the filter process itself
- * (filter.c). process.c is the parent.
+ * (drain.c), the threads that serve sessions (dispatch.c), what keeps libmilter going (nudge.c,
+ * stead.c), and the filter process itself (filter.c). process.c is the parent.
  */
 
 #include <netdb.h>
@@ -146,6 +146,13 @@ void drain_leave(struct drain *drain);
 /* Takes no more messages, waits for the rest until `deadline` (clock_now()). True: all ended. */
 bool drain_wait(struct drain *drain, int64_t deadline);
 
+/* ---- dispatch.c ---- */
+
+/* What accept() is about to return to libmilter on this thread. */
+void dispatch_accepted(int fd);
+/* Do our own threads serve the sessions, and not libmilter's pool? */
+bool dispatch_used(void);
+
 /* ---- nudge.c ---- */
 
 struct nudge {
@@ -165,10 +172,6 @@ unsigned nudge_closed(struct nudge *nudge);
 
 /* ---- crowd.c ---- */
 
-/* The most sessions with so many descriptors. */
-unsigned crowd_most(uint64_t descriptors);
-/* Before threads. */
-void crowd_begin(void);
 /* One more has come, so that so many are open. False: it is to be deferred. */
 bool crowd_admits(unsigned open);
 /* One has gone. */

@@ -129,11 +129,12 @@ int accept(int fd, struct sockaddr *address, socklen_t *length)
 			return got;
 	}
 	say_scarce(scarce);
-	if (!scarce)
-		return got;
-	nanosleep(&pause, NULL);
-	got = connection_ended(address);
-	errno = EAGAIN;
+	if (scarce) {
+		nanosleep(&pause, NULL);
+		got = connection_ended(address);
+		errno = EAGAIN;
+	}
+	dispatch_accepted(got);
 	return got;
 }
 

@@ -42,7 +42,7 @@
 /* Ways in which the sealers canonicalized the body: each is one more hash of all of it. */
 #define LIMIT_ARC_BODIES 3
 
-/* Sessions at once; fewer where the limit of descriptors is lower. Postfix has 100 by default. */
+/* Sessions at once, each with some memory. Postfix has 100 by default. */
 #define LIMIT_SESSIONS 10000
 
 /* What the worst message of 10 MB may cost. */
