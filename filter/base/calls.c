@@ -38,7 +38,8 @@ static const char *const plain[] = {
     "open", "openat", "stat", "stat64", "lstat", "lstat64", "fstat", "fstat64", "newfstatat",
     "fstatat64", "statx", "statfs", "statfs64", "fstatfs", "fstatfs64", "access", "faccessat",
     "faccessat2", "readlink", "readlinkat", "getcwd", "getdents", "getdents64", "mkdir", "mkdirat",
-    "fsync", "fdatasync", "msync", "ftruncate", "ftruncate64", "fallocate", "fadvise64", "flock",
+    "rename", "renameat", "renameat2", "unlink", "unlinkat", "fsync", "fdatasync", "msync",
+    "ftruncate", "ftruncate64", "fallocate", "fadvise64", "flock",
     /* sockets, of the families below */
     "connect", "bind", "listen", "accept", "accept4", "getsockname", "getpeername", "getsockopt",
     "setsockopt", "send", "sendto", "sendmsg", "sendmmsg", "recv", "recvfrom", "recvmsg",
@@ -60,12 +61,13 @@ static const char *const plain[] = {
     "nanosleep", "gettimeofday", "time", "getrandom"};
 
 /* What only the runtimes of sanitizers call. */
-static const char *const sanitizers[] = {
-    "arch_prctl", "personality", "process_vm_readv", "ptrace",   "wait4",
-    "waitid",     "clone",       "clone3",           "fork",     "vfork",
-    "execve",     "kill",        "tgkill",           "tkill",    "prctl",
-    "prlimit64",  "setrlimit",   "unlink",           "unlinkat", "mmap",
-    "mprotect"};
+static const char *const sanitizers[] = {"arch_prctl", "personality", "process_vm_readv",
+					 "ptrace",     "wait4",       "waitid",
+					 "clone",      "clone3",      "fork",
+					 "vfork",      "execve",      "kill",
+					 "tgkill",     "tkill",       "prctl",
+					 "prlimit64",  "setrlimit",   "mmap",
+					 "mprotect"};
 
 /* A call with certain arguments. */
 struct narrow {

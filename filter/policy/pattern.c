@@ -13,6 +13,8 @@
 
 #include <pcre2.h>
 
+#include "postern/meter.h"
+
 /* About 10 ms at the most on the reference machine; ordinary matches take a few hundred steps. */
 #define MATCH_LIMIT 200000
 #define HEAP_LIMIT_KB 4096
@@ -53,6 +55,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 			return NULL;
 		}
 	}
+	arena_cleanup(arena, pattern_free, pattern);
 	pattern->code = pcre2_compile((PCRE2_SPTR)text.s, text.n, options, &error, &at, NULL);
 	if (!pattern->code) {
 		char *message = arena_alloc(arena, 200);
@@ -63,7 +66,6 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 		return NULL;
 	}
 	pattern->context = pcre2_match_context_create(NULL);
-	arena_cleanup(arena, pattern_free, pattern);
 	if (!pattern->context) {
 		*why_r = "out of memory";
 		return NULL;
@@ -73,12 +75,13 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	return pattern;
 }
 
+/* What one match may cost is bounded by its limits, what all those of a message cost by the meter. */
 int pattern_matches(const struct pattern *pattern, struct str text)
 {
 	pcre2_match_data *data;
 	int result;
 
-	if (text.n > SUBJECT_MOST)
+	if (text.n > SUBJECT_MOST || meter_over())
 		return -1;
 	data = pcre2_match_data_create(1, NULL);
 	if (!data)

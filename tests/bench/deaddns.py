@@ -16,7 +16,7 @@ import time
 HEALTHY, DEAD = 16, 184
 FIRST_DEAD = 40000
 TEXTS = ["dkim=pass", "spf=pass", "dmarc=pass"]
-CACHED, TRUSTED = "cached answers", "believed"
+PAUSE = 100         # milliseconds before each session, where there is little to do
 LONGEST = 25        # seconds that a session may take to see that its DNS is dead
 
 
@@ -73,7 +73,9 @@ def measure(bench, start):
     bench.make_mail(4096)
     server = bench.start_dns()
     pid = start()
-    kinds = {CACHED: (TEXTS, None), TRUSTED: ([], believed(bench))}
+    kinds = {
+        "cached": (TEXTS, None, 0), "cached, calm": (TEXTS, None, PAUSE),
+        "believed": ([], believed(bench), 0), "believed, calm": ([], believed(bench), PAUSE)}
     bench.load("postern", pid, HEALTHY, 400, TEXTS, warm=0)
     os.kill(server, signal.SIGSTOP)
     runs = {(kind, dead): [] for kind in kinds for dead in (0, DEAD)}
@@ -82,9 +84,10 @@ def measure(bench, start):
         for turn in range(arguments.rounds):
             for dead in (0, DEAD) if turn % 2 == 0 else (DEAD, 0):
                 beside = Dying(bench, pid, dead_mail) if dead else None
-                for kind, (texts, listed) in kinds.items():
-                    runs[kind, dead].append(bench.load("postern", pid, HEALTHY, 10 ** 7, texts,
-                                                       listed=listed, seconds=seconds))
+                for kind, (texts, listed, pause) in kinds.items():
+                    runs[kind, dead].append(bench.load(
+                        "postern", pid, HEALTHY, 10 ** 7, texts, listed=listed, seconds=seconds,
+                        pause=pause))
                 if beside:
                     dying.append(beside.stop())
             print("round %d of %d done" % (turn + 1, arguments.rounds), flush=True)

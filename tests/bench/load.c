@@ -27,6 +27,7 @@ static const char load_usage[] =
     "  -p, --pid PID            a daemon whose processor time and memory, with its children's,\n"
     "                           are reported; may repeat\n"
     "  -t, --timeout SECONDS    give up when nothing has answered for so long (60)\n"
+    "  -z, --pause MS           wait so long before each session (0)\n"
     "  -j, --json               print one JSON object\n";
 
 static const char *const verdict_names[VERDICT_COUNT] = {"accept", "reject", "tempfail", "discard",
@@ -92,6 +93,7 @@ static const char *load_options(int argc, char **argv, struct plan *plan, bool *
 	    {"text", required_argument, NULL, 'g'},
 	    {"pid", required_argument, NULL, 'p'},
 	    {"timeout", required_argument, NULL, 't'},
+	    {"pause", required_argument, NULL, 'z'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
@@ -99,7 +101,7 @@ static const char *load_options(int argc, char **argv, struct plan *plan, bool *
 	const char *list = NULL;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "s:l:c:n:w:m:g:p:t:jh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "s:l:c:n:w:m:g:p:t:z:jh", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
 			if (plan->milter_count == LOAD_MILTERS_MAX)
@@ -134,6 +136,9 @@ static const char *load_options(int argc, char **argv, struct plan *plan, bool *
 			break;
 		case 't':
 			plan->timeout = (unsigned)load_number(optarg, "-t", 1, 86400);
+			break;
+		case 'z':
+			plan->pause = load_number(optarg, "-z", 1, 3600000) * UINT64_C(1000000);
 			break;
 		case 'j':
 			*json_r = true;
@@ -202,8 +207,8 @@ static void load_print_json(const struct plan *plan, const struct result *r)
 {
 	double count = (double)r->measured;
 
-	printf("{\"messages\":%zu,\"connections\":%zu,\"seconds\":%.6f,\"rate\":%.2f,",
-	       r->measured, plan->connections, r->seconds, count / r->seconds);
+	printf("{\"messages\":%zu,\"connections\":%zu,\"seconds\":%.6f,\"rate\":%.2f,", r->measured,
+	       plan->connections, r->seconds, count / r->seconds);
 	printf("\"reply_ms\":{\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f},",
 	       load_percentile(&r->reply_ms, 50), load_percentile(&r->reply_ms, 99),
 	       load_percentile(&r->reply_ms, 100));

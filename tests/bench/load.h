@@ -136,7 +136,8 @@ struct plan {
 	pid_t pids[LOAD_PIDS_MAX];
 	size_t pid_count;
 	size_t connections, messages, warmup, per_session;
-	unsigned timeout; /* seconds without any answer */
+	unsigned timeout;            /* seconds without any answer */
+	uint64_t pause;              /* nanoseconds before each session */
 	volatile sig_atomic_t *stop; /* set: measure no more */
 };
 

@@ -92,12 +92,21 @@ void drive_count_message(struct drive *drive, const struct session *session, enu
 
 static void drive_open_again(struct drive *drive)
 {
+	uint64_t now = load_now();
+
 	drive->unopened = 0;
-	for (size_t i = 0; i < drive->plan->connections; i++)
-		if (drive->sessions[i].unopened) {
-			drive->sessions[i].unopened = false;
-			session_run(&drive->sessions[i]);
+	for (size_t i = 0; i < drive->plan->connections; i++) {
+		struct session *s = &drive->sessions[i];
+
+		if (s->unopened && now < s->pause_until) {
+			drive->unopened++;
+		} else if (s->unopened) {
+			s->unopened = false;
+			if (s->links[0].fd < 0 && drive->plan->pause > 0)
+				s->opened_at = now;
+			session_run(s);
 		}
+	}
 }
 
 static void drive_event(const struct epoll_event *event)
@@ -160,6 +169,8 @@ void drive_run(const struct plan *plan, const struct mail *mail, struct result *
 			s->links[k].owner = s;
 		}
 		session_next(s);
+		/* Not all at once. */
+		s->pause_until -= plan->pause / plan->connections * i;
 		session_run(s);
 	}
 	drive_loop(&drive);

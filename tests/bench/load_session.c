@@ -101,6 +101,9 @@ void session_next(struct session *s)
 		 strchr(s->message->address, ':') ? "IPv6:" : "", s->message->address);
 	s->stage = STAGE_OPEN;
 	s->opened_at = s->mail_at = load_now();
+	s->pause_until = s->opened_at + drive->plan->pause;
+	s->unopened = drive->plan->pause > 0;
+	drive->unopened += s->unopened;
 }
 
 static void session_finish(struct session *s, enum verdict verdict)

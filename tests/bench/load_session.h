@@ -46,9 +46,9 @@ struct session {
 	enum stage stage;
 	size_t turn;   /* which milter's */
 	bool waiting;  /* for its reply */
-	bool unopened; /* its listen queue is full */
+	bool unopened; /* its listen queue is full, or there is a pause */
 	size_t served; /* messages of this session so far */
-	uint64_t opened_at, mail_at, asked_at;
+	uint64_t opened_at, mail_at, asked_at, pause_until;
 	uint16_t port;
 	const struct message *message;
 	struct edit edit;
