@@ -83,7 +83,7 @@ static void flush(struct arcbody *body, struct canon *canon)
 	canon->n = 0;
 }
 
-static void put(struct arcbody *body, struct canon *canon, const char *s, size_t n)
+static inline void put(struct arcbody *body, struct canon *canon, const char *s, size_t n)
 {
 	if (n > OUT_SIZE - canon->n)
 		flush(body, canon);
@@ -91,12 +91,16 @@ static void put(struct arcbody *body, struct canon *canon, const char *s, size_t
 		give(body, canon->relaxed, (struct str){s, n});
 		return;
 	}
-	memcpy(canon->out + canon->n, s, n);
+	/* Most that is put where blanks and CRs alternate is one octet long. */
+	if (n == 1)
+		canon->out[canon->n] = *s;
+	else
+		memcpy(canon->out + canon->n, s, n);
 	canon->n += n;
 }
 
 /* Octets that count follow: so what stood before them counts too. */
-static void put_counting(struct arcbody *body, struct canon *canon, const char *s, size_t n)
+static inline void put_counting(struct arcbody *body, struct canon *canon, const char *s, size_t n)
 {
 	for (; canon->ends > 0; canon->ends--)
 		put(body, canon, "\r\n", 2);
@@ -124,26 +128,31 @@ static size_t plain(const struct canon *canon, struct str s)
 
 static void canon_add(struct arcbody *body, struct canon *canon, struct str chunk)
 {
-	while (chunk.n > 0) {
-		char c = chunk.s[0];
+	const char *s = chunk.s, *end = chunk.s + chunk.n;
+
+	while (s < end) {
 		size_t taken = 1;
 
-		if (canon->cr && c == '\n') {
-			canon->cr = canon->space = false;
-			canon->ends++;
-		} else if (canon->cr) {
-			put_counting(body, canon, "\r", 1);
+		if (canon->cr) {
 			canon->cr = false;
-			taken = 0;
-		} else if (c == '\r') {
+			if (*s == '\n') {
+				canon->space = false;
+				canon->ends++;
+				s++;
+			} else {
+				put_counting(body, canon, "\r", 1);
+			}
+			continue;
+		}
+		if (*s == '\r') {
 			canon->cr = true;
-		} else if (canon->relaxed && (c == ' ' || c == '\t')) {
+		} else if (canon->relaxed && (*s == ' ' || *s == '\t')) {
 			canon->space = true;
 		} else {
-			taken = plain(canon, chunk);
-			put_counting(body, canon, chunk.s, taken);
+			taken = plain(canon, (struct str){s, (size_t)(end - s)});
+			put_counting(body, canon, s, taken);
 		}
-		chunk = str_sub(chunk, taken, chunk.n);
+		s += taken;
 	}
 }
 

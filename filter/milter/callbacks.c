@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "postern/clock.h"
+#include "postern/limits.h"
 #include "postern/log.h"
 
 #define MACRO_NAME_MAX 64
@@ -89,13 +90,14 @@ static struct conn *conn_new(SMFICTX *ctx)
 					 .progress = conn_progress,
 					 .settled = conn_settled,
 					 .references = room.service->references,
+					 .cpu = LIMIT_CPU_MS * NS_PER_MS,
 					 .ctx = conn};
 	if (smfi_setpriv(ctx, conn) != MI_SUCCESS) {
 		generation_release(conn->generation);
 		free(conn);
 		return NULL;
 	}
-	nudge_opened(room.nudge);
+	conn->crowded = conn->refusing = !crowd_admits(nudge_opened(room.nudge));
 	return conn;
 }
 
@@ -110,6 +112,7 @@ static void conn_message_over(struct conn *conn)
 		drain_leave(room.drain);
 	conn->in_message = conn->failed = false;
 	conn->body_time = 0;
+	backlog_forget(&conn->backlog);
 	judgement_over(&conn->judgement);
 }
 
@@ -121,12 +124,23 @@ static void conn_abort(struct conn *conn)
 	conn_message_over(conn);
 }
 
-/* Can this message not be judged? Then the session hears no more of it, and this is the reply. */
+/*
+ * Can this message not be judged? Then the session hears no more of it, and this is the reply. One
+ * whose header was kept back is told to the session once it is beyond suspicion; if that decides,
+ * it is the reply, too.
+ */
 static bool conn_deferral(struct conn *conn, struct reply *reply_r)
 {
+	struct judgement *judgement = &conn->judgement;
+
 	if (!conn->refusing && !conn->failed && conn->session) {
-		if (judgement_enter(&conn->judgement))
-			return false;
+		if (judgement_enter(judgement)) {
+			session_postpone(conn->session, judgement->postponed);
+			if (judgement->postponed || !judgement->has_header)
+				return false;
+			*reply_r = backlog_tell(&conn->backlog, conn->session);
+			return reply_r->kind != REPLY_CONTINUE;
+		}
 		conn->failed = true;
 	}
 	*reply_r = reply_deferral("4.3.0", "Try again later");
@@ -170,7 +184,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 		    "the MTA does not offer edits that the policy needs (actions 0x%lx): its mail "
 		    "is deferred",
 		    agreement.missing);
-	conn->refusing = agreement.missing != 0;
+	conn->refusing = conn->crowded || agreement.missing != 0;
 	conn->steps = agreement.steps;
 	if (agreement.actions & SMFIF_SETSYMLIST)
 		agreement_macros(ctx, &conn->generation->macros);
@@ -242,9 +256,12 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	}
 	has_ip = client_address(address, &ip, &port);
 	judgement_client(&conn->judgement, has_ip ? &ip : NULL);
-	conn->session = session_new(conn->generation->served.policy, &conn->env);
-	if (conn_deferral(conn, &reply))
+	if (!conn->crowded)
+		conn->session = session_new(conn->generation->served.policy, &conn->env);
+	if (conn_deferral(conn, &reply)) {
+		step_end(conn, STAGE_CONNECT, begun);
 		return reply_answer(conn, STEP_CONNECT, reply);
+	}
 	reply = session_connect(conn->session, str_of(name), has_ip ? &ip : NULL, port);
 	step_end(conn, STAGE_CONNECT, begun);
 	return reply_answer(conn, STEP_CONNECT, reply);
@@ -322,12 +339,16 @@ static sfsistat on_data(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
 	int64_t begun = step_begin();
-	struct reply reply;
+	struct reply reply = {.kind = REPLY_CONTINUE};
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
-	if (!conn_deferral(conn, &reply))
-		reply = session_data(conn->session);
+	if (!conn_deferral(conn, &reply)) {
+		if (conn->judgement.postponed)
+			conn->backlog.data = true;
+		else
+			reply = session_data(conn->session);
+	}
 	step_end(conn, STAGE_DATA, begun);
 	return conn_answer(conn, STEP_DATA, reply);
 }
@@ -347,8 +368,12 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 	judgement_header(&conn->judgement, name, value);
 	if (!whole)
 		conn->failed = true;
-	else if (!conn_deferral(conn, &reply))
-		session_header(conn->session, str_of(name), str_of(whole));
+	else if (!conn_deferral(conn, &reply)) {
+		if (!conn->judgement.postponed)
+			session_header(conn->session, str_of(name), str_of(whole));
+		else if (!backlog_add(&conn->backlog, name ? name : "", whole))
+			conn->failed = true;
+	}
 	judgement_leave(&conn->judgement);
 	return reply_answer(conn, STEP_HEADER, none);
 }
@@ -431,7 +456,7 @@ static sfsistat on_close(SMFICTX *ctx)
 	free(conn->scratch);
 	free(conn);
 	(void)smfi_setpriv(ctx, NULL);
-	nudge_closed(room.nudge);
+	crowd_closed(nudge_closed(room.nudge));
 	return SMFIS_CONTINUE;
 }
 

@@ -30,6 +30,7 @@ void message_reset(struct session *s)
 	s->sender = (struct path){0};
 	s->rcpt_commands = 0;
 	s->field_bytes = s->results_kept = 0;
+	s->cpu_spent = 0;
 	memset(&s->recipients, 0, sizeof(s->recipients));
 	memset(&s->attempted, 0, sizeof(s->attempted));
 	memset(&s->addresses, 0, sizeof(s->addresses));
@@ -387,6 +388,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 	if (s->has_latch)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
 	deadline = settle_deadline(s, LIMIT_MESSAGE_SECONDS);
+	settle_progressed(s);
 	decide(s, deadline, true, &d);
 	if (!d.certain) {
 		/* Cannot be: at the end all is known or failed. A defer loses nothing. */

@@ -86,6 +86,7 @@ struct session_env {
 	/* Told once a message, when its outcome is settled, and at each refused recipient. May be
 	 * NULL. */
 	void (*settled)(void *ctx, const struct session *session);
+	int64_t cpu;     /* nanoseconds of CPU time that a message may cost; 0: no limit */
 	bool trace;      /* keep a trace of every rule that was gone through (explain) */
 	bool references; /* refusals by the policy end in a reference, for the journal */
 	/* Facts that are taken for granted from their stage on, policy.h; may be NULL. */
@@ -132,6 +133,11 @@ struct reply session_eom(struct session *s, struct edits *edits_r);
 void session_committed(struct session *s);
 /* The MTA or libmilter refused an edit: the reply is this instead, 451 4.3.0. */
 struct reply session_edit_failed(struct session *s, const struct edit *edit);
+/*
+ * While `on`, no lookup is begun and none waited for: MAIL and RCPT are answered by what is known
+ * without. What that leaves open is decided once it is taken back.
+ */
+void session_postpone(struct session *s, bool on);
 /* The message is over without an outcome; the connection goes on. */
 void session_abort(struct session *s);
 
