@@ -401,6 +401,14 @@ def a_removed_recipient_is_explained():
 
 
 @tests.test
+def what_cannot_be_given_is_not_played():
+    ran, _ = check("table spam patterns { /l.ttery/ }\naccept when subject in spam\n"
+                   'reject "No"\nassert refused when size > 0B\n')
+    contains(ran.err, "not confirmed: no value is known for 'subject in spam'", "what is said")
+    lacks(ran.err, "--given", "what is said")
+
+
+@tests.test
 def removed_is_not_delivered():
     proved('remove recipient when recipient.local is "trap"\n'
            'assert not delivered when recipient.local is "trap"\n')
