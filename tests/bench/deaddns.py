@@ -3,7 +3,8 @@
 
 The name server answers until the cache has all that the healthy mail needs, and never again. Then
 healthy mail goes through over 16 connections, alone and beside 184 connections of other domains,
-of which every question dies; once from clients that are believed, once with cached answers.
+of which every question dies: with cached answers and from clients that are believed, as fast as it
+goes, and with a pause before each session, so that the daemon's threads are idle in between.
 """
 
 import json
