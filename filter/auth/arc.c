@@ -11,6 +11,7 @@
 #include "filter/auth/arcset.h"
 #include "filter/auth/dkimkey.h"
 #include "postern/arena.h"
+#include "postern/meter.h"
 
 struct arc_verifier {
 	struct arena *arena;
@@ -18,6 +19,7 @@ struct arc_verifier {
 	int64_t now;
 	struct arcfield_list fields;
 	bool header_ended, body_ended, done;
+	bool too_dear;              /* not all of the body was looked at */
 	struct arcset_chain *chain; /* NULL: there is nothing to verify, `outcome` holds */
 	unsigned walk;              /* the oldest instance whose message signature is looked at */
 	int hashes[LIMIT_ARC_SETS + 1]; /* of the body, by instance */
@@ -154,12 +156,13 @@ void arc_verifier_eoh(struct arc_verifier *v, struct lookups *lookups)
 
 bool arc_verifier_wants_body(const struct arc_verifier *v)
 {
-	return v->chain && arcbody_wants(v->body);
+	return v->chain && !v->too_dear && arcbody_wants(v->body);
 }
 
 void arc_verifier_body(struct arc_verifier *v, struct str chunk)
 {
-	if (v->chain && !v->body_ended)
+	v->too_dear |= arc_verifier_wants_body(v) && meter_over();
+	if (v->chain && !v->body_ended && !v->too_dear)
 		arcbody_add(v->body, chunk);
 }
 
@@ -296,10 +299,21 @@ static void check_chain(struct arc_verifier *v, struct lookups *lookups)
 	check_seals(v, lookups);
 }
 
+/*
+ * Does a message signature that verifies speak for what readers see? Not where From is not signed,
+ * nor where a field was added on top of one that is.
+ */
+static bool vouches(struct arc_verifier *v, unsigned i)
+{
+	const struct dkimsig *message = &v->chain->sets[i].message;
+
+	return dkimsig_covers(message, STR("From")) && !arcfield_added(&v->fields, message);
+}
+
 /* Step 5, and which sealers of a chain that passed vouch for the message as it is. */
 static void look_back(struct arc_verifier *v, struct lookups *lookups)
 {
-	unsigned newest = v->chain->instance, oldest = newest;
+	unsigned newest = v->chain->instance, oldest = newest, silent;
 	struct str *sealers = arena_array(v->arena, newest, sizeof(*sealers));
 	enum arc_result result = ARC_RESULT_PASS;
 	const char *why = NULL;
@@ -314,11 +328,16 @@ static void look_back(struct arc_verifier *v, struct lookups *lookups)
 		why = v->chain->sets[oldest - 1].message_fault;
 	v->outcome.sealers = sealers;
 	v->outcome.count = newest;
-	v->outcome.vouching = newest - oldest + 1;
+	while (v->outcome.vouching < newest - oldest + 1 &&
+	       vouches(v, newest - (unsigned)v->outcome.vouching))
+		v->outcome.vouching++;
 	v->outcome.vouching_open = result == ARC_RESULT_TEMPERROR;
 	v->outcome.oldest_pass = oldest == 1 ? 0 : oldest;
-	if (oldest > 1)
-		v->outcome.reason = str_printf(v->arena, "ARC-Message-Signature %u: %s", oldest - 1,
+	silent = newest - (unsigned)v->outcome.vouching;
+	if (silent >= oldest)
+		why = "From is not signed, or a field was added to those signed";
+	if (silent > 0)
+		v->outcome.reason = str_printf(v->arena, "ARC-Message-Signature %u: %s", silent,
 					       why ? why : "not looked at")
 					.s;
 }
@@ -328,7 +347,12 @@ enum step arc_verifier_finish(struct arc_verifier *v, struct lookups *lookups,
 {
 	const char *why = NULL;
 
-	if (v->chain && !v->body_ended) {
+	if (v->chain && v->too_dear && !v->done) {
+		note(v, ARCFIELD_MESSAGE, v->chain->instance, ARC_RESULT_TEMPERROR,
+		     "the message costs too much to check");
+		v->done = true;
+	}
+	if (v->chain && !v->done && !v->body_ended) {
 		v->body_ended = true;
 		arcbody_end(v->body);
 		/* A changed body needs no key: it fails whatever they say. */

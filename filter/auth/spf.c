@@ -181,6 +181,8 @@ static void reply_term(struct spf_judge *judge, SPF_dns_rr_t *reply, struct spft
 		judge->want = term;
 		return;
 	}
+	if (term->barred)
+		return;
 	if (term->asks_client && spftree_client_void(judge->tree) && !count_void(judge, term))
 		return;
 	if (term->source->kind == SPFRECORD_PTR) {

@@ -36,17 +36,44 @@ struct arena {
 	struct chunk *chunks;
 	struct cleanup *cleanups;
 	size_t next_size, taken;
+	size_t total, limit; /* with all below, of one without a parent */
+	bool limited;
+	bool holder; /* of an attempt: no part of what it holds */
 	jmp_buf *guard;
 	_Alignas(ALIGNMENT) unsigned char first[]; /* a chunk */
 };
+
+/* Within arena_attempt(): the parent of those that are made without one. */
+static _Thread_local struct arena *attempt;
 
 _Noreturn void arena_exhausted(const struct arena *arena)
 {
 	for (; arena; arena = arena->parent)
 		if (arena->guard)
 			longjmp(*arena->guard, 1);
+	if (attempt)
+		longjmp(*attempt->guard, 1);
 	fputs("postern: out of memory\n", stderr);
 	_exit(ARENA_EXIT);
+}
+
+static struct arena *root_of(const struct arena *arena)
+{
+	while (arena->parent && !arena->parent->holder)
+		arena = arena->parent;
+	return (struct arena *)(uintptr_t)arena;
+}
+
+/* Counts what is to be taken; beyond the limit there is none. */
+static void account(const struct arena *arena, size_t size)
+{
+	struct arena *root = root_of(arena);
+
+	if (root->limit > 0 && size > root->limit - root->total) {
+		root->limited = true;
+		arena_exhausted(arena);
+	}
+	root->total += size;
 }
 
 static struct chunk *first_chunk(struct arena *arena)
@@ -54,7 +81,7 @@ static struct chunk *first_chunk(struct arena *arena)
 	return (struct chunk *)(void *)arena->first;
 }
 
-struct arena *arena_try(void)
+static struct arena *arena_make(void)
 {
 	struct arena *arena = malloc(ARENA_BYTES);
 
@@ -62,7 +89,7 @@ struct arena *arena_try(void)
 		return NULL;
 	memset(arena, 0, sizeof(*arena));
 	arena->next_size = CHUNK_SECOND;
-	arena->taken = ARENA_BYTES;
+	arena->taken = arena->total = ARENA_BYTES;
 	arena->chunks = first_chunk(arena);
 	arena->chunks->next = NULL;
 	arena->chunks->size = ARENA_BYTES - sizeof(*arena) - sizeof(*arena->chunks);
@@ -70,19 +97,38 @@ struct arena *arena_try(void)
 	return arena;
 }
 
+static void link_to_parent(struct arena *arena, struct arena *parent)
+{
+	arena->parent = parent;
+	arena->previous_sibling = NULL;
+	arena->next_sibling = parent ? parent->first_child : NULL;
+	if (arena->next_sibling)
+		arena->next_sibling->previous_sibling = arena;
+	if (parent)
+		parent->first_child = arena;
+}
+
+struct arena *arena_try(void)
+{
+	struct arena *arena = arena_make();
+
+	if (arena)
+		link_to_parent(arena, attempt);
+	return arena;
+}
+
 struct arena *arena_new(struct arena *parent)
 {
-	struct arena *arena = arena_try();
+	struct arena *arena;
 
+	if (parent)
+		account(parent, ARENA_BYTES);
+	arena = arena_make();
+	if (!arena && parent)
+		root_of(parent)->total -= ARENA_BYTES;
 	if (!arena)
 		arena_exhausted(parent);
-	if (parent) {
-		arena->parent = parent;
-		arena->next_sibling = parent->first_child;
-		if (arena->next_sibling)
-			arena->next_sibling->previous_sibling = arena;
-		parent->first_child = arena;
-	}
+	link_to_parent(arena, parent ? parent : attempt);
 	return arena;
 }
 
@@ -111,6 +157,8 @@ void arena_free(struct arena **arena_p)
 	for (struct cleanup *c = arena->cleanups; c; c = c->next)
 		c->fn(c->handle);
 	unlink_from_parent(arena);
+	if (arena->parent)
+		root_of(arena)->total -= arena->taken;
 	while (arena->chunks) {
 		struct chunk *chunk = arena->chunks;
 
@@ -119,6 +167,34 @@ void arena_free(struct arena **arena_p)
 			free(chunk);
 	}
 	free(arena);
+}
+
+bool arena_attempt(void (*run)(void *ctx), void *ctx)
+{
+	struct arena *own = arena_make(), *before = attempt;
+	jmp_buf out;
+
+	if (!own)
+		return false;
+	if (setjmp(out) != 0) {
+		attempt = before;
+		arena_free(&own);
+		return false;
+	}
+	own->guard = &out;
+	own->holder = true;
+	attempt = own;
+	run(ctx);
+	attempt = before;
+	/* What has been made stays. */
+	while (own->first_child) {
+		struct arena *child = own->first_child;
+
+		unlink_from_parent(child);
+		link_to_parent(child, before);
+	}
+	arena_free(&own);
+	return true;
 }
 
 static struct chunk *chunk_add(struct arena *arena, size_t size)
@@ -130,8 +206,11 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
 		room = size;
 	else if (arena->next_size < CHUNK_MOST)
 		arena->next_size *= 2;
-	if (room > SIZE_MAX - sizeof(*chunk) || !(chunk = malloc(sizeof(*chunk) + room)))
+	account(arena, room);
+	if (room > SIZE_MAX - sizeof(*chunk) || !(chunk = malloc(sizeof(*chunk) + room))) {
+		root_of(arena)->total -= room;
 		arena_exhausted(arena);
+	}
 	chunk->size = room;
 	chunk->used = 0;
 	arena->taken += room;
@@ -181,6 +260,21 @@ void arena_cleanup(struct arena *arena, void (*fn)(void *handle), void *handle)
 void arena_guard(struct arena *arena, jmp_buf *out)
 {
 	arena->guard = out;
+}
+
+void arena_limit(struct arena *arena, size_t bytes)
+{
+	arena->limit = bytes > arena->total || bytes == 0 ? bytes : arena->total;
+}
+
+size_t arena_total(const struct arena *arena)
+{
+	return root_of(arena)->total;
+}
+
+bool arena_limited(const struct arena *arena)
+{
+	return root_of(arena)->limited;
 }
 
 size_t arena_size(const struct arena *arena)

@@ -8,6 +8,7 @@
 #include "filter/base/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -30,14 +31,15 @@
 static const char *const plain[] = {
     /* descriptors */
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "preadv2", "pwritev",
-    "pwritev2", "lseek", "_llseek", "close", "dup", "dup2", "dup3", "fcntl", "fcntl64", "pipe",
-    "pipe2", "eventfd", "eventfd2", "poll", "ppoll", "select", "_newselect", "pselect6",
-    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2",
+    "pwritev2", "lseek", "_llseek", "close", "dup", "dup2", "dup3", "pipe", "pipe2", "eventfd",
+    "eventfd2", "poll", "ppoll", "select", "_newselect", "pselect6", "epoll_create",
+    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2",
     /* files, as far as landlock lets them be opened */
     "open", "openat", "stat", "stat64", "lstat", "lstat64", "fstat", "fstat64", "newfstatat",
     "fstatat64", "statx", "statfs", "statfs64", "fstatfs", "fstatfs64", "access", "faccessat",
     "faccessat2", "readlink", "readlinkat", "getcwd", "getdents", "getdents64", "mkdir", "mkdirat",
-    "fsync", "fdatasync", "msync", "ftruncate", "ftruncate64", "fallocate", "fadvise64", "flock",
+    "rename", "renameat", "renameat2", "unlink", "unlinkat", "fsync", "fdatasync", "msync",
+    "ftruncate", "ftruncate64", "fallocate", "fadvise64", "flock",
     /* sockets, of the families below */
     "connect", "bind", "listen", "accept", "accept4", "getsockname", "getpeername", "getsockopt",
     "setsockopt", "send", "sendto", "sendmsg", "sendmmsg", "recv", "recvfrom", "recvmsg",
@@ -59,12 +61,13 @@ static const char *const plain[] = {
     "nanosleep", "gettimeofday", "time", "getrandom"};
 
 /* What only the runtimes of sanitizers call. */
-static const char *const sanitizers[] = {
-    "arch_prctl", "personality", "process_vm_readv", "ptrace",   "wait4",
-    "waitid",     "clone",       "clone3",           "fork",     "vfork",
-    "execve",     "kill",        "tgkill",           "tkill",    "prctl",
-    "prlimit64",  "setrlimit",   "unlink",           "unlinkat", "mmap",
-    "mprotect"};
+static const char *const sanitizers[] = {"arch_prctl", "personality", "process_vm_readv",
+					 "ptrace",     "wait4",       "waitid",
+					 "clone",      "clone3",      "fork",
+					 "vfork",      "execve",      "kill",
+					 "tgkill",     "tkill",       "prctl",
+					 "prlimit64",  "setrlimit",   "mmap",
+					 "mprotect"};
 
 /* A call with certain arguments. */
 struct narrow {
@@ -99,6 +102,8 @@ struct narrow {
 			a, b                                                                       \
 		}                                                                                  \
 	}
+/* Of 32 bits and of 64. */
+#define FCNTL(command) ONE("fcntl", EQUAL(1, command)), ONE("fcntl64", EQUAL(1, command))
 /* A thread of ours: same memory, same process, no namespace. */
 #define THREAD (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
@@ -115,6 +120,16 @@ static const struct narrow narrows[] = {
     ONE("ioctl", EQUAL(1, FIONREAD)),
     ONE("ioctl", EQUAL(1, FIONBIO)),
     ONE("ioctl", EQUAL(1, TCGETS)),
+    /* Locks and flags; not whose signal tells of a descriptor. */
+    FCNTL(F_DUPFD),
+    FCNTL(F_DUPFD_CLOEXEC),
+    FCNTL(F_GETFD),
+    FCNTL(F_SETFD),
+    FCNTL(F_GETFL),
+    FCNTL(F_SETFL),
+    FCNTL(F_GETLK),
+    FCNTL(F_SETLK),
+    FCNTL(F_SETLKW),
     /* Limits are read, not set. */
     TWO("prlimit64", EQUAL(0, 0), ZERO(2)),
     ONE("prctl", EQUAL(0, PR_SET_NAME)),
@@ -189,23 +204,21 @@ static void allow_all(struct making *making, const struct sandbox *sandbox)
 		allow(making, sanitizers[i], 0, NULL);
 }
 
-static void set(struct making *making, enum scmp_filter_attr attribute, uint32_t value)
-{
-	if (making->error == 0)
-		making->error = seccomp_attr_set(making->filter, attribute, value);
-}
-
 int calls_enter(const struct sandbox *sandbox)
 {
 	struct making making = {.filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS)), .last = ""};
 
 	if (!making.filter)
 		return -ENOMEM;
-	/* Calls of another architecture have other numbers: who makes them means no good. */
-	set(&making, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	set(&making, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	/*
+	 * Calls of another architecture have other numbers: who makes them means no good. Where a
+	 * filter around this one keeps seccomp(2) from us, the thread is ended, not the process.
+	 */
+	(void)seccomp_attr_set(making.filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	/* A thread that a sanitizer started is not left out. */
-	set(&making, SCMP_FLTATR_CTL_TSYNC, 1);
+	(void)seccomp_attr_set(making.filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* A tree, not a list. */
+	(void)seccomp_attr_set(making.filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	allow_all(&making, sandbox);
 	if (making.error == 0)
 		making.error = seccomp_load(making.filter);

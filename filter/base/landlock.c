@@ -30,6 +30,7 @@ enum file_right {
 	READ_FILE = 1 << 2,
 	READ_DIR = 1 << 3,
 	REMOVE_FILE = 1 << 5,
+	MAKE_DIR = 1 << 7,
 	MAKE_REG = 1 << 8,
 	TRUNCATE = 1 << 14,
 };
@@ -77,7 +78,7 @@ static uint64_t rights(const struct sandbox_path *path, bool folder)
 
 	if (!path->writable)
 		return read;
-	return read | WRITE_FILE | (folder ? REMOVE_FILE | MAKE_REG | TRUNCATE : 0);
+	return read | WRITE_FILE | (folder ? REMOVE_FILE | MAKE_DIR | MAKE_REG | TRUNCATE : 0);
 }
 
 static bool allow_path(int set, uint64_t handled, const struct sandbox_path *path, uint64_t more)

@@ -41,16 +41,17 @@ void sandbox_read(struct sandbox *sandbox, const char *path)
 	add_path(sandbox, str_of(path), false);
 }
 
+/* All files are below the root folder: of one that lies there its name alone counts. */
 static void read_folder(struct sandbox *sandbox, const char *file)
 {
 	const char *slash = strrchr(file, '/');
+	struct str folder = slash ? (struct str){file, (size_t)(slash - file)} : STR(".");
+	char real[PATH_MAX];
 
-	if (!slash)
-		add_path(sandbox, STR("."), false);
-	else if (slash == file)
-		add_path(sandbox, str_of(file), false);
-	else
-		add_path(sandbox, (struct str){file, (size_t)(slash - file)}, false);
+	if (folder.n == 0 ||
+	    (realpath(str_dup(sandbox->arena, folder).s, real) && strcmp(real, "/") == 0))
+		folder = str_of(file);
+	add_path(sandbox, folder, false);
 }
 
 void sandbox_read_beside(struct sandbox *sandbox, const char *file)

@@ -4,6 +4,8 @@
 #include <execinfo.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "filter/command/server.h"
 #include "postern/dkim.h"
@@ -62,13 +64,21 @@ static void read_policy(const struct server *server, struct sandbox *sandbox)
 
 static void write_journal(const struct server *server, struct sandbox *sandbox)
 {
-	const char *path = server_setting(server->policy, "journal.path");
+	const char *path = server_setting(server->policy, "journal.path"), *slash, *parent;
+	struct stat st;
 
 	if (strcmp(server_setting(server->policy, "journal"), "off") == 0)
 		return;
 	/* Where it cannot be made, opening the journal says so. */
 	journal_folder(path);
 	sandbox_write(sandbox, path);
+	/* One that was removed is made anew, where it stands in a folder of our own. */
+	slash = strrchr(path, '/');
+	parent = str_dup(sandbox->arena,
+			 (struct str){path, slash && slash > path ? (size_t)(slash - path) : 0})
+		     .s;
+	if (*parent && stat(parent, &st) == 0 && st.st_uid == geteuid())
+		sandbox_write(sandbox, parent);
 }
 
 static enum sandbox_mode mode_of(const struct server *server)

@@ -82,8 +82,8 @@ static json_t *object_reload(void)
 	bool ok = reload_now(&text);
 
 	reload_state(&reloads);
-	object =
-	    json_pack("{s:b,s:s,s:o}", "ok", ok, "policy", reloads.policy, "text", json_text(text));
+	object = json_pack("{s:b,s:s,s:o}", "ok", ok, "policy", reloads.policy, "text",
+			   json_text(text ? text : "out of memory\n"));
 	free(text);
 	free(reloads.last_text);
 	return object;

@@ -162,8 +162,7 @@ static void look_host(struct doctor *doctor)
 			    "nobody keeps it right: signatures have a time at which they end");
 	else
 		doctor_find(doctor, FINDING_FINE, "clock", NULL, "it is kept right");
-	doctor_find(doctor,
-		    sandbox_offered(sandbox, sizeof(sandbox)) ? FINDING_FINE : FINDING_NOTE,
+	doctor_find(doctor, sandbox_offered(sandbox, sizeof(sandbox)) ? FINDING_FINE : FINDING_NOTE,
 		    "sandbox", "run a kernel with landlock and seccomp (Linux 5.13 or newer)",
 		    "this kernel has: %s", sandbox);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < DESCRIPTORS_LEAST)

@@ -6,6 +6,7 @@
 
 #include "postern/arena.h"
 #include "postern/fact.h"
+#include "postern/meter.h"
 #include "postern/mime.h"
 #include "postern/policy.h"
 
@@ -14,7 +15,7 @@
 struct content {
 	bool measure;      /* some rule rests on the size or the lines */
 	struct mime *mime; /* NULL: no rule rests on the parts */
-	const struct mime_parts *parts;
+	bool cut;          /* the message costs too much: the parts behind are not known */
 	int64_t size;
 	int64_t line, longest; /* octets of this line so far, and of the longest before it */
 	bool after_cr;
@@ -80,7 +81,7 @@ static bool stream_wants_body(const void *stream)
 {
 	const struct content *content = stream;
 
-	return content->measure || (content->mime && mime_wants_body(content->mime));
+	return content->measure || (content->mime && !content->cut && mime_wants_body(content->mime));
 }
 
 static bool stream_body(void *stream, struct str chunk)
@@ -89,7 +90,8 @@ static bool stream_body(void *stream, struct str chunk)
 
 	if (content->measure)
 		measure(content, chunk);
-	if (content->mime)
+	content->cut |= content->mime && mime_wants_body(content->mime) && meter_over();
+	if (content->mime && !content->cut)
 		mime_body(content->mime, chunk);
 	return stream_wants_body(content);
 }
@@ -126,8 +128,13 @@ static enum fact_state parts_provide(const struct fact_call *call, struct value 
 {
 	const struct content *content = call->inputs[0]->opaque;
 
+	struct mime_parts *parts = arena_new_of(call->arena, struct mime_parts);
+
 	/* Inputs come as const; the stream is the one thing that its provider moves on. */
-	*value_r = (struct value){.state = FACT_PRESENT, .opaque = mime_finish(content->mime)};
+	*parts = *mime_finish(content->mime);
+	if (content->cut)
+		parts->trouble = "the message costs too much to check";
+	*value_r = (struct value){.state = FACT_PRESENT, .opaque = parts};
 	return FACT_PRESENT;
 }
 

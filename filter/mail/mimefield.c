@@ -150,9 +150,12 @@ static const char *const charsets[] = {
 /* libc loads a library for most of them, and keeps it for as long as a converter is open. */
 void mime_init_confined(void)
 {
+	static iconv_t converters[sizeof(charsets) / sizeof(charsets[0])];
+
 	mime_init();
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++)
-		(void)iconv_open("UTF-8", g_mime_charset_iconv_name(charsets[i]));
+		if (!converters[i])
+			converters[i] = iconv_open("UTF-8", g_mime_charset_iconv_name(charsets[i]));
 }
 
 static void add_charset(struct buf *out, struct str name)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "postern/clock.h"
+#include "postern/limits.h"
 #include "postern/log.h"
 
 #define MACRO_NAME_MAX 64
@@ -89,13 +90,14 @@ static struct conn *conn_new(SMFICTX *ctx)
 					 .progress = conn_progress,
 					 .settled = conn_settled,
 					 .references = room.service->references,
+					 .cpu = LIMIT_CPU_MS * NS_PER_MS,
 					 .ctx = conn};
 	if (smfi_setpriv(ctx, conn) != MI_SUCCESS) {
 		generation_release(conn->generation);
 		free(conn);
 		return NULL;
 	}
-	nudge_opened(room.nudge);
+	conn->crowded = conn->refusing = !crowd_admits(nudge_opened(room.nudge));
 	return conn;
 }
 
@@ -182,7 +184,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 		    "the MTA does not offer edits that the policy needs (actions 0x%lx): its mail "
 		    "is deferred",
 		    agreement.missing);
-	conn->refusing = agreement.missing != 0;
+	conn->refusing = conn->crowded || agreement.missing != 0;
 	conn->steps = agreement.steps;
 	if (agreement.actions & SMFIF_SETSYMLIST)
 		agreement_macros(ctx, &conn->generation->macros);
@@ -254,9 +256,12 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	}
 	has_ip = client_address(address, &ip, &port);
 	judgement_client(&conn->judgement, has_ip ? &ip : NULL);
-	conn->session = session_new(conn->generation->served.policy, &conn->env);
-	if (conn_deferral(conn, &reply))
+	if (!conn->crowded)
+		conn->session = session_new(conn->generation->served.policy, &conn->env);
+	if (conn_deferral(conn, &reply)) {
+		step_end(conn, STAGE_CONNECT, begun);
 		return reply_answer(conn, STEP_CONNECT, reply);
+	}
 	reply = session_connect(conn->session, str_of(name), has_ip ? &ip : NULL, port);
 	step_end(conn, STAGE_CONNECT, begun);
 	return reply_answer(conn, STEP_CONNECT, reply);
@@ -451,7 +456,7 @@ static sfsistat on_close(SMFICTX *ctx)
 	free(conn->scratch);
 	free(conn);
 	(void)smfi_setpriv(ctx, NULL);
-	nudge_closed(room.nudge);
+	crowd_closed(nudge_closed(room.nudge));
 	return SMFIS_CONTINUE;
 }
 

@@ -131,6 +131,7 @@ struct conn {
 	struct session *session; /* NULL before connect, and where memory ended */
 	struct session_env env;
 	unsigned long steps; /* SMFIP_* agreed on */
+	bool crowded;        /* one session more than there may be: nothing of it is looked at */
 	bool refusing;       /* no message of this connection can be judged */
 	bool in_message;     /* let in by drain_enter() */
 	bool failed;         /* this message cannot be judged: deferred when next asked */

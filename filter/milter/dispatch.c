@@ -8,8 +8,8 @@
  *
  * libmilter comes here by mi_start_session(), which its listener calls for each connection as for
  * any public symbol; mi_engine() serves a session as long as commands come without a pause. It
- * does not tell the connection's descriptor, which is what accept() has just returned on the same
- * thread. Where any of this is otherwise, libmilter's own pool does its work, and nudge.c helps.
+ * does not tell the connection's descriptor, which is what accept() (stead.c) has just returned on
+ * the same thread. Where any of this is otherwise, libmilter's own pool does its work, and nudge.c helps.
  */
 
 #include "filter/milter/process.h"
@@ -46,10 +46,9 @@ static struct {
 
 static _Thread_local int accepted = -1;
 
-int accept(int listening, struct sockaddr *address, socklen_t *length)
+void dispatch_accepted(int fd)
 {
-	accepted = accept4(listening, address, length, SOCK_CLOEXEC);
-	return accepted;
+	accepted = fd;
 }
 
 /* The session's next command is to be waited for, once. */

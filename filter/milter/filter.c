@@ -25,8 +25,6 @@
 #include "postern/log.h"
 #include "postern/sandbox.h"
 
-/* Reading and writing, seconds. libmilter's default would keep a half-sent packet for 2 hours. */
-#define MTA_TIMEOUT 300
 /* Larger packets end the connection; headers of Postfix come close to libmilter's 64 KB. */
 #define PACKET_MAX (1024 * 1024)
 /* The reply to the last message's end is written after its callback has returned. */
@@ -91,7 +89,7 @@ static bool start_libmilter(const char *name, int listening)
 	pthread_t thread;
 
 	snprintf(conn, sizeof(conn), "fd:%d", listening);
-	(void)smfi_settimeout(MTA_TIMEOUT);
+	(void)smfi_settimeout((int)stead_patience());
 	(void)smfi_setmaxdatasize(PACKET_MAX);
 	/* Opened here, so that a stop which comes at once finds it open. */
 	if (smfi_setconn(conn) != MI_SUCCESS || smfi_register(callbacks_desc(name)) != MI_SUCCESS ||
@@ -250,6 +248,7 @@ _Noreturn void filter_process(const struct milter_config *config,
 	callbacks_set(&service, &drain, &nudge, ends->suspects);
 	if (service.ready && !service.ready(service.ctx))
 		end(MILTER_FAILED);
+	stead_begin(ends->listening, &nudge);
 	if (!start_libmilter(config->name, ends->listening))
 		end(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);

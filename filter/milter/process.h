@@ -5,9 +5,8 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), the threads that serve sessions (dispatch.c), what keeps libmilter's own going
- * (nudge.c), and the filter process itself (filter.c).
- * process.c is the parent.
+ * (drain.c), the threads that serve sessions (dispatch.c), what keeps libmilter going (nudge.c,
+ * stead.c), and the filter process itself (filter.c). process.c is the parent.
  */
 
 #include <netdb.h>
@@ -149,6 +148,8 @@ bool drain_wait(struct drain *drain, int64_t deadline);
 
 /* ---- dispatch.c ---- */
 
+/* What accept() is about to return to libmilter on this thread. */
+void dispatch_accepted(int fd);
 /* Do our own threads serve the sessions, and not libmilter's pool? */
 bool dispatch_used(void);
 
@@ -158,14 +159,30 @@ struct nudge {
 	struct sockaddr_storage address; /* where we listen ourselves */
 	socklen_t length;
 	atomic_uint sessions; /* open ones */
+	atomic_bool held;     /* connections wait for descriptors: none is to be added */
 };
 
 /* Starts the thread. False: there is none, or the socket has no address. */
 bool nudge_start(struct nudge *nudge, int listening);
 /* A connection to our own socket that is being made, not blocking; -1: none. */
 int nudge_connect(const struct nudge *nudge);
-void nudge_opened(struct nudge *nudge);
-void nudge_closed(struct nudge *nudge);
+/* The open ones now, this one counted in, or out. */
+unsigned nudge_opened(struct nudge *nudge);
+unsigned nudge_closed(struct nudge *nudge);
+
+/* ---- crowd.c ---- */
+
+/* One more has come, so that so many are open. False: it is to be deferred. */
+bool crowd_admits(unsigned open);
+/* One has gone. */
+void crowd_closed(unsigned open);
+
+/* ---- stead.c ---- */
+
+/* Before libmilter's threads start, after nudge_start(): what its calls to libc come to. */
+void stead_begin(int listening, struct nudge *nudge);
+/* What smfi_settimeout() is to be told, seconds. */
+unsigned stead_patience(void);
 
 /* ---- pulse.c ---- */
 

@@ -208,6 +208,9 @@ static void process(struct buf *out, const struct counters *counters, const stru
 	       processes > 0 ? processes - 1 : 0);
 	single(out, "postern_sessions", "gauge", "Connections of mail servers that are open.",
 	       now->sessions);
+	single(out, "postern_sessions_refused_total", "counter",
+	       "Connections that were deferred: there were as many as there may be.",
+	       now->sessions_refused);
 	histogram_read(&counters->stages[STAGE_CONNECT], &connections);
 	single(out, "postern_connections_total", "counter",
 	       "SMTP clients that mail servers told of.", connections.count);

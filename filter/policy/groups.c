@@ -131,8 +131,8 @@ static void add_address(struct prover *p, struct subject *subject, const struct 
 			made[i] = tag_of(address);
 			break;
 		case PART_ROUTED:
-			made[i].value = value_boolean(address->routed ||
-						       is_routed(address->local.value.text));
+			made[i].value =
+			    value_boolean(address->routed || is_routed(address->local.value.text));
 			break;
 		}
 	}
@@ -185,7 +185,8 @@ static void drop_equal(struct candidates *list)
 }
 
 /* Patterns that look at the whole address see the spelling of its local part, too. */
-static void locals_apart(struct prover *p, struct candidates *locals, const struct candidates *whole)
+static void locals_apart(struct prover *p, struct candidates *locals,
+			 const struct candidates *whole)
 {
 	for (size_t i = 0; i < whole->tests.count; i++)
 		if (whole->tests.items[i]->right_kind == RIGHT_PATTERN)
@@ -241,8 +242,8 @@ static void drop_alike(struct prover *p, const struct subject *subject, enum par
 		struct candidate *one = &list->items.items[i];
 		cond_set *mine = states + kept * columns;
 		bool alike = false, named = false;
-		struct str mine_text = part == PART_LOCAL ? written(p->arena, one->value.text)
-							  : one->value.text;
+		struct str mine_text =
+		    part == PART_LOCAL ? written(p->arena, one->value.text) : one->value.text;
 
 		memset(mine, 0, columns);
 		for (size_t c = 0; c < columns; c++) {
@@ -282,8 +283,8 @@ static void add_bare_postmaster(struct prover *p, struct subject *subject)
 
 	struct address bare = {
 	    .local.value = value_text(STR("postmaster")),
-	    .domain.value = value_text(
-		authserv->state == FACT_PRESENT ? authserv->text : STR("localhost")),
+	    .domain.value =
+		value_text(authserv->state == FACT_PRESENT ? authserv->text : STR("localhost")),
 	};
 
 	bare.domain.value.ours = true;

@@ -2,12 +2,18 @@
 /*
  * Patterns through PCRE2. Bytes are matched, not characters: mail is not always valid UTF-8. The
  * match limit bounds what a hostile text can cost; beyond it the answer is "could not tell".
+ *
+ * They are interpreted, not compiled to machine code (JIT): that would want memory that can be
+ * written and executed in the process that faces strangers, or else a daemon that answers in
+ * another way than `explain`, for the limit counts other steps there.
  */
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "postern/pattern.h"
 
 #include <pcre2.h>
+
+#include "postern/meter.h"
 
 /* About 10 ms at the most on the reference machine; ordinary matches take a few hundred steps. */
 #define MATCH_LIMIT 200000
@@ -49,6 +55,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 			return NULL;
 		}
 	}
+	arena_cleanup(arena, pattern_free, pattern);
 	pattern->code = pcre2_compile((PCRE2_SPTR)text.s, text.n, options, &error, &at, NULL);
 	if (!pattern->code) {
 		char *message = arena_alloc(arena, 200);
@@ -58,10 +65,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 		*at_r = at;
 		return NULL;
 	}
-	/* Where memory cannot be made executable, the interpreter does the same, slower. */
-	(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
 	pattern->context = pcre2_match_context_create(NULL);
-	arena_cleanup(arena, pattern_free, pattern);
 	if (!pattern->context) {
 		*why_r = "out of memory";
 		return NULL;
@@ -71,12 +75,13 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	return pattern;
 }
 
+/* What one match may cost is bounded by its limits, what all those of a message cost by the meter. */
 int pattern_matches(const struct pattern *pattern, struct str text)
 {
 	pcre2_match_data *data;
 	int result;
 
-	if (text.n > SUBJECT_MOST)
+	if (text.n > SUBJECT_MOST || meter_over())
 		return -1;
 	data = pcre2_match_data_create(1, NULL);
 	if (!data)

@@ -203,6 +203,8 @@ struct goal {
 	struct prover *p;
 	unsigned allowed; /* outcomes */
 	enum fate fate;
+	bool local; /* of mail handed in on this host itself */
+	bool discards; /* other recipients may be discarded */
 	bool by;
 	enum stage stage;
 	bool concrete; /* only what can be made so */
@@ -214,6 +216,10 @@ struct goal {
 };
 
 enum leaf fate_leaf(void *goal, uint32_t *variable_r);
+/* Does the rule leave the recipient out? */
+bool fate_removes(const struct plan_rule *rule);
+/* May what is delivered by this verdict be discarded for a recipient that is left out? */
+bool fate_discards(const struct policy *policy, enum verdict verdict);
 /* Is it certain that the two recipients share no fate? */
 bool fate_apart(void *goal);
 /* May this outcome of its own become one that is not allowed? */
@@ -221,6 +227,8 @@ bool fate_may_change(const struct goal *goal, unsigned outcome);
 /* May a client without a queue, whose recipients share a fate, be in the top frame? `always`: must
  * it be one? */
 bool fate_shared(struct prover *p, bool always);
+/* Leaves only clients on this host itself to the top frame; false: a contradiction. */
+bool fate_local(struct prover *p);
 
 /* ---- prove.c ---- */
 

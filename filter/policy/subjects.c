@@ -107,6 +107,43 @@ static uint32_t elementary_add(struct prover *p, struct elementary one)
 	return (uint32_t)(p->elementary.count - 1);
 }
 
+/*
+ * Tests that tell apart clients without a queue, whose recipients share a fate: no rule may ask
+ * for what they ask.
+ */
+static void add_fate_test(struct prover *p, const char *fact, const struct table *table)
+{
+	struct cond *test;
+	int slot = policy_slot(p->policy, fact);
+
+	if (slot < 0)
+		return;
+	test = arena_new_of(p->arena, struct cond);
+	*test = (struct cond){.kind = COND_TEST, .left = (unsigned)slot, .op = OP_IS_PRESENT};
+	if (table) {
+		test->op = OP_IN;
+		test->base = TYPE_IP;
+		test->right_kind = RIGHT_TABLE;
+		test->table = table;
+	}
+	elementary_add(p, (struct elementary){.test = test, .slot = test->left});
+}
+
+static void add_fate_tests(struct prover *p)
+{
+	struct table *loopback = table_new(p->arena, TABLE_NETWORKS, NULL);
+	const struct table *submitters = policy_setting_table(p->policy, "submitters");
+	const char *why;
+
+	table_add(loopback, STR("127.0.0.0/8"), &why);
+	table_add(loopback, STR("::1"), &why);
+	add_fate_test(p, "auth.user", NULL);
+	add_fate_test(p, "client.ip", NULL);
+	add_fate_test(p, "client.ip", loopback);
+	if (submitters)
+		add_fate_test(p, "client.ip", submitters);
+}
+
 static bool of_recipient(const struct prover *p, unsigned slot)
 {
 	return p->policy->slots[slot].scope == SCOPE_RECIPIENT;
@@ -325,6 +362,7 @@ void subjects_make(struct prover *p)
 	for (size_t i = 0; i < policy->assertion_count; i++)
 		if (policy->assertions[i].cond)
 			add_tests(p, policy->assertions[i].cond);
+	add_fate_tests(p);
 	for (size_t i = 0; i < p->subjects.count; i++) {
 		struct subject *subject = &p->subjects.items[i];
 		bool list = policy->slots[subject->slots.items[0]].def->type.list;

@@ -30,6 +30,7 @@ void message_reset(struct session *s)
 	s->sender = (struct path){0};
 	s->rcpt_commands = 0;
 	s->field_bytes = s->results_kept = 0;
+	s->cpu_spent = 0;
 	memset(&s->recipients, 0, sizeof(s->recipients));
 	memset(&s->attempted, 0, sizeof(s->attempted));
 	memset(&s->addresses, 0, sizeof(s->addresses));

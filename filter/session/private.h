@@ -73,6 +73,7 @@ struct session {
 	enum mixed mixed; /* of this message */
 	bool submitter;   /* the client is in the table of `set submitters` */
 
+	int64_t cpu_spent; /* nanoseconds, on this message */
 	int64_t began; /* clock_now() at MAIL; 0: no message */
 	struct path sender;
 	struct str sender_text;

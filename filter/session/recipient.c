@@ -267,6 +267,7 @@ static bool begin_recipient(struct session *s, struct str argument, struct recip
 	*vec_push(s->message_arena, &s->attempted) = value_text(recipient_r->address);
 	if (!ok) {
 		*reply_r = refuse_syntax(s, recipient_r->address, why);
+		arena_free(&recipient_r->arena);
 		return false;
 	}
 	recipient_r->original = str_dup(s->message_arena, argument);
@@ -287,16 +288,20 @@ struct reply event_rcpt(struct session *s, const struct event *event)
 		return tell_plain(REPLY_CONTINUE);
 	if (s->view.stage >= STAGE_DATA)
 		return tell_refuse(503, "5.5.1", "No RCPT after DATA");
-	if (++s->rcpt_commands > LIMIT_RECIPIENTS)
+	if (++s->rcpt_commands > LIMIT_RECIPIENTS ||
+	    arena_total(s->arena) > LIMIT_SESSION_BYTES / 4 * 3)
 		return refuse_plainly(s, event->text,
 				      tell_refuse(452, "4.5.3", "Too many recipients"));
 	s->view.stage = STAGE_RCPT;
 	if (!begin_recipient(s, event->text, &recipient, &path, &reply))
 		return reply;
-	if (refused_by_mta(s))
+	if (refused_by_mta(s)) {
+		arena_free(&recipient.arena);
 		return tell_plain(REPLY_CONTINUE);
+	}
 	row = report_row(s, str_clean(s->message_arena, recipient.address, 300));
 	if (s->has_latch && !s->local_submission) {
+		arena_free(&recipient.arena);
 		tell_recipient(s, row, &s->latch_decision, s->latch);
 		return s->latch;
 	}

@@ -6,6 +6,8 @@
 
 #include "filter/session/private.h"
 #include "postern/dns.h"
+#include "postern/log.h"
+#include "postern/meter.h"
 
 static const char *no_macro(void *ctx, const char *name)
 {
@@ -95,6 +97,7 @@ struct session *session_new(const struct policy *policy, const struct session_en
 		return NULL;
 	}
 	arena_guard(arena, &out);
+	arena_limit(arena, LIMIT_SESSION_BYTES);
 	s = session_make(arena, policy, env);
 	arena_guard(arena, NULL);
 	return s;
@@ -138,6 +141,10 @@ struct str session_fact(const struct session *s, struct arena *arena, const char
 
 static struct reply out_of_memory(struct session *s)
 {
+	if (!s->broken && arena_limited(s->arena))
+		log_line(LOG_LEVEL_WARNING,
+			 "a session wants more than %zu MB of memory: its mail is deferred",
+			 LIMIT_SESSION_BYTES >> 20);
 	s->broken = true;
 	if (s->observing)
 		return tell_plain(REPLY_CONTINUE);
@@ -156,10 +163,15 @@ static struct reply guarded(struct session *s,
 		return out_of_memory(s);
 	if (setjmp(out) != 0) {
 		arena_guard(s->arena, NULL);
+		meter_end();
 		return out_of_memory(s);
 	}
 	arena_guard(s->arena, &out);
+	/* A field is only put aside, and there may be very many. */
+	if (s->env.cpu > 0 && handle != event_header)
+		meter_begin(s->env.cpu - s->cpu_spent);
 	reply = handle(s, event);
+	s->cpu_spent += meter_end();
 	arena_guard(s->arena, NULL);
 	return s->observing ? observed_reply(reply, handle == event_rcpt || handle == event_eom)
 			    : reply;

@@ -2,6 +2,7 @@
 /* From a decision to the reply that tells it, and the note of what was told. */
 
 #include "filter/session/private.h"
+#include "postern/meter.h"
 #include "postern/dns.h"
 
 /* One line of a reply (RFC 5321 4.5.3.1.5 and what MTAs take). */
@@ -41,6 +42,10 @@ struct reply tell_refusal(struct session *s, const struct decision *d)
 	const struct plan_action *action;
 	struct str text;
 
+	if (d->failure && meter_over())
+		return tell_refuse(
+		    451, "4.3.0",
+		    with_reference(s, STR("This takes too long to check, please try again later")));
 	if (d->failure)
 		return tell_refuse(
 		    451, "4.4.3",
@@ -133,6 +138,8 @@ void tell_note(struct session *s, const struct decision *d, struct reply reply)
 	s->report.refused = -1;
 	s->over = true;
 	add_passed(s, d);
+	if (meter_over())
+		s->report.problem = "it costs too much CPU time: not all of it was looked at";
 }
 
 struct reply tell_message(struct session *s, const struct decision *d, struct reply reply)

@@ -22,7 +22,7 @@
 /* Forged Authentication-Results to remove: each is a command to the MTA. */
 #define LIMIT_REMOVALS 1000
 /* Recipients that a transaction may name, the refused included; Postfix's own limit is 1000. */
-#define LIMIT_RECIPIENTS 10000
+#define LIMIT_RECIPIENTS 5000
 /* CPU time that a text may cost at one table of patterns; ordinary patterns take some us each. */
 #define LIMIT_PATTERNS_MS 200
 /* Recipients that the edits of one message may add: an alias is no mailing list. */
@@ -41,6 +41,9 @@
 #define LIMIT_ARC_KEYS 20
 /* Ways in which the sealers canonicalized the body: each is one more hash of all of it. */
 #define LIMIT_ARC_BODIES 3
+
+/* Sessions at once, each with some memory. Postfix has 100 by default. */
+#define LIMIT_SESSIONS 10000
 
 /* What the worst message of 10 MB may cost. */
 #define LIMIT_CPU_MS 200

@@ -21,6 +21,7 @@ struct metrics_now {
 	char policy[17]; /* id */
 	int64_t started; /* wall clock */
 	unsigned sessions;
+	uint64_t sessions_refused;
 	bool journal; /* there is one, and this is how many records wait: */
 	uint64_t journal_queued, journal_written, journal_dropped;
 };

@@ -145,5 +145,7 @@ int milter_run(const struct milter_config *config,
 
 /* Connections of MTAs that are open. In the filter process. */
 unsigned milter_sessions(void);
+/* Those that came when there were as many as there may be: deferred. */
+uint64_t milter_sessions_refused(void);
 
 #endif

@@ -21,7 +21,10 @@ struct str pattern_example(struct arena *arena, const struct pattern *pattern);
 /* Of one text and the same flags. */
 bool pattern_same(const struct pattern *a, const struct pattern *b);
 
-/* 1, 0, or -1 where it took too long to tell: limits hold whatever pattern and text are. */
+/*
+ * 1, 0, or -1 where it took too long to tell, or the message has cost too much (meter.h): limits
+ * hold whatever pattern and text are.
+ */
 int pattern_matches(const struct pattern *pattern, struct str text);
 
 #endif

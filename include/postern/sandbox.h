@@ -60,7 +60,7 @@ void sandbox_read(struct sandbox *sandbox, const char *path);
  * too. Of files in the root folder, the file alone.
  */
 void sandbox_read_beside(struct sandbox *sandbox, const char *file);
-/* A folder in which files are made, changed and removed; or a device. */
+/* A folder in which files are made and changed; or a device. */
 void sandbox_write(struct sandbox *sandbox, const char *path);
 /* TCP to that port of any host. */
 void sandbox_connect(struct sandbox *sandbox, unsigned port);

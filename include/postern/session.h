@@ -86,6 +86,7 @@ struct session_env {
 	/* Told once a message, when its outcome is settled, and at each refused recipient. May be
 	 * NULL. */
 	void (*settled)(void *ctx, const struct session *session);
+	int64_t cpu;     /* nanoseconds of CPU time that a message may cost; 0: no limit */
 	bool trace;      /* keep a trace of every rule that was gone through (explain) */
 	bool references; /* refusals by the policy end in a reference, for the journal */
 	/* Facts that are taken for granted from their stage on, policy.h; may be NULL. */

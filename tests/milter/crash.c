@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * LD_PRELOAD: libraries that crash over a message. CRASH_AT names the function that does, and
- * CRASH_CALLS the file to which a letter is added for each call of one of them.
+ * CRASH_CALLS the file to which a letter is added for each call of one of them: it is opened while
+ * there is no sandbox yet.
  */
 
 #include <dlfcn.h>
@@ -15,12 +16,17 @@ int SPF_record_interpret(void *record, void *request, void *response, int depth)
 int dkim_eoh(void *dkim);
 int dkim_eom(void *dkim, _Bool *key_tested);
 
+static int calls = -1;
+
+__attribute__((constructor)) static void open_calls(void)
+{
+	calls = open(getenv("CRASH_CALLS"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
 static void *called(const char *name, const char *letter)
 {
-	int fd = open(getenv("CRASH_CALLS"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	if (fd >= 0 && write(fd, letter, 1) == 1)
-		close(fd);
+	if (write(calls, letter, 1) != 1)
+		return NULL;
 	if (strcmp(getenv("CRASH_AT"), name) == 0)
 		raise(SIGKILL);
 	return dlsym(RTLD_NEXT, name);

@@ -35,9 +35,10 @@ POLICIES = {
     "message": "set mixed message\n" + _verdicts,
 }
 
-LATER = "the client was refused before: a mail server has no filter's word for it"
+OTHER_KIND = "452 4.5.3 This recipient is handled differently, please send it separately"
 NO_UTF8 = {"sendmail": "Debian's Sendmail is built without USE_EAI: it offers no SMTPUTF8"}
 NO_XCLIENT = {"sendmail": "Sendmail has no XCLIENT"}
+FULL = "452 4.2.2 Mailbox of full@example.org is full"
 OURS = "mx.example.org;"
 
 
@@ -85,7 +86,8 @@ VERDICTS = [
 
     by_helo("accept", "accept.example", letter("a@example.net", "b@other.example", arrives=Arrives(
         "b@other.example", fields={"Authentication-Results": []})), None),
-    by_helo("reject", MX, [mail("a@example.net", "550 5.7.1 You are not mx.example.org"),
+    by_helo("reject", "reject.example", [mail("a@example.net",
+                                             "550 5.7.1 You are not reject.example"),
                            Say("EHLO client.example.net"), *TO_B],
             {"verdict": "reject", "stage": "mail"}),
     by_helo("defer", "defer.example", [mail("a@example.net", "450 4.7.1 Not as defer.example")],
@@ -112,8 +114,7 @@ VERDICTS = [
     by_rule("rcpt-reject", [mail("a@example.net"),
                             rcpt("nobody@example.org", "550 5.7.1 No such user"),
                             Say("DATA", ("503", "554")), Say("RSET"), *TO_B], "reject", "rcpt"),
-    by_rule("rcpt-defer", [mail("a@example.net"),
-                           rcpt("full@example.org", "452 4.2.2 Mailbox of full@example.org is full")],
+    by_rule("rcpt-defer", [mail("a@example.net"), rcpt("full@example.org", FULL)],
             "defer", "rcpt"),
     by_rule("rcpt-discard", letter("a@example.net", "void@example.org"), "discard", "message"),
     by_rule("rcpt-hold", letter("a@example.net", "careful@example.org", arrives=HELD),
@@ -150,7 +151,7 @@ VERDICTS = [
                                    arrives=HELD), "quarantine", "message"),
 
     by_rule("message-accept", letter("a@example.net", "b@example.org", subject="message-accept",
-                                     arrives=Arrives("b@example.org",
+                                     arrives=Arrives("b@example.org", fields={"X-After": []},
                                                      first="Authentication-Results")),
             "accept", "message"),
     by_rule("message-reject", letter("a@example.net", "strict@example.org",
@@ -175,14 +176,14 @@ RECIPIENTS = [
     Scene("some of several recipients are refused", [
         mail("a@example.net"), rcpt("b@example.org"),
         rcpt("nobody@example.org", "550 5.7.1 No such user"),
-        rcpt("full@example.org", "452 4.2.2 Mailbox of full@example.org is full"),
+        rcpt("full@example.org", FULL),
         rcpt("c@other.example", "550 5.7.1 Relaying denied"), rcpt("d@example.org"), data(),
         Send(arrives=Arrives("b@example.org", "d@example.org"))]),
     Scene("one of several recipients is discarded", [
         *letter("a@example.net", "b@example.org", "void@example.org", "d@example.org",
                 arrives=Arrives("b@example.org", "d@example.org"))]),
     Scene("recipients of two kinds are split", [
-        mail("a@example.net"), rcpt("b@example.org"), rcpt("c@shop.example.org", "452 4.5.3 "),
+        mail("a@example.net"), rcpt("b@example.org"), rcpt("c@shop.example.org", OTHER_KIND),
         rcpt("d@example.org"), data(),
         Send(arrives=Arrives("b@example.org", "d@example.org", fields={"Subject": ["A test"]})),
         *letter("a@example.net", "c@shop.example.org", arrives=Arrives(
@@ -253,6 +254,9 @@ EDITS = [
     Scene("without its last recipient a message is discarded",
           letter("a@example.net", "gone@example.org"),
           records=[{"rule": "gone", "verdict": "discard"}]),
+    Scene("an edit that only the body decides", letter(
+        "a@example.net", "b@example.org", subject="after", arrives=Arrives(
+            "b@example.org", fields={"X-After": ["6"]})), ["after"]),
     Scene("scores add up", letter(
         "a@example.net", "b@example.org", subject="pills", body="x" * 80 + "\r\n",
         reply="550 5.7.1 Scored 7, 4 for spam"), ["score", "score-spam", "scores"],
@@ -261,7 +265,7 @@ EDITS = [
                                             arrives=CLEAN)),
     Scene("a rule is only observed", letter("a@example.net", "b@example.org", subject="observed",
                                             arrives=CLEAN), ["would"],
-          records=[{"rule": "-", "observed": "would"}]),
+          records=[{"rule": "-", "observed": "would:reject"}]),
     Scene("a line is logged", letter("a@example.net", "b@example.org", subject="logged",
                                      arrives=CLEAN), ["note"],
           logs=["seen logged from a@example.net"]),
@@ -292,10 +296,18 @@ SESSIONS = [
           client="outsider6", never={"sendmail": "Sendmail's private instance listens on IPv4 only,"
                                      " and has no XCLIENT to say another address"}),
     Scene("early connect: a refusal at connect has no text of its own", [
-        mail("a@example.net", "554")], policy="early", client="connect-reject", greets=None,
-          never={"sendmail": "see 'early connect: Sendmail says it in the greeting'"}),
+        mail("a@example.net", Differs(
+            "each server's own words", postfix="550 5.7.1 Command rejected",
+            sendmail="550"))], policy="early", client="connect-reject",
+          greets=None, banner=Differs(
+              "each server's own words", sendmail="554 mx.example.org ESMTP not accepting messages",
+              postfix="554 mx.example.org ESMTP not accepting connections"),
+          records=[{"rule": "connect-reject", "verdict": "reject", "stage": "connect"}]),
     Scene("early connect: a deferral at connect has no text of its own", [
-        mail("a@example.net", ("450", "451"))], policy="early", client="connect-defer", greets=None),
+        mail("a@example.net", Differs("the server's own words", postfix="451 4.7.1 Service "
+                                      "unavailable - try again later", sendmail="451"))],
+          policy="early", client="connect-defer", greets=None,
+          records=[{"rule": "connect-defer", "verdict": "defer", "stage": "connect"}]),
     Scene("early connect: who is not refused", TO_B, policy="early"),
     Scene("UTF-8 in the envelope and the header", [
         mail("jörg@exämple.net", parameters="SMTPUTF8 BODY=8BITMIME"), rcpt("bär@example.org"),
@@ -306,12 +318,13 @@ SESSIONS = [
         Send(subject="Grüße", arrives=Arrives("bär@shop.example.org", fields={
             "Subject": ["[shop] Grüße"]}))], never=NO_UTF8),
     Scene("a refusal that names a UTF-8 address is ASCII", [
-        mail("mallory@exämple.net", "553 5.1.8 mallory@xn--exmple-cua.net is not welcome, 100% sure",
-             "SMTPUTF8"),
+        mail("mallory@exämple.net", "553 5.1.8 mallory@xn--exmple-cua.net is not welcome, "
+             "100% sure", "SMTPUTF8"),
         mail("a@example.net", parameters="SMTPUTF8"),
         rcpt("b@exämple.net", "550 5.7.1 Relaying denied")], never=NO_UTF8),
     Scene("UTF-8 without SMTPUTF8 being offered", [mail("jörg@exämple.net", Differs(
-        "Sendmail offers none and takes no 8-bit address", postfix="250", sendmail="553"))]),
+        "Sendmail offers none, and takes 8-bit addresses all the same", sendmail="250",
+        postfix="501 5.1.7 Bad sender address syntax"))]),
 ]
 
 
@@ -325,23 +338,24 @@ def plain(user, password):
     return base64.b64encode(("\0%s\0%s" % (user, password)).encode()).decode()
 
 
-NOTHING_SEEN = {"X_Seen": [], "X_Tls": ["- - -"], "X_Certificate": ["- -"], "X_Login": ["- -"]}
+NOTHING_SEEN = {"X_Seen": [], "X_Tls": ["- - -"], "X_Certificate": ["false -"], "X_Login": ["- -"]}
 PROTECTED = [
     Scene("without TLS and login nothing is seen of them", letter(
         "a@example.net", "seen@example.org", fields=[("X-Seen-By-Nobody", "tls login")],
         arrives=seen(**NOTHING_SEEN)), ["seen"]),
     Scene("TLS is seen", [StartTls(), *letter("a@example.net", "seen@example.org", arrives=seen(
         X_Seen=["tls"], X_Tls=["TLSv1.3 TLS_AES_256_GCM_SHA384 256"],
-        X_Certificate=["no -"]))], ["seen-tls"], listener="tls"),
+        X_Certificate=["false -"]))], ["seen-tls"], listener="tls"),
     Scene("a client's certificate is seen, and is no login", [
         StartTls(certificate=True), *letter("a@example.net", "seen@example.org", arrives=seen(
-            X_Seen=["tls"], X_Login=["- -"], X_Certificate=[Differs(
-                "Postfix gives the CN, Sendmail the DN", postfix="yes client.example.net",
-                sendmail="yes /O=Example/CN=client.example.net")])),
+            X_Seen=["tls"], X_Login=["- -"], X_Certificate=Differs(
+                "Postfix gives the CN, Sendmail the DN", postfix=["true client.example.net"],
+                sendmail=["true /O=Example/CN=client.example.net"]))),
         mail("a@example.net"), rcpt("b@other.example", "550 5.7.1 Relaying denied")],
           listener="tls"),
     Scene("a verdict at HELO after STARTTLS", [
-        StartTls(), Say("EHLO " + MX), mail("a@example.net", "550 5.7.1 You are not " + MX)],
+        StartTls(), Say("EHLO reject.example"),
+        mail("a@example.net", "550 5.7.1 You are not reject.example")],
           listener="tls"),
     Scene("a login is seen and may relay", [
         Say("AUTH PLAIN " + plain("fred@example.org", PASSWORD), "235"),
@@ -351,8 +365,10 @@ PROTECTED = [
           ["seen-login"], listener="sasl"),
     Scene("a login within TLS", [
         StartTls(), Say("AUTH PLAIN " + plain("fred@example.org", PASSWORD), "235"),
-        *letter("a@example.net", "seen@example.org", arrives=seen(
-            X_Seen=["tls", "login"], X_Login=["fred@example.org PLAIN"]))], listener="sasl"),
+        # What is added stands below what the sender wrote under that name.
+        *letter("a@example.net", "seen@example.org", fields=[("X-Seen", "forged")], arrives=seen(
+            X_Seen=["forged", "tls", "login"], X_Login=["fred@example.org PLAIN"]))],
+          listener="sasl"),
     Scene("a login that fails is none", [
         Say("AUTH PLAIN " + plain("fred@example.org", "guessed"), "535"),
         *letter("a@example.net", "seen@example.org", arrives=seen(**NOTHING_SEEN)),
@@ -368,10 +384,25 @@ PROTECTED = [
             "b@example.org", "c@shop.example.org"))], listener="sasl"),
 ]
 
+# What a program on this host submits: Postfix shows it to non_smtpd_milters, Sendmail's submission
+# program gives it to the daemon by SMTP, from 127.0.0.1, with the host's own name in HELO.
 LOCAL = [
     Scene("local submission is filtered", [
         Submit("root@example.org", ["b@shop.example.org"], Arrives(
-            "b@shop.example.org", fields={"Subject": ["[shop] A test"]}))]),
+            "b@shop.example.org", fields={"Subject": ["[shop] A test"]})),
+        Submit("root@example.org", ["careful@example.org"], HELD),
+        Submit("root@example.org", ["void@example.org"])]),
+    # The refusal comes back to root, with the message in it.
+    Scene("local submission with a recipient that is refused", [
+        Submit("root@example.org", ["b@example.org", "nobody@example.org"], Differs(
+            "with Postfix no recipient of it can be refused, only the message; to Sendmail's "
+            "daemon it is mail by SMTP", postfix=Arrives("root@example.org"),
+            sendmail=Arrives("b@example.org", "root@example.org")))],
+          records=[{"verdict": "reject", "rule": "rcpt-reject", "stage": Differs(
+              "the same", postfix="data", sendmail="rcpt")}]),
+    Scene("local submission for recipients of two kinds", [
+        Submit("root@example.org", ["b@example.org", "c@shop.example.org"], Arrives(
+            "b@example.org", "c@shop.example.org"))]),
 ]
 
 SCENES = VERDICTS + RECIPIENTS + EDITS + SESSIONS + PROTECTED + LOCAL

@@ -189,6 +189,44 @@ static void test_no_guard(void)
 	arena_free(&arena);
 }
 
+static bool fits(struct arena *arena, size_t size)
+{
+	struct arena *volatile held = arena;
+	jmp_buf out;
+	volatile bool fitted = false;
+
+	if (setjmp(out) == 0) {
+		arena_guard(arena, &out);
+		arena_alloc(arena, size);
+		fitted = true;
+	}
+	arena_guard(held, NULL);
+	return fitted;
+}
+
+/* All that stands below an arena counts, until it is freed. */
+static void test_limit(void)
+{
+	struct arena *root = arena_new(NULL), *child = arena_new(root), *below = arena_new(child);
+	size_t empty = arena_total(root);
+
+	CHECK_INT(arena_total(below), empty);
+	arena_limit(root, empty + 100000);
+	CHECK(fits(below, 60000));
+	CHECK(!arena_limited(below));
+	CHECK(!fits(root, 40016));
+	CHECK(arena_limited(below));
+	CHECK(fits(child, 40000));
+	CHECK_INT(arena_total(root), empty + 100000);
+	arena_free(&child);
+	CHECK(arena_total(root) < empty);
+	CHECK(fits(root, 100000));
+	CHECK_INT(arena_total(root), arena_size(root));
+	arena_limit(root, 0);
+	CHECK(fits(root, 1000000));
+	arena_free(&root);
+}
+
 static void test_vectors(void)
 {
 	struct arena *arena = arena_new(NULL);
@@ -213,6 +251,7 @@ int main(void)
 	RUN(test_children_may_go_first);
 	RUN(test_guard);
 	RUN(test_no_guard);
+	RUN(test_limit);
 	RUN(test_vectors);
 	return unit_done();
 }

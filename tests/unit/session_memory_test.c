@@ -18,13 +18,16 @@
 static struct arena *arena;
 static struct clock now = {.manual = true, .wall = 1600000000, .monotonic = NS_PER_S};
 static struct resolver *resolver;
+static size_t hunger;          /* bytes that it asks for; 0: more than there are */
 static struct session *hungry; /* the session whose memory ends at the next question */
 
 static const char *get_macro(void *ctx, const char *name)
 {
 	(void)ctx;
 	(void)name;
-	if (hungry)
+	if (hungry && hunger > 0)
+		arena_alloc(hungry->message_arena, hunger);
+	else if (hungry)
 		arena_array(hungry->message_arena, SIZE_MAX / 2, 3);
 	return NULL;
 }
@@ -149,6 +152,61 @@ static void check_refused(struct reply reply)
 	CHECK_STR(str_of(reply.enhanced), "4.3.0");
 }
 
+/* As many as there is memory for, and for the next ones a reply that says to come again. */
+static void test_recipients_without_end(void)
+{
+	struct policy *policy = policy_of("reject \"no\" when subject is \"s\"");
+	struct session *s = session_of(policy);
+	struct edits edits;
+	struct reply reply;
+	char path[LIMIT_PATH];
+	size_t taken = 0;
+
+	session_mail(s, STR("<a@example.net>"), NULL);
+	do {
+		snprintf(path, sizeof(path), "<b%zu@example.org>", taken);
+		reply = session_rcpt(s, str_of(path), NULL);
+	} while (reply.kind == REPLY_CONTINUE && ++taken <= LIMIT_RECIPIENTS);
+	CHECK(taken > 1000);
+	CHECK_INT(reply.code, 452);
+	CHECK_STR(str_of(reply.enhanced), "4.5.3");
+	CHECK(arena_total(s->arena) > LIMIT_SESSION_BYTES / 4 * 3);
+	CHECK(session_eom(s, &edits).kind == REPLY_CONTINUE);
+	CHECK(arena_total(s->arena) <= LIMIT_SESSION_BYTES);
+	session_mail(s, STR("<a@example.net>"), NULL);
+	CHECK(session_rcpt(s, STR("<b@example.org>"), NULL).kind == REPLY_CONTINUE);
+	session_free(&s);
+	policy_free(&policy);
+}
+
+/* The reply to MAIL where all but a little of a session's memory is taken, and it wants more. */
+static struct reply reply_with(const struct policy *policy, size_t left, size_t wanted)
+{
+	struct session *s = session_of(policy);
+	struct reply reply;
+
+	arena_alloc(s->message_arena, LIMIT_SESSION_BYTES - arena_total(s->arena) - left);
+	CHECK_INT(arena_total(s->arena), LIMIT_SESSION_BYTES - left);
+	hungry = s;
+	hunger = wanted;
+	reply = session_mail(s, STR("<a@example.net>"), NULL);
+	hungry = NULL;
+	hunger = 0;
+	session_free(&s);
+	return reply;
+}
+
+/* A session never takes more than its limit, though the machine has more. */
+static void test_limit(void)
+{
+	struct policy *policy = policy_of("accept when auth.user is present\n"
+					  "reject \"no\" when subject is \"s\"");
+
+	CHECK(reply_with(policy, 400000, 100000).kind == REPLY_CONTINUE);
+	check_refused(reply_with(policy, 400000, 400001));
+	policy_free(&policy);
+}
+
 /* The event is answered 451, and so is all that follows. */
 static void test_memory_ends(void)
 {
@@ -225,6 +283,8 @@ int main(void)
 	RUN(test_recipients);
 	RUN(test_fields);
 	RUN(test_messages);
+	RUN(test_recipients_without_end);
+	RUN(test_limit);
 	RUN(test_memory_ends);
 	RUN(test_memory_ends_behind_the_edits);
 	resolver_free(&resolver);
