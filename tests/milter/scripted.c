@@ -275,6 +275,11 @@ struct reply session_edit_failed(struct session *s, const struct edit *refused)
 			      .text = "Message could not be edited"};
 }
 
+void session_postpone(struct session *s, bool on)
+{
+	event(s, on ? "postpone" : "resume", STR(""));
+}
+
 void session_abort(struct session *s)
 {
 	event(s, "abort", STR(""));
