@@ -33,7 +33,7 @@ GOOD = ("pass", "pass", "pass", "yes")
 DEAD = ("temperror", "temperror", "temperror", "failed")
 NOTHING = ("none", "permerror", "none", "no")
 TABLE = {
-    "ok": GOOD, "ttl0": GOOD, "slow300": GOOD, "slow1500": GOOD, "chain5": GOOD, "flood": GOOD,
+    "ok": GOOD, "ttl0": GOOD, "slow300": GOOD, "slow900": GOOD, "chain5": GOOD, "flood": GOOD,
     "tcponly": DEAD, "truncated": GOOD, "empty": GOOD,
     "nxdomain": NOTHING, "gone": NOTHING, "nodata": NOTHING,
     "servfail": DEAD, "refused": DEAD, "formerr": DEAD, "notimp": DEAD, "lame": DEAD,
