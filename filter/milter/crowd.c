@@ -38,8 +38,8 @@ void crowd_begin(void)
 {
 	struct rlimit limit;
 
-	crowd.most = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? crowd_most(limit.rlim_cur)
-							   : SESSIONS_LEAST;
+	crowd.most =
+	    getrlimit(RLIMIT_NOFILE, &limit) == 0 ? crowd_most(limit.rlim_cur) : SESSIONS_LEAST;
 }
 
 bool crowd_admits(unsigned open)

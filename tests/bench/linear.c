@@ -36,7 +36,7 @@
 #define BYTES_MOST ((size_t)10 << 20)
 #define RATIO_MOST 2.2
 #define TRIES 3
-#define LONG_MS 300   /* longer texts are not tried */
+#define LONG_MS 300    /* longer texts are not tried */
 #define NOTHING_MS 1.0 /* below, a time says nothing */
 
 static void addresses(struct arena *arena, struct str text)
