@@ -24,6 +24,8 @@ static void test_sessions(void)
 	CHECK_INT(crowd_most(UINT64_MAX), LIMIT_SESSIONS);
 }
 
+#define ALIASES 100 /* of one name: an item of a table is short */
+
 static struct policy *alias_of(size_t count)
 {
 	struct buf text = {.arena = arena};
@@ -31,9 +33,13 @@ static struct policy *alias_of(size_t count)
 	struct source *source = arena_new_of(arena, struct source);
 	struct policy *policy;
 
-	buf_puts(&text, "table aliases map { \"all@example.org");
-	for (size_t i = 0; i < count; i++)
+	buf_puts(&text, "table aliases map {");
+	for (size_t i = 0; i < count; i++) {
+		if (i % ALIASES == 0)
+			buf_printf(&text, "%s\"all%zu@example.org", i > 0 ? "\" " : " ",
+				   i / ALIASES);
 		buf_printf(&text, " u%zu@example.org", i);
+	}
 	buf_puts(&text, "\" }\nalias: redirect \"${aliases(recipient)}\"\n");
 	*source = (struct source){"policy", buf_str(&text)};
 	policy = policy_compile(source, ".", NULL, diag);
@@ -43,7 +49,7 @@ static struct policy *alias_of(size_t count)
 	return policy;
 }
 
-/* How many recipients a message to an alias of so many gets; *problem_r is set where it says one.
+/* How many recipients a message to aliases of so many gets; *problem_r is set where it says one.
  */
 static size_t added(size_t count, bool *problem_r)
 {
@@ -53,10 +59,14 @@ static size_t added(size_t count, bool *problem_r)
 	struct session *s = session_new(policy, &env);
 	struct edits edits;
 	size_t adds = 0;
+	char path[64];
 
 	session_connect(s, STR("unknown"), NULL, 0);
 	session_mail(s, STR("<a@example.net>"), NULL);
-	CHECK(session_rcpt(s, STR("<all@example.org>"), NULL).kind == REPLY_CONTINUE);
+	for (size_t i = 0; i < count; i += ALIASES) {
+		snprintf(path, sizeof(path), "<all%zu@example.org>", i / ALIASES);
+		CHECK(session_rcpt(s, str_of(path), NULL).kind == REPLY_CONTINUE);
+	}
 	CHECK(session_eom(s, &edits).kind == REPLY_CONTINUE);
 	for (size_t i = 0; i < edits.count; i++)
 		adds += edits.items[i].kind == EDIT_ADD_RECIPIENT;
@@ -66,14 +76,14 @@ static size_t added(size_t count, bool *problem_r)
 	return adds;
 }
 
-/* The edit that would add one more is left out as a whole: mail goes to whom it was for. */
+/* The edit that would add one more is left out: that mail goes to whom it was for. */
 static void test_recipients_added(void)
 {
 	bool problem;
 
 	CHECK_INT(added(LIMIT_RECIPIENTS_ADDED, &problem), LIMIT_RECIPIENTS_ADDED);
 	CHECK(!problem);
-	CHECK_INT(added(LIMIT_RECIPIENTS_ADDED + 1, &problem), 0);
+	CHECK_INT(added(LIMIT_RECIPIENTS_ADDED + 1, &problem), LIMIT_RECIPIENTS_ADDED);
 	CHECK(problem);
 }
 
