@@ -299,10 +299,21 @@ static void check_chain(struct arc_verifier *v, struct lookups *lookups)
 	check_seals(v, lookups);
 }
 
+/*
+ * Does a message signature that verifies speak for what readers see? Not where From is not signed,
+ * nor where a field was added on top of one that is.
+ */
+static bool vouches(struct arc_verifier *v, unsigned i)
+{
+	const struct dkimsig *message = &v->chain->sets[i].message;
+
+	return dkimsig_covers(message, STR("From")) && !arcfield_added(&v->fields, message);
+}
+
 /* Step 5, and which sealers of a chain that passed vouch for the message as it is. */
 static void look_back(struct arc_verifier *v, struct lookups *lookups)
 {
-	unsigned newest = v->chain->instance, oldest = newest;
+	unsigned newest = v->chain->instance, oldest = newest, silent;
 	struct str *sealers = arena_array(v->arena, newest, sizeof(*sealers));
 	enum arc_result result = ARC_RESULT_PASS;
 	const char *why = NULL;
@@ -317,11 +328,16 @@ static void look_back(struct arc_verifier *v, struct lookups *lookups)
 		why = v->chain->sets[oldest - 1].message_fault;
 	v->outcome.sealers = sealers;
 	v->outcome.count = newest;
-	v->outcome.vouching = newest - oldest + 1;
+	while (v->outcome.vouching < newest - oldest + 1 &&
+	       vouches(v, newest - (unsigned)v->outcome.vouching))
+		v->outcome.vouching++;
 	v->outcome.vouching_open = result == ARC_RESULT_TEMPERROR;
 	v->outcome.oldest_pass = oldest == 1 ? 0 : oldest;
-	if (oldest > 1)
-		v->outcome.reason = str_printf(v->arena, "ARC-Message-Signature %u: %s", oldest - 1,
+	silent = newest - (unsigned)v->outcome.vouching;
+	if (silent >= oldest)
+		why = "From is not signed, or a field was added to those signed";
+	if (silent > 0)
+		v->outcome.reason = str_printf(v->arena, "ARC-Message-Signature %u: %s", silent,
 					       why ? why : "not looked at")
 					.s;
 }

@@ -126,6 +126,24 @@ size_t arcfield_pick(struct arcfield_list *list, const struct str *names, size_t
 	return n;
 }
 
+bool arcfield_added(struct arcfield_list *list, const struct dkimsig *signature)
+{
+	if (!list->sorted)
+		sort(list);
+	for (const char *const *once = dkimsig_once; *once; once++) {
+		struct str name = str_of(*once);
+		size_t named = dkimsig_times(signature, name);
+		const struct arcfield_group *group = find(list, str_lower(list->arena, name));
+		struct arcfield *const *fields = group ? &list->sorted[group->first] : NULL;
+
+		for (size_t i = 0; group && named > 0 && i + named < group->count; i++)
+			if (!str_eq(str_trim(fields[i]->value),
+				    str_trim(fields[group->count - 1]->value)))
+				return true;
+	}
+	return false;
+}
+
 /* ---- canonical forms ---- */
 
 static bool is_blank(char c)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "filter/auth/dkimsig.h"
 #include "postern/arena.h"
 #include "postern/str.h"
 
@@ -46,6 +47,9 @@ const char *arcfield_kind_name(enum arcfield_kind kind);
  */
 size_t arcfield_pick(struct arcfield_list *list, const struct str *names, size_t count,
 		     const struct arcfield *self, struct arcfield **picked);
+
+/* As dkimfield_added(). */
+bool arcfield_added(struct arcfield_list *list, const struct dkimsig *signature);
 
 /* The canonical form without its final CRLF. */
 struct str arcfield_canon(struct arena *arena, struct arcfield *field, bool relaxed);

@@ -167,7 +167,10 @@ static void add_property(struct writer *w, const struct authres_property *proper
 	if (!keyword(property->ptype) || !keyword(property->property) || property->value.n == 0 ||
 	    property->value.n > VALUE_MAX || !writable(property->value, utf8))
 		return;
-	buf_printf(&piece, "%s.%s=", property->ptype, property->property);
+	buf_puts(&piece, property->ptype);
+	buf_putc(&piece, '.');
+	buf_puts(&piece, property->property);
+	buf_putc(&piece, '=');
 	if (bare(property->value))
 		buf_add(&piece, property->value);
 	else

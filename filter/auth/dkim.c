@@ -312,6 +312,8 @@ void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
 	for (size_t i = 0; i < v->picks.count; i++) {
 		if (v->picks.items[i].tried) {
 			v->tried++;
+			v->picks.items[i].added =
+			    dkimfield_added(&v->fields, &v->picks.items[i].tags);
 			v->body.watch_lf |= !v->picks.items[i].tags.relaxed_body;
 			key_answer(v, &v->picks.items[i], lookups);
 		}
@@ -411,8 +413,11 @@ static void judge(const struct dkim_verifier *v, struct dkimpick *pick, DKIM_SIG
 	if (passed && body == DKIM_SIGBH_MATCH && error == DKIM_SIGERROR_OK) {
 		pick->reason = blind_spot(v, &pick->tags);
 		pick->result = pick->reason ? DKIM_RESULT_NEUTRAL : DKIM_RESULT_PASS;
-		if (pick->result == DKIM_RESULT_PASS && pick->tags.partial)
-			pick->reason = "partial";
+		if (pick->result != DKIM_RESULT_PASS)
+			return;
+		pick->reason = pick->added          ? "a field was added to those signed"
+			       : pick->tags.partial ? "partial"
+						    : NULL;
 	} else if (error == DKIM_SIGERROR_TOOLARGE_L) {
 		settle_body(v, pick, DKIM_RESULT_PERMERROR, "l= is longer than the body");
 	} else if (body == DKIM_SIGBH_MISMATCH && (passed || error == DKIM_SIGERROR_BADSIG)) {
@@ -457,6 +462,7 @@ static void report(struct dkim_verifier *v)
 		    .reason = pick->reason,
 		    .b = str_sub(pick->tags.b, 0, 8),
 		    .partial = pick->tags.partial,
+		    .added = pick->added,
 		};
 		v->outcome.best = dkimpick_better(v->outcome.best, pick->result);
 	}

@@ -85,3 +85,32 @@ bool dkimfield_odd_covered(const struct dkimfield_list *list, const struct dkims
 	}
 	return false;
 }
+
+/* Of this name: is there one above those signed that differs from the lowest? */
+static bool added(const struct dkimfield_list *list, struct str name, size_t named)
+{
+	struct str lowest = STR("");
+	size_t there = 0;
+
+	for (size_t i = list->all.count; named > 0 && i > 0; i--) {
+		const struct dkimfield *field = &list->all.items[i - 1];
+		struct str value;
+
+		if (!str_caseeq(dkimfield_name(field), name))
+			continue;
+		value = str_trim(dkimfield_value(field));
+		if (there++ == 0)
+			lowest = value;
+		else if (there > named && !str_eq(value, lowest))
+			return true;
+	}
+	return false;
+}
+
+bool dkimfield_added(const struct dkimfield_list *list, const struct dkimsig *signature)
+{
+	for (const char *const *once = dkimsig_once; *once; once++)
+		if (added(list, str_of(*once), dkimsig_times(signature, str_of(*once))))
+			return true;
+	return false;
+}

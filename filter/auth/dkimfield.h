@@ -34,5 +34,10 @@ struct str dkimfield_value(const struct dkimfield *field);
 struct str dkimfield_from(const struct dkimfield_list *list);
 /* Does h= cover a field with octets that libopendkim's canonicalization loses? */
 bool dkimfield_odd_covered(const struct dkimfield_list *list, const struct dkimsig *signature);
+/*
+ * Does h= name one of dkimsig_once, less often than it stands in the message? Copies of the lowest
+ * change nothing.
+ */
+bool dkimfield_added(const struct dkimfield_list *list, const struct dkimsig *signature);
 
 #endif

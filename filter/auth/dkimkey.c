@@ -131,10 +131,14 @@ static struct str rsa_write(struct arena *arena, const struct rsa_key *key)
 
 static struct str record_write(struct arena *arena, const char *type, struct str bytes)
 {
-	unsigned char *text = arena_alloc(arena, bytes.n / 3 * 4 + 5);
+	struct str head = str_printf(arena, "k=%s; p=", type);
+	char *text = arena_alloc(arena, head.n + bytes.n / 3 * 4 + 5);
+	int n;
 
-	EVP_EncodeBlock(text, (const unsigned char *)bytes.s, (int)bytes.n);
-	return str_printf(arena, "k=%s; p=%s", type, (const char *)text);
+	memcpy(text, head.s, head.n);
+	n = EVP_EncodeBlock((unsigned char *)text + head.n, (const unsigned char *)bytes.s,
+			    (int)bytes.n);
+	return (struct str){text, head.n + (size_t)n};
 }
 
 static enum dkim_result read_rsa(struct arena *arena, struct str bytes,

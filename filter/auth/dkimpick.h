@@ -17,6 +17,7 @@ struct dkimpick {
 	struct dkimsig tags;
 	size_t field; /* its place among the message's fields */
 	bool tried;
+	bool added;              /* of those tried: see dkimfield_added() */
 	enum dkim_result result; /* DKIM_RESULT_NONE: not known yet */
 	const char *reason;
 	unsigned bits; /* of the key */

@@ -179,12 +179,21 @@ static const char *read_headers(struct arena *arena, const struct str *value,
 	return dkimsig_covers(signature, STR("From")) ? NULL : "From is not signed";
 }
 
+const char *const dkimsig_once[] = {"From",     "Subject",      "To",           "Cc", "Date",
+				    "Reply-To", "Content-Type", "MIME-Version", NULL};
+
+size_t dkimsig_times(const struct dkimsig *signature, struct str field_name)
+{
+	size_t times = 0;
+
+	for (size_t i = 0; i < signature->header_count; i++)
+		times += str_caseeq(signature->headers[i], field_name);
+	return times;
+}
+
 bool dkimsig_covers(const struct dkimsig *signature, struct str field_name)
 {
-	for (size_t i = 0; i < signature->header_count; i++)
-		if (str_caseeq(signature->headers[i], field_name))
-			return true;
-	return false;
+	return dkimsig_times(signature, field_name) > 0;
 }
 
 /* May this local part be printed as it is? A dot-atom may (RFC 5322 3.2.3), or nothing. */

@@ -63,6 +63,13 @@ bool dkimsig_read_arc_seal(struct arena *arena, const struct dkimtag_list *tags,
 
 /* Does h= name this field (without regard to case)? */
 bool dkimsig_covers(const struct dkimsig *signature, struct str field_name);
+/* How often it names the field. */
+size_t dkimsig_times(const struct dkimsig *signature, struct str field_name);
+/*
+ * The fields that may stand once and that readers show or go by (RFC 5322 3.6); NULL ends it. Of
+ * several a signature covers the lowest, and readers may show the topmost (RFC 6376 8.15).
+ */
+extern const char *const dkimsig_once[];
 /* "" for DKIMSIG_UNKNOWN. */
 const char *dkimsig_algorithm_name(enum dkimsig_algorithm algorithm);
 

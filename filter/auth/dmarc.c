@@ -145,7 +145,8 @@ enum step dmarc_dkim_aligned(struct arena *arena, const struct dmarc_author *aut
 		enum dmarc_alignment one;
 
 		if ((signature->result != DKIM_RESULT_PASS && !temporary) ||
-		    signature->domain.n == 0 || (signature->partial && !partial))
+		    signature->domain.n == 0 || signature->added ||
+		    (signature->partial && !partial))
 			continue;
 		if (identifier_aligned(arena, author, signature->domain, author->strict_dkim,
 				       temporary, discovery, lookups, &one) == STEP_PENDING) {

@@ -36,20 +36,34 @@ static void stop(struct spf_judge *judge, enum spf_result result, struct str pro
 	judge->problem = problem;
 }
 
+/* A number behind a sign. False if it is not there. */
+static bool read_number(const char **at, char sign, size_t *number_r)
+{
+	const char *p = *at;
+	size_t number = 0;
+
+	if (*p++ != sign || *p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9' && number < SIZE_MAX / 20; p++)
+		number = number * 10 + (size_t)(*p - '0');
+	*number_r = number;
+	*at = p;
+	return true;
+}
+
 /* The term that an alias stands for, and which of its hosts; NULL for an alias never given out. */
 static struct spftree_term *alias_term(struct spf_judge *judge, const char *alias, size_t *host_r)
 {
 	struct spftree *tree = judge->tree;
 	size_t number, index;
-	int parts;
 
 	*host_r = SPF_HOSTS;
 	if (strcmp(alias, START_ALIAS) == 0)
 		return &tree->start;
-	parts = sscanf(alias, "a%zu-%zu-%zu.x", &number, &index, host_r);
-	if (parts < 2 || number >= tree->nodes.count ||
-	    index >= tree->nodes.items[number]->record.count)
+	if (!read_number(&alias, 'a', &number) || !read_number(&alias, '-', &index) ||
+	    number >= tree->nodes.count || index >= tree->nodes.items[number]->record.count)
 		return NULL;
+	read_number(&alias, '-', host_r);
 	return &tree->nodes.items[number]->terms[index];
 }
 
@@ -167,6 +181,8 @@ static void reply_term(struct spf_judge *judge, SPF_dns_rr_t *reply, struct spft
 		judge->want = term;
 		return;
 	}
+	if (term->barred)
+		return;
 	if (term->asks_client && spftree_client_void(judge->tree) && !count_void(judge, term))
 		return;
 	if (term->source->kind == SPFRECORD_PTR) {
@@ -237,14 +253,13 @@ static void rewrite(const struct spftree *tree, const struct spftree_node *node,
 	for (size_t i = 0; i < node->record.count && n < size; i++) {
 		const struct spfrecord_term *term = &node->record.terms[i];
 		int qualified = term->kind != SPFRECORD_REDIRECT;
-		char alias[48] = "", bits[8] = "";
 
-		if (term->kind != SPFRECORD_ALL)
-			snprintf(alias, sizeof(alias), "a%zu-%zu.x", node->number, i);
-		if (term->prefix > 0 && term->prefix < all_bits)
-			snprintf(bits, sizeof(bits), "%s%u", slashes, term->prefix);
-		n += (size_t)snprintf(text + n, size - n, " %.*s%s%s%s", qualified,
-				      &term->qualifier, names[term->kind], alias, bits);
+		n += (size_t)snprintf(text + n, size - n, " %.*s%s", qualified, &term->qualifier,
+				      names[term->kind]);
+		if (term->kind != SPFRECORD_ALL && n < size)
+			n += (size_t)snprintf(text + n, size - n, "a%zu-%zu.x", node->number, i);
+		if (term->prefix > 0 && term->prefix < all_bits && n < size)
+			n += (size_t)snprintf(text + n, size - n, "%s%u", slashes, term->prefix);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "filter/auth/spfpath.h"
 #include "postern/arena.h"
 #include "postern/limits.h"
+#include "postern/mail.h"
 
 /* The longest value of a macro that the client chooses; a name that DNS can hold is shorter. */
 #define VALUE_MAX 512
@@ -55,6 +56,20 @@ static struct str dotted(struct arena *arena, const struct ip *ip)
 	return buf_str(&out);
 }
 
+/* The h macro: what the client said, a name with U-labels as its A-labels (RFC 8616 section 4). */
+static struct str helo_value(struct arena *arena, struct str helo)
+{
+	struct str name;
+
+	bool ascii = true;
+
+	for (size_t i = 0; i < helo.n; i++)
+		ascii = ascii && (unsigned char)helo.s[i] <= 0x7f;
+	if (!ascii && domain_normal(arena, helo, &name))
+		return name;
+	return str_dup(arena, str_sub(helo, 0, VALUE_MAX));
+}
+
 struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *request,
 				const struct clock *clock)
 {
@@ -81,7 +96,7 @@ struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *r
 	values.of['i' - 'a'] = dotted(arena, &request->ip);
 	values.of['c' - 'a'] = str_dup(arena, str_of(ip_text(&request->ip, text)));
 	values.of['v' - 'a'] = ip_is_v4(&request->ip) ? STR("in-addr") : STR("ip6");
-	values.of['h' - 'a'] = str_dup(arena, str_sub(request->helo, 0, VALUE_MAX));
+	values.of['h' - 'a'] = helo_value(arena, request->helo);
 	values.of['r' - 'a'] =
 	    request->receiver.n > 0 ? str_dup(arena, request->receiver) : STR("unknown");
 	values.of['t' - 'a'] = str_printf(arena, "%lld", (long long)clock_time(clock));

@@ -14,7 +14,7 @@ enum step spfexplain_step(struct spftree *tree, const struct spftree_node *node,
 	const struct dns_answer *answer;
 
 	*text_r = STR("");
-	if (exp.n == 0)
+	if (exp.n == 0 || spftree_barred(tree, exp))
 		return STEP_DONE;
 	if (spfmacro_asks_client(exp) && !spftree_client(tree, lookups))
 		return STEP_PENDING;

@@ -134,7 +134,8 @@ const char *spfmacro_fault(struct str text, enum spfmacro_use use)
 	return NULL;
 }
 
-bool spfmacro_asks_client(struct str text)
+/* Does a macro of one of these letters stand in it? */
+static bool uses(struct str text, struct str letters)
 {
 	struct macro macro;
 	size_t n;
@@ -143,10 +144,20 @@ bool spfmacro_asks_client(struct str text)
 		n = text.s[i] == '%' ? scan(str_sub(text, i, text.n), &macro) : 1;
 		if (n == 0)
 			return false;
-		if (n > 1 && macro.letter == 'p')
+		if (n > 1 && str_chr(letters, macro.letter) >= 0)
 			return true;
 	}
 	return false;
+}
+
+bool spfmacro_asks_client(struct str text)
+{
+	return uses(text, STR("p"));
+}
+
+bool spfmacro_names_sender(struct str text)
+{
+	return uses(text, STR("sl"));
 }
 
 static void put(struct buf *out, const struct macro *macro, struct str part)

@@ -20,6 +20,8 @@ enum spfmacro_use {
 const char *spfmacro_fault(struct str text, enum spfmacro_use use);
 /* Does it use the p macro, whose value costs lookups? */
 bool spfmacro_asks_client(struct str text);
+/* Does it use the s or l macro, which hold the sender's local part? */
+bool spfmacro_names_sender(struct str text);
 
 /* What each macro letter stands for: of['d' - 'a'] is the current domain. Borrowed. */
 struct spfmacro_values {

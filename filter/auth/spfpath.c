@@ -65,6 +65,8 @@ static bool matches(struct path *path, const struct spftree_term *term, bool *en
 {
 	unsigned prefix = term->source->prefix;
 
+	if (term->barred)
+		return false;
 	if (term->source->kind == SPFRECORD_EXISTS)
 		return term->answer->count > 0;
 	if (term->source->kind == SPFRECORD_A)

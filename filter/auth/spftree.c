@@ -155,6 +155,16 @@ struct spfmacro_values spftree_values(const struct spftree *tree, struct str dom
 	return values;
 }
 
+bool spftree_barred(const struct spftree *tree, struct str text)
+{
+	struct str local = tree->values.of['l' - 'a'];
+
+	for (size_t i = 0; i < local.n; i++)
+		if ((unsigned char)local.s[i] > 0x7f)
+			return spfmacro_names_sender(text);
+	return false;
+}
+
 /* Finds the record among the TXT records of a domain (4.5) and parses it. */
 static enum spftree_state node_read(struct spftree *tree, struct spftree_node *node,
 				    const struct dns_answer *answer)
@@ -203,9 +213,26 @@ static struct spftree_node *node_new(struct spftree *tree, struct str domain,
 
 			term->source = &node->record.terms[i];
 			term->node = node;
-			term->asks_client = term->source->kind == SPFRECORD_PTR ||
-					    spfmacro_asks_client(term->source->name);
+			term->barred = spftree_barred(tree, term->source->name);
+			term->asks_client =
+			    !term->barred && (term->source->kind == SPFRECORD_PTR ||
+					      spfmacro_asks_client(term->source->name));
 		}
+	}
+	node->number = tree->nodes.count;
+	*vec_push(tree->arena, &tree->nodes) = node;
+	return node;
+}
+
+/* What a barred include finds is a record without a match, a barred redirect none at all. */
+static struct spftree_node *node_barred(struct spftree *tree, const struct spftree_term *term)
+{
+	struct spftree_node *node = arena_new_of(tree->arena, struct spftree_node);
+
+	node->domain = term->node->domain;
+	if (term->source->kind == SPFRECORD_REDIRECT) {
+		node->state = SPFTREE_NONE;
+		node->problem = STR("redirect= is made of a local part that is not ASCII");
 	}
 	node->number = tree->nodes.count;
 	*vec_push(tree->arena, &tree->nodes) = node;
@@ -239,9 +266,23 @@ static enum dns_type term_type(const struct spftree *tree, const struct spftree_
 	}
 }
 
+static bool term_bar(struct spftree *tree, struct spftree_term *term)
+{
+	term->named = true;
+	term->answer = &nothing;
+	if (term->source->kind == SPFRECORD_MX)
+		term->hosts = arena_new_of(tree->arena, struct spftree_hosts);
+	else if (term->source->kind == SPFRECORD_INCLUDE ||
+		 term->source->kind == SPFRECORD_REDIRECT)
+		term->target = node_barred(tree, term);
+	return true;
+}
+
 /* The term's own question, and what follows at once from its answer. */
 static bool term_ask(struct spftree *tree, struct lookups *lookups, struct spftree_term *term)
 {
+	if (term->barred)
+		return term_bar(tree, term);
 	if (term->asks_client && !spftree_client(tree, lookups))
 		return false;
 	if (!term->named)

@@ -26,6 +26,7 @@ struct spftree_term {
 	const struct spfrecord_term *source;
 	const struct spftree_node *node; /* the record it stands in */
 	bool asks_client;                /* ptr, or a p macro in its name */
+	bool barred;                     /* it can match nothing and asks nothing */
 	bool named;
 	struct str name; /* what it asks for, once `named` */
 	/* a, exists: addresses; mx: its hosts' names; include, redirect: TXT. NULL: not known yet
@@ -85,6 +86,11 @@ bool spftree_client(struct spftree *tree, struct lookups *lookups);
 bool spftree_confirms(const struct spftree *tree, const struct spftree_host *host);
 /* Did a lookup of the client's names find nothing? */
 bool spftree_client_void(const struct spftree *tree);
+/*
+ * Is `text` made of a local part that is not ASCII? Terms with it match nothing (RFC 8616 section
+ * 4): no label of a name is meant for it.
+ */
+bool spftree_barred(const struct spftree *tree, struct str text);
 /* What macros in a record of `domain` stand for; p only once the client's names are known. */
 struct spfmacro_values spftree_values(const struct spftree *tree, struct str domain);
 

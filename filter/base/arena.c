@@ -38,22 +38,28 @@ struct arena {
 	size_t next_size, taken;
 	size_t total, limit; /* with all below, of one without a parent */
 	bool limited;
+	bool holder; /* of an attempt: no part of what it holds */
 	jmp_buf *guard;
 	_Alignas(ALIGNMENT) unsigned char first[]; /* a chunk */
 };
+
+/* Within arena_attempt(): the parent of those that are made without one. */
+static _Thread_local struct arena *attempt;
 
 _Noreturn void arena_exhausted(const struct arena *arena)
 {
 	for (; arena; arena = arena->parent)
 		if (arena->guard)
 			longjmp(*arena->guard, 1);
+	if (attempt)
+		longjmp(*attempt->guard, 1);
 	fputs("postern: out of memory\n", stderr);
 	_exit(ARENA_EXIT);
 }
 
 static struct arena *root_of(const struct arena *arena)
 {
-	while (arena->parent)
+	while (arena->parent && !arena->parent->holder)
 		arena = arena->parent;
 	return (struct arena *)(uintptr_t)arena;
 }
@@ -75,7 +81,7 @@ static struct chunk *first_chunk(struct arena *arena)
 	return (struct chunk *)(void *)arena->first;
 }
 
-struct arena *arena_try(void)
+static struct arena *arena_make(void)
 {
 	struct arena *arena = malloc(ARENA_BYTES);
 
@@ -91,24 +97,38 @@ struct arena *arena_try(void)
 	return arena;
 }
 
+static void link_to_parent(struct arena *arena, struct arena *parent)
+{
+	arena->parent = parent;
+	arena->previous_sibling = NULL;
+	arena->next_sibling = parent ? parent->first_child : NULL;
+	if (arena->next_sibling)
+		arena->next_sibling->previous_sibling = arena;
+	if (parent)
+		parent->first_child = arena;
+}
+
+struct arena *arena_try(void)
+{
+	struct arena *arena = arena_make();
+
+	if (arena)
+		link_to_parent(arena, attempt);
+	return arena;
+}
+
 struct arena *arena_new(struct arena *parent)
 {
 	struct arena *arena;
 
 	if (parent)
 		account(parent, ARENA_BYTES);
-	arena = arena_try();
+	arena = arena_make();
 	if (!arena && parent)
 		root_of(parent)->total -= ARENA_BYTES;
 	if (!arena)
 		arena_exhausted(parent);
-	if (parent) {
-		arena->parent = parent;
-		arena->next_sibling = parent->first_child;
-		if (arena->next_sibling)
-			arena->next_sibling->previous_sibling = arena;
-		parent->first_child = arena;
-	}
+	link_to_parent(arena, parent ? parent : attempt);
 	return arena;
 }
 
@@ -147,6 +167,34 @@ void arena_free(struct arena **arena_p)
 			free(chunk);
 	}
 	free(arena);
+}
+
+bool arena_attempt(void (*run)(void *ctx), void *ctx)
+{
+	struct arena *own = arena_make(), *before = attempt;
+	jmp_buf out;
+
+	if (!own)
+		return false;
+	if (setjmp(out) != 0) {
+		attempt = before;
+		arena_free(&own);
+		return false;
+	}
+	own->guard = &out;
+	own->holder = true;
+	attempt = own;
+	run(ctx);
+	attempt = before;
+	/* What has been made stays. */
+	while (own->first_child) {
+		struct arena *child = own->first_child;
+
+		unlink_from_parent(child);
+		link_to_parent(child, before);
+	}
+	arena_free(&own);
+	return true;
 }
 
 static struct chunk *chunk_add(struct arena *arena, size_t size)

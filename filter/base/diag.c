@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "postern/arena.h"
+#include "postern/sandbox.h"
 
 #define TEXT_MOST 2000
 #define LINE_MOST 160
@@ -345,19 +346,33 @@ const char *diag_nearest(struct str name, const char *const *names, size_t count
 	return nearest;
 }
 
+static void close_file(void *handle)
+{
+	FILE **file = handle;
+
+	if (*file)
+		fclose(*file);
+}
+
 bool source_read(struct arena *arena, const char *path, size_t limit, struct source **source_r,
 		 const char **why_r)
 {
 	struct buf text = {.arena = arena};
 	char block[16384];
-	FILE *file = fopen(path, "rb");
+	struct arena *scratch = arena_new(arena);
+	FILE **handle = arena_alloc(scratch, sizeof(FILE *)), *file;
 	struct source *source;
 	struct stat status;
 	bool ok;
 	size_t n;
 
+	arena_cleanup(scratch, close_file, handle);
+	file = *handle = fopen(path, "rb");
 	if (!file) {
-		*why_r = str_dup(arena, str_of(strerror(errno))).s;
+		*why_r = errno == EACCES && !sandbox_reads(path)
+			     ? "the sandbox was not told of this folder: that takes a restart"
+			     : str_dup(arena, str_of(strerror(errno))).s;
+		arena_free(&scratch);
 		return false;
 	}
 	/* Of a file whose size is told, nothing is copied while it grows. */
@@ -374,7 +389,7 @@ bool source_read(struct arena *arena, const char *path, size_t limit, struct sou
 		*why_r = str_printf(arena, "larger than %zu bytes", limit).s;
 	else if (!ok)
 		*why_r = str_dup(arena, str_of(strerror(errno))).s;
-	fclose(file);
+	arena_free(&scratch);
 	if (!ok)
 		return false;
 	source = arena_new_of(arena, struct source);

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "filter/command/json.h"
 #include "postern/journal.h"
+#include "postern/sandbox.h"
 
 #define REQUEST_MOST 64
 /* A reload compiles a policy, whose conditions may nest deep. */
@@ -68,6 +69,7 @@ static json_t *object_status(void)
 	    "good", (json_int_t)reloads.good, "bad", (json_int_t)reloads.bad, "last", last);
 	json_object_set_new(object, "resolver", json_text(resolver_name(&reloads)));
 	json_object_set_new(object, "journal", object_journal());
+	json_object_set_new(object, "sandbox", json_text(sandbox_state()));
 	free(reloads.last_text);
 	return object;
 }
@@ -80,8 +82,8 @@ static json_t *object_reload(void)
 	bool ok = reload_now(&text);
 
 	reload_state(&reloads);
-	object =
-	    json_pack("{s:b,s:s,s:o}", "ok", ok, "policy", reloads.policy, "text", json_text(text));
+	object = json_pack("{s:b,s:s,s:o}", "ok", ok, "policy", reloads.policy, "text",
+			   json_text(text ? text : "out of memory\n"));
 	free(text);
 	free(reloads.last_text);
 	return object;

@@ -178,7 +178,7 @@ static void envelope(struct counter *c, bool shared)
 	const struct witness *w = c->witness;
 	const struct value *ip = own(c, "client.ip"), *helo = own(c, "helo.name"),
 			   *user = own(c, "auth.user");
-	const char *client = OUTSIDER;
+	const char *client = w->local ? "127.0.0.1" : OUTSIDER;
 	char text[IP_TEXT_MAX];
 
 	if (present(ip))
@@ -195,12 +195,17 @@ static void envelope(struct counter *c, bool shared)
 	c->dialogue.sender = address(c, w->facts, w->count, "sender", "elsewhere.example");
 	option(c, "--sender", str_of(c->dialogue.sender));
 	/* Where recipients share a fate it may be because the client has logged in. */
-	if (present(user) || (shared && !user)) {
+	if (present(user) || (shared && !user && !w->local)) {
 		const char *name = user ? str_dup(c->arena, user->text).s : "user";
 
 		*vec_push(c->arena, &c->dialogue.macros) =
 		    (struct policy_override){"auth_authen", name};
 		option(c, "--auth", str_of(name));
+	}
+	/* A client on loopback without a port is how the MTA shows mail of this host itself. */
+	if (w->local) {
+		*vec_push(c->arena, &c->dialogue.given) = "client.port=absent";
+		option(c, "--given", STR("client.port=absent"));
 	}
 	c->recipient = address(c, w->facts, w->count, "recipient", "outside.example");
 	if (shared)

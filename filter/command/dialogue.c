@@ -230,12 +230,20 @@ static void play_content(struct session *s, const struct eml *eml)
 		session_committed(s);
 }
 
+static unsigned client_port(const struct dialogue *d)
+{
+	for (size_t i = 0; i < d->given.count; i++)
+		if (strcmp(d->given.items[i], "client.port=absent") == 0)
+			return 0;
+	return CLIENT_PORT;
+}
+
 static void play(struct dialogue *d, struct session *s, const struct eml *eml)
 {
 	static const char *const no_parameters[] = {NULL}, *const utf8[] = {"SMTPUTF8", NULL};
 	size_t taken = 0;
 
-	if (session_connect(s, str_of(d->name), d->has_ip ? &d->ip : NULL, CLIENT_PORT).kind !=
+	if (session_connect(s, str_of(d->name), d->has_ip ? &d->ip : NULL, client_port(d)).kind !=
 	    REPLY_CONTINUE)
 		return;
 	if (d->helo && session_helo(s, str_of(d->helo)).kind != REPLY_CONTINUE)

@@ -20,6 +20,7 @@
 #include "postern/diag.h"
 #include "postern/dns.h"
 #include "postern/policy.h"
+#include "postern/sandbox.h"
 
 /* A domain that is there, and one whose DNSSEC signatures are wrong on purpose. */
 #define PROBE_NAME "example.com"
@@ -154,12 +155,16 @@ static void look_host(struct doctor *doctor)
 {
 	struct timex clock = {0};
 	struct rlimit limit;
+	char sandbox[100];
 
 	if (adjtimex(&clock) == TIME_ERROR || clock.status & STA_UNSYNC)
 		doctor_find(doctor, FINDING_NOTE, "clock", "run chrony or systemd-timesyncd",
 			    "nobody keeps it right: signatures have a time at which they end");
 	else
 		doctor_find(doctor, FINDING_FINE, "clock", NULL, "it is kept right");
+	doctor_find(doctor, sandbox_offered(sandbox, sizeof(sandbox)) ? FINDING_FINE : FINDING_NOTE,
+		    "sandbox", "run a kernel with landlock and seccomp (Linux 5.13 or newer)",
+		    "this kernel has: %s", sandbox);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < DESCRIPTORS_LEAST)
 		doctor_find(doctor, FINDING_BAD, "descriptors",
 			    "raise the limit of files (LimitNOFILE, ulimit -Hn)",

@@ -10,10 +10,48 @@
 
 #include "filter/command/json.h"
 #include "postern/arena.h"
+#include "postern/clock.h"
 #include "postern/policy.h"
 
 #define MICROSECONDS 1000000
 #define TEXT_MOST 500
+
+int history_options(const struct command *self, int argc, char **argv, const struct option *more,
+		    history_take *take, void *ctx, struct history *history_r)
+{
+	static const struct option shared[] = {{"policy", required_argument, NULL, 'c'},
+					       {"journal", required_argument, NULL, 'd'},
+					       {"since", required_argument, NULL, 's'},
+					       {"json", no_argument, NULL, 'j'}};
+	const size_t count = sizeof(shared) / sizeof(shared[0]);
+	struct option options[sizeof(shared) / sizeof(shared[0]) + HISTORY_MORE + 1] = {0};
+	int option, status = EXIT_FINE;
+
+	memcpy(options, shared, sizeof(shared));
+	for (size_t i = 0; more && more[i].name && i < HISTORY_MORE; i++)
+		options[count + i] = more[i];
+	*history_r = (struct history){.policy = DEFAULT_POLICY};
+	opterr = 0;
+	while (status == EXIT_FINE &&
+	       (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+		if (option == 'c')
+			history_r->policy = optarg;
+		else if (option == 'd')
+			history_r->path = optarg;
+		else if (option == 'j')
+			history_r->json = true;
+		else if (option == ':')
+			return command_usage(self, "'%s' wants a value", argv[optind - 1]);
+		else if (option == '?')
+			return command_usage(self, "no option '%s'", argv[optind - 1]);
+		else if (option != 's')
+			status = take(ctx, self, option, optarg);
+		else if (!history_moment(optarg, clock_time(&clock_system), &history_r->since))
+			return command_usage(self, "'%s' is no time, say 2h or 2026-11-23 14:00",
+					     optarg);
+	}
+	return status;
+}
 
 struct journal *history_open(struct arena *arena, const struct command *self,
 			     const struct history *history)

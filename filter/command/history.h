@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <getopt.h>
 #include <jansson.h>
 
 #include "filter/command/command.h"
@@ -18,12 +19,26 @@ struct history {
 	const char *policy; /* its setting 'journal.path' tells where the journal is */
 	const char *path;   /* the journal itself, where the policy is not to be asked */
 	bool json;
+	int64_t since; /* microseconds since 1970; 0: all */
 };
 
 #define HISTORY_OPTIONS                                                                            \
 	"  -c POLICY       where 'set journal.path' is looked up; default " DEFAULT_POLICY "\n"    \
 	"  --journal DIR   the journal itself\n"                                                   \
 	"  --json          for programs\n"
+
+#define HISTORY_MORE 8
+
+/* Takes an option of the command's own. EXIT_FINE, or how it ends, which is reported. */
+typedef int history_take(void *ctx, const struct command *self, int option, const char *value);
+
+/*
+ * Reads the options that they share, and at most HISTORY_MORE of the command's own: `more` ends as
+ * for getopt_long(), its letters are none of "cdjs"; NULL: there are none. EXIT_FINE, or how it
+ * ends, which is reported; optind is the first word behind.
+ */
+int history_options(const struct command *self, int argc, char **argv, const struct option *more,
+		    history_take *take, void *ctx, struct history *history_r);
 
 /* Opens the journal to read. NULL: reported. */
 struct journal *history_open(struct arena *arena, const struct command *self,

@@ -39,7 +39,7 @@ json_t *json_str(struct str text, bool or_null)
 		return json_null();
 	clean = malloc(3 * text.n + 1);
 	if (!clean)
-		abort();
+		return NULL;
 	while (text.n > 0) {
 		size_t length = sequence(text);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern log: the journal, a line a message, filtered. */
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -17,7 +16,6 @@
 struct listing {
 	struct history history;
 	const char *rule, *sender, *recipient, *verdict;
-	int64_t since;
 	bool follow;
 };
 
@@ -80,7 +78,7 @@ static bool show(void *ctx, const struct record *record)
 		else
 			print_line(arena, record);
 	}
-	l->since = record->time + 1;
+	l->history.since = record->time + 1;
 	arena_free(&arena);
 	return !ferror(stdout);
 }
@@ -96,7 +94,8 @@ static int list(const struct command *self, struct listing *l)
 		arena_free(&arena);
 		return EXIT_NO;
 	}
-	while (journal_each(journal, l->since, show, l, &fault) && l->follow && !ferror(stdout)) {
+	while (journal_each(journal, l->history.since, show, l, &fault) && l->follow &&
+	       !ferror(stdout)) {
 		fflush(stdout);
 		nanosleep(&pause, NULL);
 	}
@@ -115,60 +114,39 @@ static bool is_verdict(const char *word)
 	return false;
 }
 
+static int take(void *ctx, const struct command *self, int option, const char *value)
+{
+	struct listing *l = ctx;
+
+	if (option == 'r')
+		l->rule = value;
+	else if (option == 'f')
+		l->sender = value;
+	else if (option == 't')
+		l->recipient = value;
+	else if (option == 'F')
+		l->follow = true;
+	else if (!is_verdict(value))
+		return command_usage(self,
+				     "'%s' is no verdict, say accept, reject, defer, discard or "
+				     "quarantine",
+				     value);
+	else
+		l->verdict = value;
+	return EXIT_FINE;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"policy", required_argument, NULL, 'c'},    {"journal", required_argument, NULL, 'd'},
-	    {"since", required_argument, NULL, 's'},     {"json", no_argument, NULL, 'j'},
+	static const struct option own[] = {
 	    {"rule", required_argument, NULL, 'r'},      {"sender", required_argument, NULL, 'f'},
 	    {"recipient", required_argument, NULL, 't'}, {"verdict", required_argument, NULL, 'v'},
 	    {"follow", no_argument, NULL, 'F'},          {NULL, 0, NULL, 0}};
-	struct listing l = {.history = {.policy = DEFAULT_POLICY}};
-	int option;
+	struct listing l = {.follow = false};
+	int status = history_options(self, argc, argv, own, take, &l, &l.history);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			l.history.policy = optarg;
-			break;
-		case 'd':
-			l.history.path = optarg;
-			break;
-		case 'j':
-			l.history.json = true;
-			break;
-		case 'r':
-			l.rule = optarg;
-			break;
-		case 'f':
-			l.sender = optarg;
-			break;
-		case 't':
-			l.recipient = optarg;
-			break;
-		case 'F':
-			l.follow = true;
-			break;
-		case 'v':
-			if (!is_verdict(optarg))
-				return command_usage(self,
-						     "'%s' is no verdict, say accept, reject, "
-						     "defer, discard or quarantine",
-						     optarg);
-			l.verdict = optarg;
-			break;
-		case 's':
-			if (!history_moment(optarg, clock_time(&clock_system), &l.since))
-				return command_usage(
-				    self, "'%s' is no time, say 2h or 2026-11-23 14:00", optarg);
-			break;
-		case ':':
-			return command_usage(self, "'%s' wants a value", argv[optind - 1]);
-		default:
-			return command_usage(self, "no option '%s'", argv[optind - 1]);
-		}
-	}
+	if (status != EXIT_FINE)
+		return status;
 	if (optind < argc)
 		return command_usage(self, "'%s' is one word too many", argv[optind]);
 	return list(self, &l);

@@ -35,6 +35,14 @@ static void refuted(struct arena *arena, const struct policy *policy,
 			  result->witness.other_count > 0 ? ", for another recipient" : "");
 	else
 		diag_note(diag, (struct span){0}, "no rule decides, so the message passes");
+	if (result->outcomes & 1u << VERDICT_DISCARD &&
+	    (!result->rule || result->rule->verdict != VERDICT_DISCARD))
+		diag_note(diag, (struct span){0},
+			  "'remove recipient' leaves the recipient out, who gets nothing");
+	if (result->witness.local)
+		diag_note(diag, (struct span){0},
+			  "in mail that is handed in on this host itself no recipient can be "
+			  "refused alone");
 	diag_note(diag, (struct span){0}, "shown by: " STR_FMT, STR_ARG(example.command));
 	if (played && !example.confirmed)
 		diag_note(diag, (struct span){0}, "not confirmed: " STR_FMT, STR_ARG(example.why));

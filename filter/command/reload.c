@@ -12,10 +12,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "postern/arena.h"
 #include "postern/counters.h"
 #include "postern/dns.h"
 #include "postern/log.h"
 #include "postern/policy.h"
+#include "postern/sandbox.h"
+
+static const char out_of_memory[] = "out of memory\n";
 
 /* How often files of tables are looked at. */
 #define WATCH_SECONDS 1
@@ -37,35 +41,45 @@ static struct {
 	struct held *held;
 } room = {.one = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void resolver_take(struct resolver *resolver)
+/* False: memory ended. */
+static bool resolver_take(struct resolver *resolver)
 {
-	struct held *held = room.held;
+	struct held *held;
 
+	pthread_mutex_lock(&room.lock);
+	held = room.held;
 	while (held && held->resolver != resolver)
 		held = held->next;
 	if (!held) {
 		held = calloc(1, sizeof(*held));
-		if (!held)
-			abort();
-		*held = (struct held){.resolver = resolver, .next = room.held};
-		room.held = held;
+		if (held) {
+			*held = (struct held){.resolver = resolver, .next = room.held};
+			room.held = held;
+		}
 	}
-	held->users++;
+	if (held)
+		held->users++;
+	pthread_mutex_unlock(&room.lock);
+	return held != NULL;
 }
 
 /* Was that the last policy to use it? */
 static bool resolver_leave(const struct resolver *resolver)
 {
 	struct held **at = &room.held, *held;
+	bool last;
 
+	pthread_mutex_lock(&room.lock);
 	while ((*at)->resolver != resolver)
 		at = &(*at)->next;
 	held = *at;
-	if (--held->users > 0)
-		return false;
-	*at = held->next;
-	free(held);
-	return true;
+	last = --held->users == 0;
+	if (last)
+		*at = held->next;
+	pthread_mutex_unlock(&room.lock);
+	if (last)
+		free(held);
+	return last;
 }
 
 static void serve_now(const struct milter_policy *served)
@@ -76,30 +90,26 @@ static void serve_now(const struct milter_policy *served)
 	room.served = *served;
 	snprintf(room.state.resolver, sizeof(room.state.resolver), STR_FMT,
 		 STR_ARG(resolver->state == FACT_PRESENT ? resolver->text : STR("")));
-	resolver_take(served->resolver);
 	snprintf(room.state.policy, sizeof(room.state.policy), "%s", served->policy->id);
 	pthread_mutex_unlock(&room.lock);
-	counters_adopt(room.server->counters, served->policy);
 }
 
-void reload_begin(struct server *server, const struct milter_policy *served)
+bool reload_begin(struct server *server, const struct milter_policy *served)
 {
 	room.server = server;
+	counters_adopt(server->counters, served->policy);
 	serve_now(served);
+	return resolver_take(served->resolver);
 }
 
 void reload_retire(void *ctx, const struct milter_policy *former)
 {
 	struct policy *policy = (struct policy *)former->policy;
 	struct resolver *resolver = former->resolver;
-	bool last;
 
 	(void)ctx;
-	pthread_mutex_lock(&room.lock);
-	last = resolver_leave(resolver);
-	pthread_mutex_unlock(&room.lock);
 	policy_free(&policy);
-	if (last)
+	if (resolver_leave(resolver))
 		resolver_free(&resolver);
 }
 
@@ -108,20 +118,60 @@ static bool same(const struct policy *a, const struct policy *b, const char *set
 	const struct value *x = policy_setting_named(a, setting);
 	const struct value *y = policy_setting_named(b, setting);
 
-	return x->state == y->state && (x->state != FACT_PRESENT || str_eq(x->text, y->text));
+	return x->state == y->state &&
+	       (x->state != FACT_PRESENT || (str_eq(x->text, y->text) && x->number == y->number));
+}
+
+static bool has_journal(const struct policy *policy)
+{
+	return !str_eq(policy_setting_named(policy, "journal")->text, STR("off"));
+}
+
+static void say_fixed(const char *setting)
+{
+	log_line(LOG_LEVEL_WARNING, "'%s' was changed: that takes a restart, not a reload",
+		 setting);
 }
 
 /* Settings that are read once, when the daemon starts. */
 static void mind_fixed(const struct policy *before, const struct policy *after)
 {
-	static const char *const fixed[] = {"listen",  "socket.group",  "socket.mode", "control",
-					    "user",    "log",           "log.format",  "log.socket",
-					    "metrics", "metrics.public"};
+	static const char *const fixed[] = {
+	    "listen",       "socket.group", "socket.mode", "control", "user",
+	    "log",          "log.format",   "log.socket",  "metrics", "metrics.public",
+	    "journal.path", "journal.size", "journal.age", "sandbox"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
-			log_line(LOG_LEVEL_WARNING,
-				 "'%s' was changed: that takes a restart, not a reload", fixed[i]);
+			say_fixed(fixed[i]);
+	/* How much it keeps is not fixed. */
+	if (has_journal(before) != has_journal(after))
+		say_fixed("journal");
+}
+
+/* Starts the resolver that the policy wants. */
+static void make_resolver(void *ctx)
+{
+	struct milter_policy *next = ctx;
+
+	if (server_resolver(room.server, next->policy, &next->resolver) != 0)
+		next->resolver = NULL;
+}
+
+/* False: nothing has changed, for memory ended. */
+static bool exchange(const struct milter_policy *next, bool tables_only)
+{
+	/* Taken before the former one may leave it. */
+	if (!resolver_take(next->resolver))
+		return false;
+	counters_adopt(room.server->counters, next->policy);
+	if (milter_replace(next, tables_only)) {
+		serve_now(next);
+		return true;
+	}
+	counters_adopt(room.server->counters, room.served.policy);
+	(void)resolver_leave(next->resolver);
+	return false;
 }
 
 static bool put_in_force(struct policy *policy, bool tables_only, const char **why_r)
@@ -129,16 +179,24 @@ static bool put_in_force(struct policy *policy, bool tables_only, const char **w
 	struct milter_policy next = {.policy = policy, .resolver = room.served.resolver};
 	bool other = !room.server->dns && !same(room.served.policy, policy, "resolver");
 
-	if (other && server_resolver(room.server, policy, &next.resolver) != 0) {
-		*why_r = "the resolver does not start";
+	if (other && !sandbox_connects(server_resolver_port(policy))) {
+		*why_r = "'resolver': the sandbox was not told of this port: that takes a restart";
 		return false;
 	}
+	if (other) {
+		next.resolver = NULL;
+		if (!arena_attempt(make_resolver, &next) || !next.resolver) {
+			*why_r = "the resolver does not start";
+			return false;
+		}
+	}
 	mind_fixed(room.served.policy, policy);
-	/* Taken before the former one may leave it. */
-	serve_now(&next);
-	if (milter_replace(&next, tables_only))
+	if (exchange(&next, tables_only))
 		return true;
-	abort(); /* memory ended in the middle: a new process begins with a policy that is whole */
+	if (other)
+		resolver_free(&next.resolver);
+	*why_r = out_of_memory;
+	return false;
 }
 
 static void remember(bool good, const char *text)
@@ -150,12 +208,14 @@ static void remember(bool good, const char *text)
 	room.state.last = clock_time(&clock_system);
 	room.state.last_good = good;
 	free(room.last_text);
-	room.last_text = strdup(text);
+	room.last_text = strdup(text ? text : out_of_memory);
 	pthread_mutex_unlock(&room.lock);
 }
 
 static void log_lines(const char *text)
 {
+	if (!text)
+		text = out_of_memory;
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 
@@ -183,23 +243,40 @@ static void tell_failed(void *ctx, const struct test_result *result)
 	}
 }
 
-/* Adds to what is said of the policy. */
+struct trial {
+	struct testrun tests;
+	const struct policy *policy;
+};
+
+static void play_tests(void *ctx)
+{
+	struct trial *trial = ctx;
+
+	testrun_policy(&trial->tests, trial->policy);
+}
+
+/* Adds to what is said of the policy; NULL: memory ended. */
 static bool tests_pass(const struct policy *policy, char **text)
 {
-	struct testrun tests = {.told = tell_failed};
+	struct trial trial = {.tests = {.told = tell_failed}, .policy = policy};
 	char *all = NULL;
 	size_t size;
 	FILE *out = open_memstream(&all, &size);
+	bool whole = false;
 
-	if (!out)
-		abort();
-	fputs(*text, out);
-	tests.ctx = out;
-	testrun_policy(&tests, policy);
-	fclose(out);
+	if (out) {
+		fputs(*text, out);
+		trial.tests.ctx = out;
+		whole = arena_attempt(play_tests, &trial);
+		fclose(out);
+	}
+	if (!whole) {
+		free(all);
+		all = NULL;
+	}
 	free(*text);
 	*text = all;
-	return tests.failed == 0;
+	return all && trial.tests.failed == 0;
 }
 
 /* ---- a reload ---- */

@@ -4,7 +4,6 @@
  * recorded; what would change, and what cannot be said because a fact was never looked at.
  */
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +32,6 @@ struct replay {
 	struct history history;
 	struct arena *arena;
 	struct recall *recall;
-	int64_t since;
 	uint64_t messages, same, changed, undecided;
 	VEC(struct replay_group) groups;
 };
@@ -219,7 +217,7 @@ static int replay_all(const struct command *self, struct replay *replay, const c
 		return EXIT_NO;
 	}
 	replay->recall = recall_new(replay->arena, policy);
-	if (!journal_each(journal, replay->since, judge, replay, &fault))
+	if (!journal_each(journal, replay->history.since, judge, replay, &fault))
 		fprintf(stderr, "postern replay: the journal cannot be read: %s\n", fault);
 	journal_close(&journal);
 	if (replay->groups.count > 0)
@@ -235,30 +233,11 @@ static int replay_all(const struct command *self, struct replay *replay, const c
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {{"policy", required_argument, NULL, 'c'},
-						{"journal", required_argument, NULL, 'd'},
-						{"since", required_argument, NULL, 's'},
-						{"json", no_argument, NULL, 'j'},
-						{NULL, 0, NULL, 0}};
-	struct replay replay = {.history = {.policy = DEFAULT_POLICY}};
-	int option, status;
+	struct replay replay = {.arena = NULL};
+	int status = history_options(self, argc, argv, NULL, NULL, NULL, &replay.history);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
-		if (option == 'c')
-			replay.history.policy = optarg;
-		else if (option == 'd')
-			replay.history.path = optarg;
-		else if (option == 'j')
-			replay.history.json = true;
-		else if (option == ':')
-			return command_usage(self, "'%s' wants a value", argv[optind - 1]);
-		else if (option != 's')
-			return command_usage(self, "no option '%s'", argv[optind - 1]);
-		else if (!history_moment(optarg, clock_time(&clock_system), &replay.since))
-			return command_usage(self, "'%s' is no time, say 2h or 2026-11-23 14:00",
-					     optarg);
-	}
+	if (status != EXIT_FINE)
+		return status;
 	if (optind + 1 != argc)
 		return command_usage(self, "which policy?");
 	replay.arena = arena_new(NULL);

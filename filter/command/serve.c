@@ -15,17 +15,15 @@
 #include "postern/clock.h"
 #include "postern/counters.h"
 #include "postern/diag.h"
-#include "postern/dkim.h"
 #include "postern/dns.h"
 #include "postern/journal.h"
 #include "postern/log.h"
 #include "postern/metrics.h"
 #include "postern/milter.h"
-#include "postern/mime.h"
 #include "postern/observe.h"
 #include "postern/policy.h"
+#include "postern/sandbox.h"
 #include "postern/session.h"
-#include "postern/spf.h"
 
 #define DEFAULT_USER "postern"
 #define DNS_FILE_MOST (64u << 20)
@@ -41,14 +39,18 @@ int server_resolver(struct server *server, const struct policy *policy,
 		    struct resolver **resolver_r)
 {
 	struct resolver_config config = {.address = server_setting(policy, "resolver")};
-	struct diag *diag = diag_new(server->arena);
+	struct arena *arena;
+	struct diag *diag;
 	const char *why = NULL;
 
 	if (server->dns) {
+		arena = arena_new(NULL);
+		diag = diag_new(arena);
 		if (resolver_from_source(server->records, &server->clock, diag, resolver_r) != 0) {
 			diag_print(diag, stderr);
 			return MILTER_BROKEN;
 		}
+		arena_free(&arena);
 	} else if (resolver_new(&config, resolver_r, &why) != 0) {
 		log_line(LOG_LEVEL_ERROR, "the resolver does not start: %s", why);
 		return MILTER_FAILED;
@@ -57,27 +59,38 @@ int server_resolver(struct server *server, const struct policy *policy,
 	return 0;
 }
 
-/* Without a journal mail is judged all the same, and that is said. */
-static void start_journal(struct server *server)
+/*
+ * Without a journal mail is judged all the same, and that is said. False: there is none yet, and
+ * replies need not refer to it.
+ */
+static bool start_journal(struct server *server)
 {
 	struct journal_config config = {.path = server_setting(server->policy, "journal.path")};
 	struct journal *journal;
 	const char *why = NULL;
+	bool ready;
 
 	if (strcmp(server_setting(server->policy, "journal"), "off") == 0)
-		return;
+		return false;
 	config.size = (uint64_t)policy_setting_named(server->policy, "journal.size")->number;
 	config.age = policy_setting_named(server->policy, "journal.age")->number / 1000;
-	if (!journal_open(server->arena, &config, &journal, &why)) {
-		log_line(LOG_LEVEL_WARNING, "there is no journal: %s", why);
-		return;
+	journal = journal_new(&config);
+	if (!journal) {
+		log_line(LOG_LEVEL_WARNING, "there is no journal: no memory for it");
+		return false;
 	}
+	ready = journal_ready(journal, &why);
+	if (!ready)
+		log_line(LOG_LEVEL_WARNING, "there is no journal: %s; tried again every second",
+			 why);
 	server->journal = str_dup(server->arena, str_of(config.path)).s;
 	server->keeper = keeper_new(journal, &server->counters->journal);
 	if (!server->keeper) {
 		journal_close(&journal);
 		log_line(LOG_LEVEL_WARNING, "there is no journal: no thread for it");
+		return false;
 	}
+	return ready;
 }
 
 /* From several threads: what was decided is counted, and goes to the log and the journal. */
@@ -128,16 +141,11 @@ static bool ready(void *ctx)
 static int start(void *ctx, struct milter_service *service_r)
 {
 	struct server *server = ctx;
-	const char *why = NULL;
 	int status;
 
+	log_line(sandbox_partial() ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "sandbox: %s",
+		 sandbox_state());
 	counters_begin(server->counters);
-	spf_init();
-	mime_init();
-	if (dkim_verifier_init(&why) < 0) {
-		log_line(LOG_LEVEL_ERROR, "libopendkim does not start: %s", why);
-		return MILTER_BROKEN;
-	}
 	status = server_resolver(server, server->policy, &service_r->served.resolver);
 	if (status != 0)
 		return status;
@@ -149,12 +157,12 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->ctx = server;
 	service_r->reload = reload_asked;
 	service_r->retire = reload_retire;
-	start_journal(server);
-	service_r->references = server->keeper != NULL;
+	service_r->references = start_journal(server);
 	service_r->ready = ready;
 	server->control = service_r->control;
 	server->metrics = service_r->metrics;
-	reload_begin(server, &service_r->served);
+	if (!reload_begin(server, &service_r->served))
+		return MILTER_FAILED;
 	log_line(LOG_LEVEL_INFO, "serving policy %.8s of %s", server->policy->id,
 		 server->policy->path);
 	return 0;
@@ -168,6 +176,9 @@ static void renew(void *ctx, bool tables_only)
 	struct policy *policy =
 	    tables_only ? server_refresh(server->policy, &text) : server_load(server->path, &text);
 
+	if (!text)
+		log_line(LOG_LEVEL_ERROR, "out of memory: after a crash, policy %.8s is served",
+			 server->policy->id);
 	free(text);
 	if (!policy)
 		return;
@@ -183,41 +194,60 @@ static void status(void *ctx, char *text, size_t size)
 	snprintf(text, size, "serving policy %.8s of %s", server->policy->id, server->policy->path);
 }
 
-/* What was loaded, if it can be served; what is to be said of it in *text_r. */
-static struct policy *judged(struct policy *policy, struct arena *arena, struct diag *diag,
-			     char **text_r)
-{
-	size_t size;
-	FILE *out = open_memstream(text_r, &size);
+/* A policy that is to be served. */
+struct loading {
+	const char *path;            /* of its file; NULL: */
+	const struct policy *former; /* this one, with its tables read anew */
+	struct policy *policy;       /* what was loaded, if it can be served */
+	FILE *out;                   /* what is to be said of it */
+};
 
-	if (!out)
-		abort();
+static void load_policy(void *ctx)
+{
+	struct loading *loading = ctx;
+	struct arena *arena = arena_new(NULL);
+	struct diag *diag = diag_new(arena);
+	struct policy *policy = loading->path ? policy_load(loading->path, NULL, diag)
+					      : policy_refresh(loading->former, diag);
+
 	if (policy) {
 		serve_check(policy, diag);
 		proofs_check(policy, false, diag);
 	}
-	diag_print(diag, out);
-	fclose(out);
+	diag_print(diag, loading->out);
 	if (diag_errors(diag) > 0)
 		policy_free(&policy);
 	arena_free(&arena);
-	return policy;
+	loading->policy = policy;
+}
+
+static struct policy *loaded(struct loading *loading, char **text_r)
+{
+	bool whole = false;
+	size_t size;
+
+	*text_r = NULL;
+	loading->out = open_memstream(text_r, &size);
+	if (loading->out) {
+		whole = arena_attempt(load_policy, loading);
+		fclose(loading->out);
+	}
+	if (!whole || !*text_r) {
+		free(*text_r);
+		*text_r = NULL;
+		policy_free(&loading->policy);
+	}
+	return loading->policy;
 }
 
 struct policy *server_load(const char *path, char **text_r)
 {
-	struct arena *arena = arena_new(NULL);
-	struct diag *diag = diag_new(arena);
-
-	return judged(policy_load(path, NULL, diag), arena, diag, text_r);
+	return loaded(&(struct loading){.path = path}, text_r);
 }
 
 struct policy *server_refresh(const struct policy *policy, char **text_r)
 {
-	struct arena *arena = arena_new(NULL);
-	struct diag *diag = diag_new(arena);
-
-	return judged(policy_refresh(policy, diag), arena, diag, text_r);
+	return loaded(&(struct loading){.former = policy}, text_r);
 }
 
 /* Beyond the policy's own life, which a reload ends. */
@@ -253,7 +283,7 @@ static void open_log(const struct server *server)
 
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern", .renew = renew, .status = status};
+	struct milter_config config = {.name = "postern", .renew = renew, .confine = confine_server, .status = status};
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");
@@ -263,6 +293,7 @@ static int serve(struct server *server)
 		config.user = DEFAULT_USER;
 	config.control = keep_place(server, "control");
 	config.metrics = keep_place(server, "metrics");
+	server->sandbox = keep(server, "sandbox");
 	open_log(server);
 	return milter_run(&config, start, server);
 }
@@ -288,7 +319,7 @@ static bool load(struct server *server)
 	char *text;
 
 	server->policy = server_load(server->path, &text);
-	fputs(text, stderr);
+	fputs(text ? text : "out of memory\n", stderr);
 	free(text);
 	if (!server->policy) {
 		fprintf(stderr, "postern serve: %s: not loaded, nothing is served\n", server->path);

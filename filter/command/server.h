@@ -32,6 +32,7 @@ struct server {
 	struct source *records;
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
+	const char *sandbox;   /* as it was set when the daemon started */
 	int64_t started;       /* wall clock; of the daemon */
 	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
@@ -43,7 +44,7 @@ struct server {
 
 /*
  * Loads a policy as `serve` would have it. NULL: it cannot be served, and *text_r says why. What
- * is to be said of it all the same is in *text_r too, which is malloc'ed.
+ * is to be said of it all the same is in *text_r too, which is malloc'ed; NULL: memory ended.
  */
 struct policy *server_load(const char *path, char **text_r);
 /* The same policy with its tables read anew. */
@@ -56,6 +57,13 @@ bool server_mode(struct str text, unsigned *mode_r);
 int server_resolver(struct server *server, const struct policy *policy,
 		    struct resolver **resolver_r);
 
+/* ---- confine.c: in the filter process, before it has a second thread ---- */
+
+/* What it will need in the sandbox, and what has to be started outside. A status of milter_run(). */
+int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r);
+/* Where the name server listens that the policy wants. */
+unsigned server_resolver_port(const struct policy *policy);
+
 /* ---- reload.c: in the filter process ---- */
 
 struct reloads {
@@ -67,12 +75,13 @@ struct reloads {
 	char resolver[64]; /* whom it has asked; empty: the system's resolver */
 };
 
-/* Before threads: what is served at first. */
-void reload_begin(struct server *server, const struct milter_policy *served);
+/* Before threads: what is served at first. False: memory ended. */
+bool reload_begin(struct server *server, const struct milter_policy *served);
 /*
  * Loads the policy file anew and puts it in force if it can be served and its tests pass; else all
  * stays as it is.
- * What is to be said of it is in *text_r (malloc'ed) and in the log. One at a time.
+ * What is to be said of it is in *text_r (malloc'ed; NULL: memory ended) and in the log. One at a
+ * time.
  */
 bool reload_now(char **text_r);
 /* Looks after the files of tables, in a thread of its own. False: no thread. */
@@ -80,7 +89,7 @@ bool reload_watch(void);
 /* For the room of libmilter. */
 void reload_asked(void *ctx);
 void reload_retire(void *ctx, const struct milter_policy *policy);
-/* A copy of the present state; last_text is malloc'ed. */
+/* A copy of the present state; last_text is malloc'ed, or NULL where memory ended. */
 void reload_state(struct reloads *state_r);
 
 /* ---- statistics.c: in the filter process ---- */

@@ -88,21 +88,34 @@ struct rules {
 	uint64_t decided; /* messages, and recipients that were answered alone */
 };
 
+struct rule_name {
+	const char *raw;
+	json_t *name;
+};
+
+static void clean_name(void *ctx)
+{
+	struct rule_name *rule = ctx;
+	struct arena *arena = arena_new(NULL);
+
+	rule->name = json_str(str_clean(arena, str_of(rule->raw), 4 * RULE_NAME_MOST), false);
+	arena_free(&arena);
+}
+
 static void rule(void *ctx, const struct rule_view *view)
 {
 	const struct rules *rules = ctx;
 	double share = rules->decided > 0 ? (double)view->hits / (double)rules->decided : 0;
-	struct arena *arena = arena_new(NULL);
-	json_t *name = json_str(str_clean(arena, str_of(view->name), 4 * RULE_NAME_MOST), false);
+	struct rule_name name = {.raw = view->name};
 	json_t *verdict = view->decides ? json_text(verdict_name(view->verdict)) : json_null();
 
+	(void)arena_attempt(clean_name, &name);
 	json_array_append_new(
 	    rules->list,
-	    json_pack("{s:o,s:b,s:o,s:o,s:f,s:o,s:o,s:o}", "rule", name, "in_force", view->in_force,
-		      "verdict", verdict, "hits", number(view->hits), "share", share, "observed",
-		      number(view->observed), "failures", number(view->failures), "last",
-		      view->last != 0 ? json_integer(view->last) : json_null()));
-	arena_free(&arena);
+	    json_pack("{s:o,s:b,s:o,s:o,s:f,s:o,s:o,s:o}", "rule", name.name, "in_force",
+		      view->in_force, "verdict", verdict, "hits", number(view->hits), "share",
+		      share, "observed", number(view->observed), "failures", number(view->failures),
+		      "last", view->last != 0 ? json_integer(view->last) : json_null()));
 }
 
 static json_t *rules_list(const struct counters *counters)

@@ -100,6 +100,7 @@ static int run_status(const struct command *self, int argc, char **argv)
 	printf("\npolicy     %.8s of %s\n", text_of(policy, "id"), text_of(policy, "path"));
 	printf("sessions   %lld\n", (long long)number_of(object, "sessions"));
 	printf("resolver   %s\n", text_of(object, "resolver"));
+	printf("sandbox    %s\n", text_of(object, "sandbox"));
 	print_journal(json_object_get(object, "journal"));
 	print_reloads(json_object_get(object, "reloads"));
 	json_decref(object);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* postern why: the whole story of a message, from the journal. */
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +16,6 @@
 struct why {
 	struct history history;
 	const struct policy *policy; /* the one of the file, to quote rules from; NULL: none */
-	int64_t since;
 	size_t shown;
 };
 
@@ -143,7 +141,7 @@ static bool show(void *ctx, const struct record *record)
 	struct why *why = ctx;
 	struct arena *arena;
 
-	if (record->time < why->since)
+	if (record->time < why->history.since)
 		return true;
 	arena = arena_new(NULL);
 	if (why->history.json)
@@ -171,7 +169,7 @@ static int tell(const struct command *self, struct arena *arena, struct why *why
 		fprintf(stderr,
 			"postern why: nothing in the journal about '%s': neither a queue id, a "
 			"reference, a Message-ID nor a recipient%s\n",
-			id, why->since ? " since then" : "");
+			id, why->history.since ? " since then" : "");
 	policy_free(&policy);
 	journal_close(&journal);
 	return why->shown > 0 ? EXIT_FINE : EXIT_NO;
@@ -179,31 +177,12 @@ static int tell(const struct command *self, struct arena *arena, struct why *why
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {{"policy", required_argument, NULL, 'c'},
-						{"journal", required_argument, NULL, 'd'},
-						{"since", required_argument, NULL, 's'},
-						{"json", no_argument, NULL, 'j'},
-						{NULL, 0, NULL, 0}};
-	struct why why = {.history = {.policy = DEFAULT_POLICY}};
+	struct why why = {.shown = 0};
 	struct arena *arena;
-	int option, status;
+	int status = history_options(self, argc, argv, NULL, NULL, NULL, &why.history);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
-		if (option == 'c')
-			why.history.policy = optarg;
-		else if (option == 'd')
-			why.history.path = optarg;
-		else if (option == 'j')
-			why.history.json = true;
-		else if (option == ':')
-			return command_usage(self, "'%s' wants a value", argv[optind - 1]);
-		else if (option != 's')
-			return command_usage(self, "no option '%s'", argv[optind - 1]);
-		else if (!history_moment(optarg, clock_time(&clock_system), &why.since))
-			return command_usage(self, "'%s' is no time, say 2h or 2026-11-23 14:00",
-					     optarg);
-	}
+	if (status != EXIT_FINE)
+		return status;
 	if (optind + 1 != argc)
 		return command_usage(self, "which message? A queue id, reference, Message-ID or "
 					   "recipient");

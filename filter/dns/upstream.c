@@ -79,7 +79,7 @@ static const struct {
  * Each question on its way has a socket; without one left it waits. So there should be enough
  * for all that may be in flight, but half of the descriptors remain for the sessions.
  */
-#define SOCKETS_MIN 64
+#define SOCKETS_MIN 16
 #define SOCKETS_MAX 4096
 
 static bool set_option(struct ub_ctx *context, const char *name, const char *value)

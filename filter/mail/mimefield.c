@@ -6,6 +6,7 @@
  */
 
 #include <gmime/gmime.h>
+#include <iconv.h>
 
 #include "filter/mail/mimefield.h"
 #include "postern/limits.h"
@@ -146,6 +147,17 @@ static const char *const charsets[] = {
     "shift_jis",    "euc-jp",       "gb2312",       "gbk",          "gb18030",      "big5",
     "euc-kr",       "iso-2022-kr",  "tis-620",      "utf-7",
 };
+
+/* libc loads a library for most of them, and keeps it for as long as a converter is open. */
+void mime_init_confined(void)
+{
+	static iconv_t converters[sizeof(charsets) / sizeof(charsets[0])];
+
+	mime_init();
+	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++)
+		if (!converters[i])
+			converters[i] = iconv_open("UTF-8", g_mime_charset_iconv_name(charsets[i]));
+}
 
 static void add_charset(struct buf *out, struct str name)
 {

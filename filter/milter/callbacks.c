@@ -112,6 +112,7 @@ static void conn_message_over(struct conn *conn)
 		drain_leave(room.drain);
 	conn->in_message = conn->failed = false;
 	conn->body_time = 0;
+	backlog_forget(&conn->backlog);
 	judgement_over(&conn->judgement);
 }
 
@@ -123,12 +124,23 @@ static void conn_abort(struct conn *conn)
 	conn_message_over(conn);
 }
 
-/* Can this message not be judged? Then the session hears no more of it, and this is the reply. */
+/*
+ * Can this message not be judged? Then the session hears no more of it, and this is the reply. One
+ * whose header was kept back is told to the session once it is beyond suspicion; if that decides,
+ * it is the reply, too.
+ */
 static bool conn_deferral(struct conn *conn, struct reply *reply_r)
 {
+	struct judgement *judgement = &conn->judgement;
+
 	if (!conn->refusing && !conn->failed && conn->session) {
-		if (judgement_enter(&conn->judgement))
-			return false;
+		if (judgement_enter(judgement)) {
+			session_postpone(conn->session, judgement->postponed);
+			if (judgement->postponed || !judgement->has_header)
+				return false;
+			*reply_r = backlog_tell(&conn->backlog, conn->session);
+			return reply_r->kind != REPLY_CONTINUE;
+		}
 		conn->failed = true;
 	}
 	*reply_r = reply_deferral("4.3.0", "Try again later");
@@ -327,12 +339,16 @@ static sfsistat on_data(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
 	int64_t begun = step_begin();
-	struct reply reply;
+	struct reply reply = {.kind = REPLY_CONTINUE};
 
 	if (!conn)
 		return SMFIS_TEMPFAIL;
-	if (!conn_deferral(conn, &reply))
-		reply = session_data(conn->session);
+	if (!conn_deferral(conn, &reply)) {
+		if (conn->judgement.postponed)
+			conn->backlog.data = true;
+		else
+			reply = session_data(conn->session);
+	}
 	step_end(conn, STAGE_DATA, begun);
 	return conn_answer(conn, STEP_DATA, reply);
 }
@@ -352,8 +368,12 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 	judgement_header(&conn->judgement, name, value);
 	if (!whole)
 		conn->failed = true;
-	else if (!conn_deferral(conn, &reply))
-		session_header(conn->session, str_of(name), str_of(whole));
+	else if (!conn_deferral(conn, &reply)) {
+		if (!conn->judgement.postponed)
+			session_header(conn->session, str_of(name), str_of(whole));
+		else if (!backlog_add(&conn->backlog, name ? name : "", whole))
+			conn->failed = true;
+	}
 	judgement_leave(&conn->judgement);
 	return reply_answer(conn, STEP_HEADER, none);
 }

@@ -72,8 +72,10 @@ void generation_release(struct generation *generation);
  */
 struct judgement {
 	uint64_t client, fingerprint, header, message_id; /* 0: none */
+	uint64_t beginnings[SUSPECT_BEGINNINGS];          /* the fingerprint as it was before */
 	bool has_recipient, has_header;
-	int place; /* in the shared page; -1: none */
+	bool postponed; /* it may yet turn out to be one that is to be deferred */
+	int place;      /* in the shared page; -1: none */
 };
 
 /* Before threads. NULL: nothing is noted. */
@@ -89,6 +91,24 @@ void judgement_over(struct judgement *j);
 /* A callback goes to work on the message. False: it is to be deferred, and that was logged. */
 bool judgement_enter(struct judgement *j);
 void judgement_leave(struct judgement *j);
+
+/* ---- backlog.c ---- */
+
+/* Bytes kept of one header: Postfix takes no more than 100 KB by default, Sendmail 32 KB. */
+#define BACKLOG_MOST ((size_t)1024 * 1024)
+
+/* What has come of a message and is not told to the session yet. */
+struct backlog {
+	bool data;   /* DATA has come */
+	char *bytes; /* names and values of fields, each with a NUL at its end */
+	size_t used, size;
+};
+
+/* False: memory ended, or it is more than BACKLOG_MOST. */
+bool backlog_add(struct backlog *backlog, const char *name, const char *value);
+/* Tells the session all of it, DATA first, and forgets it. The answer to DATA. */
+struct reply backlog_tell(struct backlog *backlog, struct session *session);
+void backlog_forget(struct backlog *backlog);
 
 /* ---- the connection ---- */
 
@@ -117,7 +137,8 @@ struct conn {
 	bool failed;         /* this message cannot be judged: deferred when next asked */
 	int64_t body_time;   /* nanoseconds, of this message, not counted yet */
 	struct judgement judgement;
-	char *scratch; /* for a header's value with its leading space */
+	struct backlog backlog; /* while the judgement is postponed */
+	char *scratch;          /* for a header's value with its leading space */
 	size_t scratch_size;
 };
 

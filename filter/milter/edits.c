@@ -14,6 +14,12 @@
 
 #define SCRATCH_FIRST 1024
 
+/*
+ * The place of a field that is to be the last: past the end, which both MTAs take for it. Asked to
+ * add one, Sendmail puts it above the first field of that name.
+ */
+#define BELOW_ALL_FIELDS (1 << 30)
+
 char *conn_blank_before(struct conn *conn, const char *value)
 {
 	size_t n = strlen(value), size = conn->scratch_size ? conn->scratch_size : SCRATCH_FIRST;
@@ -67,7 +73,8 @@ static bool edit_make(struct conn *conn, const struct edit *edit)
 		return value && smfi_chgheader(conn->ctx, name, edit->index, value) == MI_SUCCESS;
 	case EDIT_ADD_HEADER:
 		value = value_for_mta(conn, value);
-		return value && smfi_addheader(conn->ctx, name, value) == MI_SUCCESS;
+		return value &&
+		       smfi_insheader(conn->ctx, BELOW_ALL_FIELDS, name, value) == MI_SUCCESS;
 	case EDIT_INSERT_HEADER:
 		value = value_for_mta(conn, value);
 		return value && smfi_insheader(conn->ctx, 0, name, value) == MI_SUCCESS;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +20,11 @@
 #include <unistd.h>
 
 #include "filter/milter/conn.h"
+#include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/log.h"
+#include "postern/sandbox.h"
 
-/* Reading and writing, seconds. libmilter's default would keep a half-sent packet for 2 hours. */
-#define MTA_TIMEOUT 300
 /* Larger packets end the connection; headers of Postfix come close to libmilter's 64 KB. */
 #define PACKET_MAX (1024 * 1024)
 /* The reply to the last message's end is written after its callback has returned. */
@@ -88,7 +89,7 @@ static bool start_libmilter(const char *name, int listening)
 	pthread_t thread;
 
 	snprintf(conn, sizeof(conn), "fd:%d", listening);
-	(void)smfi_settimeout(MTA_TIMEOUT);
+	(void)smfi_settimeout((int)stead_patience());
 	(void)smfi_setmaxdatasize(PACKET_MAX);
 	/* Opened here, so that a stop which comes at once finds it open. */
 	if (smfi_setconn(conn) != MI_SUCCESS || smfi_register(callbacks_desc(name)) != MI_SUCCESS ||
@@ -178,6 +179,43 @@ _Noreturn static void end(int status)
 	_exit(status);
 }
 
+/* What this room needs in the sandbox: telling the parent, and connections to our own socket. */
+static void confine_milter(struct sandbox *sandbox, int listening, pid_t parent)
+{
+	const int told[] = {PARENT_RENEW, PARENT_REFRESH, PARENT_NEWS};
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		sandbox_signal(sandbox, parent, told[i]);
+	if (getsockname(listening, (struct sockaddr *)&address, &length) != 0)
+		return;
+	if (address.ss_family == AF_INET)
+		sandbox_connect(sandbox, ntohs(((struct sockaddr_in *)&address)->sin_port));
+	else if (address.ss_family == AF_INET6)
+		sandbox_connect(sandbox, ntohs(((struct sockaddr_in6 *)&address)->sin6_port));
+}
+
+/* Landlock holds a thread and those that it starts: so before there is a second one. */
+static int confine(const struct milter_config *config, void *ctx, int listening, pid_t parent)
+{
+	struct arena *arena = arena_new(NULL);
+	struct sandbox *sandbox = sandbox_new(arena);
+	enum sandbox_mode mode = SANDBOX_OFF;
+	const char *why = NULL;
+	int status;
+
+	confine_milter(sandbox, listening, parent);
+	status = config->confine ? config->confine(ctx, sandbox, &mode) : MILTER_OK;
+	if (status == MILTER_OK && !sandbox_enter(sandbox, mode, &why)) {
+		log_line(LOG_LEVEL_ERROR,
+			 "sandbox: %s; nothing is served ('set sandbox off' does without)", why);
+		status = MILTER_BROKEN;
+	}
+	arena_free(&arena);
+	return status;
+}
+
 _Noreturn void filter_process(const struct milter_config *config,
 			      int (*start)(void *ctx, struct milter_service *service_r), void *ctx,
 			      const struct filter_ends *ends, pid_t parent)
@@ -195,6 +233,9 @@ _Noreturn void filter_process(const struct milter_config *config,
 		_exit(MILTER_FAILED);
 	ignore_signals();
 	pulse_begin(ends->pulse, parent);
+	status = confine(config, ctx, ends->listening, parent);
+	if (status != MILTER_OK)
+		end(status == MILTER_BROKEN ? MILTER_BROKEN : MILTER_FAILED);
 	if (!log_start())
 		log_line(LOG_LEVEL_WARNING, "no thread for the log: its lines may hold up mail");
 
@@ -204,10 +245,10 @@ _Noreturn void filter_process(const struct milter_config *config,
 	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
 	    !nudge_start(&nudge, ends->listening))
 		end(MILTER_FAILED);
-	crowd_begin();
 	callbacks_set(&service, &drain, &nudge, ends->suspects);
 	if (service.ready && !service.ready(service.ctx))
 		end(MILTER_FAILED);
+	stead_begin(ends->listening, &nudge);
 	if (!start_libmilter(config->name, ends->listening))
 		end(MILTER_FAILED);
 	log_line(LOG_LEVEL_INFO, "serving at %s", config->listen);

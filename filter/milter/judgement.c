@@ -34,7 +34,8 @@ void judgement_over(struct judgement *j)
 {
 	judgement_leave(j);
 	j->fingerprint = j->header = j->message_id = 0;
-	j->has_recipient = j->has_header = false;
+	memset(j->beginnings, 0, sizeof(j->beginnings));
+	j->has_recipient = j->has_header = j->postponed = false;
 }
 
 /* The parameters too: they tell a message of a mailing list from the next. */
@@ -50,8 +51,10 @@ void judgement_mail(struct judgement *j, char *const *arguments)
 
 void judgement_rcpt(struct judgement *j, char *const *arguments)
 {
-	if (!j->has_recipient && j->fingerprint != 0 && *arguments)
+	if (!j->has_recipient && j->fingerprint != 0 && *arguments) {
+		j->beginnings[0] = j->fingerprint;
 		add(&j->fingerprint, *arguments);
+	}
 	j->has_recipient = true;
 }
 
@@ -69,16 +72,21 @@ void judgement_header_over(struct judgement *j)
 {
 	uint64_t header = j->message_id != 0 ? j->message_id : j->header;
 
-	if (j->fingerprint != 0 && !j->has_header && header != 0)
+	if (j->fingerprint != 0 && !j->has_header && header != 0) {
+		j->beginnings[1] = j->fingerprint;
 		j->fingerprint = suspects_hash(suspects, j->fingerprint, &header, sizeof(header));
+	}
 	j->has_header = true;
 }
 
 bool judgement_enter(struct judgement *j)
 {
 	bool first;
+	enum suspicion suspicion = suspects_suspicion(suspects, j->fingerprint, &first);
 
-	if (suspects_deferred(suspects, j->fingerprint, &first)) {
+	/* Nothing is known of a message beyond its header. */
+	j->postponed = suspicion == SUSPICION_POSTPONE && !j->has_header;
+	if (suspicion == SUSPICION_DEFER) {
 		if (first)
 			log_line(LOG_LEVEL_ERROR,
 				 "message %016llx was being judged in %d crashes: deferred",
@@ -86,7 +94,7 @@ bool judgement_enter(struct judgement *j)
 		return false;
 	}
 	judgement_leave(j);
-	j->place = suspects_enter(suspects, j->fingerprint);
+	j->place = suspects_enter(suspects, j->fingerprint, j->beginnings);
 	return true;
 }
 

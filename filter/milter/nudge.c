@@ -41,7 +41,8 @@ static void *nudge_run(void *handle)
 
 	for (;;) {
 		nanosleep(&interval, NULL);
-		if (atomic_load(&nudge->sessions) > 0)
+		if (!dispatch_used() && atomic_load(&nudge->sessions) > 0 &&
+		    !atomic_load(&nudge->held))
 			nudge_once(nudge);
 	}
 	return NULL;
@@ -52,6 +53,7 @@ bool nudge_start(struct nudge *nudge, int listening)
 	pthread_t thread;
 
 	atomic_init(&nudge->sessions, 0);
+	atomic_init(&nudge->held, false);
 	nudge->length = sizeof(nudge->address);
 	if (getsockname(listening, (struct sockaddr *)&nudge->address, &nudge->length) != 0 ||
 	    pthread_create(&thread, NULL, nudge_run, nudge) != 0)

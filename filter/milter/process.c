@@ -126,12 +126,12 @@ static void process_crashed(struct parent *p, pid_t child, int status)
 		    "filter process %ld was ended by signal %d (%s); the next starts in %ld ms",
 		    (long)child, WTERMSIG(status), strsignal(WTERMSIG(status)),
 		    (long)(delay / NS_PER_MS));
-		suspects_crashed(p->suspects);
 	} else {
 		log_line(LOG_LEVEL_ERROR,
 			 "filter process %ld ended with status %d; the next starts in %ld ms",
 			 (long)child, WEXITSTATUS(status), (long)(delay / NS_PER_MS));
 	}
+	suspects_crashed(p->suspects);
 }
 
 static void process_renew(struct parent *p, bool tables_only)

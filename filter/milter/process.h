@@ -5,8 +5,8 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), what keeps libmilter going (nudge.c), and the filter process itself (filter.c).
- * process.c is the parent.
+ * (drain.c), the threads that serve sessions (dispatch.c), what keeps libmilter going (nudge.c,
+ * stead.c), and the filter process itself (filter.c). process.c is the parent.
  */
 
 #include <netdb.h>
@@ -99,6 +99,13 @@ int64_t restart_delay(struct restart *restart, int64_t now, int64_t lived);
 
 #define SUSPECT_CRASHES 2              /* in which a message was being judged, and it is deferred */
 #define SUSPECT_TIME (3600 * NS_PER_S) /* since the last of them; then it is forgotten */
+#define SUSPECT_BEGINNINGS 2           /* fingerprints that a message had before its last one */
+
+enum suspicion {
+	SUSPICION_NONE,
+	SUSPICION_POSTPONE, /* a message to be deferred began like this: wait until more is known */
+	SUSPICION_DEFER,
+};
 
 /* Shared by the parent and its filter processes. All functions take NULL for "there is none". */
 struct suspects;
@@ -109,11 +116,15 @@ void suspects_free(struct suspects **suspects);
 /* Adds bytes to a fingerprint; never 0, which stands for no message. */
 uint64_t suspects_hash(const struct suspects *suspects, uint64_t before, const void *bytes,
 		       size_t n);
-/* In the filter process: judging begins, and ends at that place. -1: it is not noted. */
-int suspects_enter(struct suspects *suspects, uint64_t fingerprint);
+/*
+ * In the filter process: judging begins, and ends at that place. `beginnings` are the
+ * SUSPECT_BEGINNINGS fingerprints that the message had before, 0 for none. -1: it is not noted.
+ */
+int suspects_enter(struct suspects *suspects, uint64_t fingerprint, const uint64_t *beginnings);
 void suspects_leave(struct suspects *suspects, int place);
-/* Is that message to be deferred? *first_r: nobody has asked since its last crash. */
-bool suspects_deferred(struct suspects *suspects, uint64_t fingerprint, bool *first_r);
+/* What is to be done with it. *first_r: to be deferred, and nobody has asked since its last crash.
+ */
+enum suspicion suspects_suspicion(struct suspects *suspects, uint64_t fingerprint, bool *first_r);
 /* In the parent, after a crash and before the next fork: counts who was being judged. */
 void suspects_crashed(struct suspects *suspects);
 
@@ -135,12 +146,20 @@ void drain_leave(struct drain *drain);
 /* Takes no more messages, waits for the rest until `deadline` (clock_now()). True: all ended. */
 bool drain_wait(struct drain *drain, int64_t deadline);
 
+/* ---- dispatch.c ---- */
+
+/* What accept() is about to return to libmilter on this thread. */
+void dispatch_accepted(int fd);
+/* Do our own threads serve the sessions, and not libmilter's pool? */
+bool dispatch_used(void);
+
 /* ---- nudge.c ---- */
 
 struct nudge {
 	struct sockaddr_storage address; /* where we listen ourselves */
 	socklen_t length;
 	atomic_uint sessions; /* open ones */
+	atomic_bool held;     /* connections wait for descriptors: none is to be added */
 };
 
 /* Starts the thread. False: there is none, or the socket has no address. */
@@ -153,14 +172,17 @@ unsigned nudge_closed(struct nudge *nudge);
 
 /* ---- crowd.c ---- */
 
-/* The most sessions with so many descriptors. */
-unsigned crowd_most(uint64_t descriptors);
-/* Before threads. */
-void crowd_begin(void);
 /* One more has come, so that so many are open. False: it is to be deferred. */
 bool crowd_admits(unsigned open);
 /* One has gone. */
 void crowd_closed(unsigned open);
+
+/* ---- stead.c ---- */
+
+/* Before libmilter's threads start, after nudge_start(): what its calls to libc come to. */
+void stead_begin(int listening, struct nudge *nudge);
+/* What smfi_settimeout() is to be told, seconds. */
+unsigned stead_patience(void);
 
 /* ---- pulse.c ---- */
 

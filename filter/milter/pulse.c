@@ -81,8 +81,14 @@ static bool ready(int fd, short events)
 static void probe(void)
 {
 	char answer[1];
-	int fd = nudge_connect(room.nudge);
+	int fd;
 
+	/* Nobody new is answered for want of descriptors: that is not to die of. */
+	if (atomic_load(&room.nudge->held)) {
+		pulse_answered();
+		return;
+	}
+	fd = nudge_connect(room.nudge);
 	if (fd < 0)
 		return;
 	if (ready(fd, POLLOUT) &&

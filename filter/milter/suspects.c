@@ -19,19 +19,26 @@
 /* Messages remembered; the one whose crash is the longest ago gives way. */
 #define SUSPECTS 512
 #define LINES_MOST 10
+/* No fingerprint: a place that is being written. */
+#define TAKEN 1
 
 struct suspect {
-	uint64_t fingerprint;
+	uint64_t fingerprint, beginnings[SUSPECT_BEGINNINGS];
 	int64_t last; /* when it crashed; 0: no entry */
 	unsigned crashes;
 	atomic_bool told; /* its deferral is logged */
+};
+
+struct place {
+	_Atomic uint64_t fingerprint; /* 0: free */
+	uint64_t beginnings[SUSPECT_BEGINNINGS];
 };
 
 struct suspects {
 	uint64_t key;
 	atomic_uint next; /* place to try */
 	unsigned count;   /* of those that are deferred, or were */
-	_Atomic uint64_t places[PLACES];
+	struct place places[PLACES];
 	struct suspect entries[SUSPECTS];
 };
 
@@ -64,10 +71,10 @@ uint64_t suspects_hash(const struct suspects *s, uint64_t before, const void *by
 		hash = (hash ^ at[i]) * 0x100000001b3;
 	/* So that "ab", "c" is not "a", "bc"; and 0 stands for no message. */
 	hash = (hash ^ n) * 0x100000001b3;
-	return hash != 0 ? hash : 1;
+	return hash > TAKEN ? hash : TAKEN + 1;
 }
 
-int suspects_enter(struct suspects *s, uint64_t fingerprint)
+int suspects_enter(struct suspects *s, uint64_t fingerprint, const uint64_t *beginnings)
 {
 	unsigned first;
 
@@ -75,11 +82,14 @@ int suspects_enter(struct suspects *s, uint64_t fingerprint)
 		return -1;
 	first = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
 	for (unsigned i = 0; i < PLACES; i++) {
-		unsigned place = (first + i) % PLACES;
+		struct place *place = &s->places[(first + i) % PLACES];
 		uint64_t empty = 0;
 
-		if (atomic_compare_exchange_strong(&s->places[place], &empty, fingerprint))
-			return (int)place;
+		if (!atomic_compare_exchange_strong(&place->fingerprint, &empty, TAKEN))
+			continue;
+		memcpy(place->beginnings, beginnings, sizeof(place->beginnings));
+		atomic_store(&place->fingerprint, fingerprint);
+		return (int)(place - s->places);
 	}
 	return -1;
 }
@@ -87,7 +97,7 @@ int suspects_enter(struct suspects *s, uint64_t fingerprint)
 void suspects_leave(struct suspects *s, int place)
 {
 	if (place >= 0)
-		atomic_store(&s->places[place], 0);
+		atomic_store(&s->places[place].fingerprint, 0);
 }
 
 static bool is_fresh(const struct suspect *entry, int64_t now)
@@ -95,24 +105,36 @@ static bool is_fresh(const struct suspect *entry, int64_t now)
 	return entry->last != 0 && now - entry->last < SUSPECT_TIME;
 }
 
-bool suspects_deferred(struct suspects *s, uint64_t fingerprint, bool *first_r)
+static bool begins_so(const struct suspect *entry, uint64_t fingerprint)
 {
+	for (size_t i = 0; i < SUSPECT_BEGINNINGS; i++)
+		if (entry->beginnings[i] == fingerprint)
+			return true;
+	return false;
+}
+
+enum suspicion suspects_suspicion(struct suspects *s, uint64_t fingerprint, bool *first_r)
+{
+	enum suspicion found = SUSPICION_NONE;
 	int64_t now;
 
 	*first_r = false;
 	if (!s || s->count == 0 || fingerprint == 0)
-		return false;
+		return SUSPICION_NONE;
 	now = clock_now(&clock_system);
 	for (size_t i = 0; i < SUSPECTS; i++) {
 		struct suspect *entry = &s->entries[i];
 
-		if (entry->fingerprint != fingerprint || entry->crashes < SUSPECT_CRASHES ||
-		    !is_fresh(entry, now))
+		if (entry->crashes < SUSPECT_CRASHES || !is_fresh(entry, now))
 			continue;
-		*first_r = !atomic_exchange(&entry->told, true);
-		return true;
+		if (entry->fingerprint == fingerprint) {
+			*first_r = !atomic_exchange(&entry->told, true);
+			return SUSPICION_DEFER;
+		}
+		if (begins_so(entry, fingerprint))
+			found = SUSPICION_POSTPONE;
 	}
-	return false;
+	return found;
 }
 
 /* Its entry, or the one that it gets. */
@@ -141,12 +163,13 @@ void suspects_crashed(struct suspects *s)
 	if (!s)
 		return;
 	for (size_t i = 0; i < PLACES; i++) {
-		uint64_t fingerprint = atomic_exchange(&s->places[i], 0);
+		uint64_t fingerprint = atomic_exchange(&s->places[i].fingerprint, 0);
 		struct suspect *entry;
 
-		if (fingerprint == 0)
+		if (fingerprint <= TAKEN)
 			continue;
 		entry = entry_of(s, fingerprint, now);
+		memcpy(entry->beginnings, s->places[i].beginnings, sizeof(entry->beginnings));
 		/* On two connections at once it is still one crash. */
 		if (entry->last == now)
 			continue;

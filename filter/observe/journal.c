@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The journal's store as its one writer uses it: adding, and making room for what is added. */
+/* The journal as its one writer uses it: adding, and making room for what is added. */
 
 #include "filter/observe/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "postern/arena.h"
 
-/* Pages that are copied while they are changed, and what deleting leaves behind. */
-#define MAP_SPARE (64u << 20)
-#define TABLES 2
-#define MODE 0640
-#define FOLDER_MODE 0750
 /* Records that are removed at a time when room is wanted. */
 #define ROOM_STEP 64
 
@@ -53,61 +47,37 @@ struct journal_name journal_name_of(enum name_kind kind, struct str text)
 
 /* ---- opening ---- */
 
-static bool fail(struct arena *arena, const char *path, int error, const char **why_r)
+struct journal *journal_new(const struct journal_config *config)
 {
-	*why_r = str_printf(arena, "%s: %s", path, mdb_strerror(error)).s;
-	return false;
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (!journal)
+		return NULL;
+	journal->size = config->size;
+	journal->age = config->age * 1000000;
+	journal->path = strdup(config->path);
+	if (!journal->path)
+		journal_close(&journal);
+	return journal;
 }
 
-static int open_tables(struct journal *journal)
+bool journal_ready(struct journal *journal, const char **why_r)
 {
-	MDB_txn *txn;
-	int error = mdb_txn_begin(journal->env, NULL, 0, &txn);
-
-	if (error != 0)
-		return error;
-	error = mdb_dbi_open(txn, "records", MDB_CREATE, &journal->records);
-	if (error == 0)
-		error = mdb_dbi_open(txn, "names", MDB_CREATE | MDB_DUPSORT | MDB_DUPFIXED,
-				     &journal->names);
-	if (error != 0) {
-		mdb_txn_abort(txn);
-		return error;
-	}
-	return mdb_txn_commit(txn);
+	*why_r = journal->why;
+	return journal_store_ready(journal);
 }
 
 bool journal_open(struct arena *arena, const struct journal_config *config,
 		  struct journal **journal_r, const char **why_r)
 {
-	struct journal *journal = calloc(1, sizeof(*journal));
-	int error, dead;
+	struct journal *journal = journal_new(config);
 
-	if (!journal)
-		return fail(arena, config->path, ENOMEM, why_r);
-	journal->size = config->size;
-	journal->age = config->age * 1000000;
-	if (mkdir(config->path, FOLDER_MODE) != 0 && errno != EEXIST) {
-		error = errno;
-		free(journal);
-		return fail(arena, config->path, error, why_r);
+	if (!journal) {
+		*why_r = strerror(ENOMEM);
+		return false;
 	}
-	error = mdb_env_create(&journal->env);
-	if (error == 0)
-		error = mdb_env_set_maxdbs(journal->env, TABLES);
-	if (error == 0)
-		error = mdb_env_set_mapsize(journal->env,
-					    (size_t)(config->size + config->size / 2 + MAP_SPARE));
-	/* A power failure may cost the last records, never the store. */
-	if (error == 0)
-		error = mdb_env_open(journal->env, config->path, MDB_NOMETASYNC | MDB_NOTLS, MODE);
-	/* Readers that were killed would keep old pages from being used again. */
-	if (error == 0)
-		error = mdb_reader_check(journal->env, &dead);
-	if (error == 0)
-		error = open_tables(journal);
-	if (error != 0) {
-		fail(arena, config->path, error, why_r);
+	if (!journal_ready(journal, why_r)) {
+		*why_r = str_dup(arena, str_of(*why_r)).s;
 		journal_close(&journal);
 		return false;
 	}
@@ -119,8 +89,8 @@ void journal_close(struct journal **journal)
 {
 	if (!*journal)
 		return;
-	if ((*journal)->env)
-		mdb_env_close((*journal)->env);
+	journal_store_close(*journal);
+	free((*journal)->path);
 	free(*journal);
 	*journal = NULL;
 }
@@ -140,11 +110,21 @@ static int remove_name(struct journal *journal, MDB_txn *txn, enum name_kind kin
 	return error == MDB_NOTFOUND ? 0 : error;
 }
 
-static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *key,
-			const MDB_val *bytes)
+struct removal {
+	struct journal *journal;
+	MDB_txn *txn;
+	const MDB_val *key, *bytes;
+	int error;
+};
+
+static void remove_names_of(void *ctx)
 {
+	struct removal *removal = ctx;
+	struct journal *journal = removal->journal;
+	MDB_txn *txn = removal->txn;
+	const MDB_val *key = removal->key;
 	struct arena *arena = arena_new(NULL);
-	struct str text = {bytes->mv_data, bytes->mv_size};
+	struct str text = {removal->bytes->mv_data, removal->bytes->mv_size};
 	struct record record;
 	int error = 0;
 
@@ -160,7 +140,15 @@ static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *ke
 					    record.recipients[i].address, key);
 	}
 	arena_free(&arena);
-	return error;
+	removal->error = error;
+}
+
+static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *key,
+			const MDB_val *bytes)
+{
+	struct removal removal = {journal, txn, key, bytes, 0};
+
+	return arena_attempt(remove_names_of, &removal) ? removal.error : ENOMEM;
 }
 
 /* Removes the oldest records: those before `before`, at most `most`. */
@@ -196,12 +184,12 @@ static int remove_oldest(struct journal *journal, MDB_txn *txn, int64_t before, 
 
 static int used(struct journal *journal, MDB_txn *txn, uint64_t *used_r)
 {
-	MDB_dbi tables[TABLES] = {journal->records, journal->names};
+	MDB_dbi tables[JOURNAL_TABLES] = {journal->records, journal->names};
 	MDB_stat stat;
 	int error = 0;
 
 	*used_r = 0;
-	for (size_t i = 0; i < TABLES && error == 0; i++) {
+	for (size_t i = 0; i < JOURNAL_TABLES && error == 0; i++) {
 		error = mdb_stat(txn, tables[i], &stat);
 		if (error == 0)
 			*used_r += stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
@@ -281,24 +269,64 @@ static int write_all(struct journal *journal, const struct journal_entry *entrie
 	return error;
 }
 
-bool journal_write(struct journal *journal, const struct journal_entry *entries, size_t count,
-		   const char **why_r)
-{
-	int error = write_all(journal, entries, count);
+/* What is to be done, and what came of it. */
+struct work {
+	struct journal *journal;
+	const struct journal_entry *entries;
+	size_t count; /* of entries; when removing: at most as many */
+	int64_t before;
+	int error;
+};
 
-	if (error != 0)
-		*why_r = mdb_strerror(error);
-	return error == 0;
+static void write_work(void *ctx)
+{
+	struct work *work = ctx;
+
+	work->error = write_all(work->journal, work->entries, work->count);
+}
+
+/* The world's failures pass by; what LMDB has against a record stays so. */
+static enum journal_outcome outcome_of(int error)
+{
+	if (error == 0)
+		return JOURNAL_WRITTEN;
+	return error > 0 || error == MDB_PANIC || error == MDB_CORRUPTED || error == MDB_INVALID ||
+		       error == MDB_PAGE_NOTFOUND
+		   ? JOURNAL_LATER
+		   : JOURNAL_REFUSED;
+}
+
+enum journal_outcome journal_write(struct journal *journal, const struct journal_entry *entries,
+				   size_t count, const char **why_r)
+{
+	struct work work = {.journal = journal, .entries = entries, .count = count};
+
+	*why_r = journal->why;
+	if (!journal_store_ready(journal) || !journal_store_use(journal, write_work, &work))
+		return JOURNAL_LATER;
+	journal_store_wrote(journal, work.error);
+	return outcome_of(work.error);
+}
+
+static void expire_work(void *ctx)
+{
+	struct work *work = ctx;
+	MDB_txn *txn;
+
+	work->error = mdb_txn_begin(work->journal->env, NULL, 0, &txn);
+	if (work->error != 0)
+		return;
+	work->error = remove_oldest(work->journal, txn, work->before, work->count);
+	if (work->error == 0)
+		work->error = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
 }
 
 void journal_expire(struct journal *journal, int64_t now_us, size_t most)
 {
-	MDB_txn *txn;
+	struct work work = {.journal = journal, .count = most, .before = now_us - journal->age};
 
-	if (mdb_txn_begin(journal->env, NULL, 0, &txn) != 0)
-		return;
-	if (remove_oldest(journal, txn, now_us - journal->age, most) == 0)
-		(void)mdb_txn_commit(txn);
-	else
-		mdb_txn_abort(txn);
+	if (journal_store_ready(journal) && journal_store_use(journal, expire_work, &work))
+		journal_store_wrote(journal, work.error);
 }

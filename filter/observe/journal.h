@@ -8,15 +8,42 @@
  */
 
 #include <lmdb.h>
+#include <sys/types.h>
 
 #include "postern/journal.h"
 
+#define JOURNAL_TABLES 2
+
+/* A file of the store as it was when it was opened, or last written to. */
+struct journal_file {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+};
+
 struct journal {
-	MDB_env *env;
+	MDB_env *env; /* NULL: not open now */
 	MDB_dbi records, names;
 	uint64_t size;
 	int64_t age; /* microseconds */
+	/* The rest is the writer's. */
+	char *path;
+	struct journal_file data, lock;
+	char why[400]; /* what is in the way */
 };
+
+/* ---- journalstore.c: the files, which others may remove, replace and cut off ---- */
+
+/*
+ * The store is open and is what its path names; false and a text in journal->why: it cannot be
+ * had. One that is damaged is set aside, and another begun.
+ */
+bool journal_store_ready(struct journal *journal);
+/* Runs call(ctx) on the open store. False: it was damaged, and is open no more. */
+bool journal_store_use(struct journal *journal, void (*call)(void *ctx), void *ctx);
+/* What LMDB said of a write: 0, or an error after which the store may have to be opened anew. */
+void journal_store_wrote(struct journal *journal, int error);
+void journal_store_close(struct journal *journal);
 
 /* Time in microseconds, most significant byte first: in the order of time. */
 #define KEY_BYTES 8

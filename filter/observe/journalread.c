@@ -5,37 +5,51 @@
 
 #include <stdlib.h>
 
+#include "filter/observe/mapfault.h"
 #include "postern/arena.h"
+
+struct reading {
+	struct journal *journal;
+	const char *path;
+	int error;
+};
+
+static void open_work(void *ctx)
+{
+	struct reading *r = ctx;
+	struct journal *journal = r->journal;
+	MDB_txn *txn;
+
+	r->error = mdb_env_create(&journal->env);
+	if (r->error == 0)
+		r->error = mdb_env_set_maxdbs(journal->env, JOURNAL_TABLES);
+	if (r->error == 0)
+		r->error = mdb_env_open(journal->env, r->path, MDB_RDONLY | MDB_NOTLS, 0);
+	if (r->error == 0)
+		r->error = mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &txn);
+	if (r->error != 0)
+		return;
+	r->error = mdb_dbi_open(txn, "records", 0, &journal->records);
+	if (r->error == 0)
+		r->error = mdb_dbi_open(txn, "names", MDB_DUPSORT | MDB_DUPFIXED, &journal->names);
+	mdb_txn_commit(txn); /* or the tables could not be used in another one */
+}
 
 bool journal_open_to_read(struct arena *arena, const char *path, struct journal **journal_r,
 			  const char **why_r)
 {
-	struct journal *journal = calloc(1, sizeof(*journal));
-	MDB_txn *txn;
-	int error;
+	struct reading r = {.journal = calloc(1, sizeof(struct journal)), .path = path};
 
-	if (!journal)
-		abort();
-	error = mdb_env_create(&journal->env);
-	if (error == 0)
-		error = mdb_env_set_maxdbs(journal->env, 2);
-	if (error == 0)
-		error = mdb_env_open(journal->env, path, MDB_RDONLY | MDB_NOTLS, 0);
-	if (error == 0)
-		error = mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &txn);
-	if (error == 0) {
-		error = mdb_dbi_open(txn, "records", 0, &journal->records);
-		if (error == 0)
-			error =
-			    mdb_dbi_open(txn, "names", MDB_DUPSORT | MDB_DUPFIXED, &journal->names);
-		mdb_txn_commit(txn); /* or the tables could not be used in another one */
-	}
-	if (error != 0) {
-		*why_r = str_printf(arena, "%s: %s", path, mdb_strerror(error)).s;
-		journal_close(&journal);
+	if (!r.journal)
+		arena_exhausted(arena);
+	if (!mapfault_run(open_work, &r))
+		r.error = MDB_CORRUPTED;
+	if (r.error != 0) {
+		*why_r = str_printf(arena, "%s: %s", path, mdb_strerror(r.error)).s;
+		journal_close(&r.journal);
 		return false;
 	}
-	*journal_r = journal;
+	*journal_r = r.journal;
 	return true;
 }
 
@@ -83,19 +97,46 @@ static int each(struct journal *journal, MDB_txn *txn, int64_t since, journal_vi
 	return error;
 }
 
+/* What is looked for, and what came of it. */
+struct looking {
+	struct journal *journal;
+	int64_t since;
+	struct str id;
+	journal_visit *visit;
+	void *ctx;
+	int error;
+};
+
+/* False: *why_r says what is in the way, be it that the file was cut off. */
+static bool look(struct looking *l, void (*call)(void *ctx), const char **why_r)
+{
+	if (!mapfault_run(call, l))
+		*why_r = "the store is damaged";
+	else if (l->error == 0 || l->error == MDB_NOTFOUND)
+		return true;
+	else
+		*why_r = mdb_strerror(l->error);
+	return false;
+}
+
+static void each_work(void *ctx)
+{
+	struct looking *l = ctx;
+	MDB_txn *txn;
+
+	l->error = begin(l->journal, &txn);
+	if (l->error != 0)
+		return;
+	l->error = each(l->journal, txn, l->since, l->visit, l->ctx);
+	mdb_txn_abort(txn);
+}
+
 bool journal_each(struct journal *journal, int64_t since, journal_visit *visit, void *ctx,
 		  const char **why_r)
 {
-	MDB_txn *txn;
-	int error = begin(journal, &txn);
+	struct looking l = {.journal = journal, .since = since, .visit = visit, .ctx = ctx};
 
-	if (error == 0) {
-		error = each(journal, txn, since, visit, ctx);
-		mdb_txn_abort(txn);
-	}
-	if (error != 0 && error != MDB_NOTFOUND)
-		*why_r = mdb_strerror(error);
-	return error == 0 || error == MDB_NOTFOUND;
+	return look(&l, each_work, why_r);
 }
 
 /* False in *more_r: no more is wanted. */
@@ -118,25 +159,31 @@ static int find_name(struct journal *journal, MDB_txn *txn, const struct journal
 	return error == MDB_NOTFOUND ? 0 : error;
 }
 
-bool journal_find(struct journal *journal, struct str id, journal_visit *visit, void *ctx,
-		  const char **why_r)
+static void find_work(void *ctx)
 {
 	static const enum name_kind kinds[] = {NAME_QUEUE, NAME_REFERENCE, NAME_MESSAGE,
 					       NAME_RECIPIENT};
-	MDB_txn *txn = NULL;
+	struct looking *l = ctx;
+	MDB_txn *txn;
 	bool more = true;
-	int error = begin(journal, &txn);
+
+	l->error = begin(l->journal, &txn);
+	if (l->error != 0)
+		return;
+	for (size_t i = 0; l->error == 0 && more && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct journal_name name = journal_name_of(kinds[i], l->id);
+
+		l->error = find_name(l->journal, txn, &name, l->visit, l->ctx, &more);
+	}
+	mdb_txn_abort(txn);
+}
+
+bool journal_find(struct journal *journal, struct str id, journal_visit *visit, void *ctx,
+		  const char **why_r)
+{
+	struct looking l = {.journal = journal, .id = id, .visit = visit, .ctx = ctx};
 
 	if (id.n > 2 && id.s[0] == '<' && id.s[id.n - 1] == '>')
-		id = str_sub(id, 1, id.n - 2);
-	for (size_t i = 0; error == 0 && more && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct journal_name name = journal_name_of(kinds[i], id);
-
-		error = find_name(journal, txn, &name, visit, ctx, &more);
-	}
-	if (txn)
-		mdb_txn_abort(txn);
-	if (error != 0)
-		*why_r = mdb_strerror(error);
-	return error == 0;
+		l.id = str_sub(id, 1, id.n - 2);
+	return look(&l, find_work, why_r);
 }

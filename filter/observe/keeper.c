@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes the journal in a thread of its own: sessions hand records in and go on. What comes while
- * the queue is full, or cannot be written, is dropped and counted, and that is said once.
+ * Writes the journal in a thread of its own: sessions hand records in and go on. What cannot be
+ * written now waits and is tried again; what comes while the queue is full is dropped and counted.
+ * That is said once a stretch.
  */
 
 #include <errno.h>
@@ -14,14 +15,19 @@
 #include "postern/clock.h"
 #include "postern/journal.h"
 #include "postern/log.h"
+#include "postern/stretch.h"
 
 /* A burst that a slow disk may fall behind by. */
 #define QUEUE_MOST 8192
 #define QUEUE_BYTES_MOST (64u << 20)
 /* Records that are committed together, and then forced to the disk once. */
 #define BATCH_MOST 512
+#define RETRY_INTERVAL (NS_PER_S)
 #define EXPIRE_INTERVAL (60 * NS_PER_S)
 #define EXPIRE_MOST 5000
+/* A wall clock that was set by more removes nothing for as long: it may be set back. */
+#define CLOCK_SET 600
+#define CLOCK_TRUSTED (6 * 3600 * NS_PER_S)
 
 /* A record on its way: one piece of memory with all that it points to. */
 struct queued {
@@ -35,11 +41,21 @@ struct keeper {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more; /* monotonic */
-	struct queued *first, **last;
-	size_t bytes;
+	struct queued *first, **end;
+	size_t bytes; /* with those that are being written */
 	struct keeper_counts *counts, own;
 	bool ending;
-	bool failing; /* the last batch could not be written; the thread's own */
+
+	/* The thread's own. */
+	struct queued *batch; /* taken from the queue */
+	size_t batch_count;
+	bool failing; /* the batch could not be written, and waits */
+	bool last;    /* it is time to end: each record is tried once */
+	struct stretch trouble;
+	uint64_t lost_before; /* dropped when the trouble began */
+	int64_t expired;      /* when that was last done */
+	int64_t wall_offset;  /* seconds that the wall clock is ahead of the monotonic */
+	int64_t trusted;      /* when the wall clock may be gone by */
 };
 
 /* ---- the sessions' side ---- */
@@ -105,8 +121,8 @@ void keeper_submit(struct keeper *keeper, const struct record *record)
 	    keeper->bytes + q->size > QUEUE_BYTES_MOST) {
 		keeper->counts->dropped++;
 	} else {
-		*keeper->last = q;
-		keeper->last = &q->next;
+		*keeper->end = q;
+		keeper->end = &q->next;
 		keeper->counts->queued++;
 		keeper->bytes += q->size;
 		q = NULL;
@@ -125,88 +141,130 @@ void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r)
 
 /* ---- the thread ---- */
 
-/* Waits for records and takes a batch; NULL: it is time to end, or nothing came for a while. */
-static struct queued *batch_take(struct keeper *keeper, size_t *count_r, bool *ending_r)
+/* Takes a batch, unless one is still to be written. The lock is held. */
+static void batch_take(struct keeper *keeper)
 {
-	int64_t until = clock_now(&clock_system) + EXPIRE_INTERVAL;
+	struct queued *q = keeper->first;
+
+	if (keeper->batch || !q)
+		return;
+	keeper->batch = q;
+	for (keeper->batch_count = 1; q->next && keeper->batch_count < BATCH_MOST; q = q->next)
+		keeper->batch_count++;
+	keeper->first = q->next;
+	q->next = NULL;
+	if (!keeper->first)
+		keeper->end = &keeper->first;
+}
+
+/* Waits until there is something to do. False: it is time to end. */
+static bool batch_await(struct keeper *keeper)
+{
+	int64_t until =
+	    clock_now(&clock_system) + (keeper->failing ? RETRY_INTERVAL : EXPIRE_INTERVAL);
 	struct timespec deadline = {.tv_sec = (time_t)(until / NS_PER_S),
 				    .tv_nsec = (long)(until % NS_PER_S)};
-	struct queued *first, *q;
 	int error = 0;
 
 	pthread_mutex_lock(&keeper->lock);
-	while (!keeper->first && !keeper->ending && error != ETIMEDOUT)
+	while ((keeper->failing || !keeper->first) && !keeper->ending && error != ETIMEDOUT)
 		error = pthread_cond_timedwait(&keeper->more, &keeper->lock, &deadline);
-	first = q = keeper->first;
-	*count_r = 0;
-	while (q) {
-		keeper->counts->queued--;
-		keeper->bytes -= q->size;
-		if (++*count_r == BATCH_MOST)
-			break;
-		q = q->next;
-	}
-	keeper->first = q ? q->next : NULL;
-	if (q)
-		q->next = NULL;
-	if (!keeper->first)
-		keeper->last = &keeper->first;
-	*ending_r = keeper->ending && !first;
+	batch_take(keeper);
+	keeper->last = keeper->ending;
 	pthread_mutex_unlock(&keeper->lock);
-	return first;
+	return !keeper->last || keeper->batch;
 }
 
-static void say(struct keeper *keeper, bool ok, const char *why)
+static void batch_done(struct keeper *keeper, uint64_t *count_in)
 {
-	if (ok && keeper->failing)
-		log_line(LOG_LEVEL_INFO, "journal: records are written again");
-	if (!ok && !keeper->failing)
-		log_line(LOG_LEVEL_ERROR, "journal: %s; mail goes on without it", why);
-	keeper->failing = !ok;
+	struct queued *q = keeper->batch, *next;
+
+	pthread_mutex_lock(&keeper->lock);
+	*count_in += keeper->batch_count;
+	keeper->counts->queued -= keeper->batch_count;
+	for (; q; q = next) {
+		next = q->next;
+		keeper->bytes -= q->size;
+		free(q);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	keeper->batch = NULL;
+	keeper->batch_count = 0;
 }
 
-static void batch_write(struct keeper *keeper, struct queued *first, size_t count)
+static uint64_t lost(struct keeper *keeper)
+{
+	struct keeper_counts counts;
+
+	keeper_counts(keeper, &counts);
+	return counts.dropped;
+}
+
+static void say(struct keeper *keeper, const char *why)
+{
+	int64_t now = clock_now(&clock_system);
+
+	if (why && stretch_failed(&keeper->trouble, now)) {
+		keeper->lost_before = lost(keeper);
+		log_line(LOG_LEVEL_ERROR, "journal: %s; mail goes on without it", why);
+	} else if (!why && stretch_over(&keeper->trouble, now)) {
+		log_line(LOG_LEVEL_INFO, "journal: records are written again; %llu were lost",
+			 (unsigned long long)(lost(keeper) - keeper->lost_before));
+	}
+}
+
+static void batch_write(struct keeper *keeper)
 {
 	struct journal_entry entries[BATCH_MOST];
+	enum journal_outcome outcome;
 	const char *why = NULL;
 	size_t n = 0;
-	bool ok;
 
-	for (struct queued *q = first; q; q = q->next)
+	for (struct queued *q = keeper->batch; q; q = q->next)
 		entries[n++] = q->entry;
-	ok = journal_write(keeper->journal, entries, count, &why);
-	say(keeper, ok, why);
-	pthread_mutex_lock(&keeper->lock);
-	if (ok)
-		keeper->counts->written += count;
-	else
-		keeper->counts->dropped += count;
-	pthread_mutex_unlock(&keeper->lock);
-	while (first) {
-		struct queued *next = first->next;
-
-		free(first);
-		first = next;
-	}
+	outcome = journal_write(keeper->journal, entries, n, &why);
+	keeper->failing = outcome == JOURNAL_LATER;
+	say(keeper, outcome == JOURNAL_WRITTEN ? NULL : why);
+	if (outcome == JOURNAL_WRITTEN)
+		batch_done(keeper, &keeper->counts->written);
+	else if (outcome == JOURNAL_REFUSED)
+		batch_done(keeper, &keeper->counts->dropped);
 }
 
+static void expire(struct keeper *keeper)
+{
+	int64_t now = clock_now(&clock_system), wall = clock_time(&clock_system);
+	int64_t offset = wall - now / NS_PER_S, moved = offset - keeper->wall_offset;
+
+	if (now - keeper->expired < EXPIRE_INTERVAL)
+		return;
+	if (keeper->expired != 0 && (moved > CLOCK_SET || moved < -CLOCK_SET))
+		keeper->trusted = now + CLOCK_TRUSTED;
+	keeper->expired = now;
+	keeper->wall_offset = offset;
+	if (now >= keeper->trusted)
+		journal_expire(keeper->journal, wall * 1000000, EXPIRE_MOST);
+}
+
+/* A store that could not be had when this began is tried again before there is a record. */
 static void *keeper_run(void *handle)
 {
 	struct keeper *keeper = handle;
-	int64_t expired = 0;
-	bool ending = false;
+	const char *why;
 
-	while (!ending) {
-		size_t count;
-		struct queued *batch = batch_take(keeper, &count, &ending);
-
-		if (batch)
-			batch_write(keeper, batch, count);
-		if (clock_now(&clock_system) - expired >= EXPIRE_INTERVAL) {
-			expired = clock_now(&clock_system);
-			journal_expire(keeper->journal, clock_time(&clock_system) * 1000000,
-				       EXPIRE_MOST);
+	while (batch_await(keeper)) {
+		if (keeper->batch) {
+			batch_write(keeper);
+			if (keeper->failing && keeper->last)
+				batch_done(keeper, &keeper->counts->dropped);
+		} else if (keeper->failing) {
+			keeper->failing = !journal_ready(keeper->journal, &why);
+			say(keeper, keeper->failing ? why : NULL);
+		} else {
+			say(keeper, NULL);
 		}
+		if (!keeper->failing)
+			expire(keeper);
 	}
 	return NULL;
 }
@@ -230,14 +288,20 @@ static bool init(struct keeper *keeper)
 struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	const char *why;
 
 	if (!keeper)
 		return NULL;
 	keeper->journal = journal;
-	keeper->last = &keeper->first;
+	keeper->end = &keeper->first;
 	keeper->counts = counts ? counts : &keeper->own;
 	keeper->counts->dropped += keeper->counts->queued;
 	keeper->counts->queued = 0;
+	keeper->failing = !journal_ready(journal, &why);
+	/* Whoever opened it in vain has said so. */
+	if (keeper->failing)
+		(void)stretch_failed(&keeper->trouble, clock_now(&clock_system));
+	keeper->lost_before = keeper->counts->dropped;
 	if (!init(keeper) || pthread_create(&keeper->thread, NULL, keeper_run, keeper) != 0) {
 		free(keeper);
 		return NULL;

@@ -40,10 +40,9 @@ static void put_json(struct buf *out, struct str value)
 
 static void put_key(struct line *line, const char *key)
 {
-	if (line->json)
-		buf_printf(&line->out, ",\"%s\":", key);
-	else
-		buf_printf(&line->out, " %s=", key);
+	buf_puts(&line->out, line->json ? ",\"" : " ");
+	buf_puts(&line->out, key);
+	buf_puts(&line->out, line->json ? "\":" : "=");
 }
 
 static void put(struct line *line, const char *key, struct str value)

@@ -37,13 +37,29 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 	return result;
 }
 
+struct request {
+	struct MHD_Connection *connection;
+	enum MHD_Result result;
+};
+
+static void answer_metrics(void *ctx)
+{
+	struct request *request = ctx;
+	struct metrics_now now = {.version = ""};
+	struct arena *arena = arena_new(NULL);
+
+	room.now(room.ctx, &now);
+	request->result =
+	    answer(request->connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
+		   metrics_text(arena, room.counters, &now));
+	arena_free(&arena);
+}
+
 static enum MHD_Result on_request(void *unused, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **state)
 {
-	struct metrics_now now = {.version = ""};
-	enum MHD_Result result;
-	struct arena *arena;
+	struct request request = {.connection = connection, .result = MHD_NO};
 
 	(void)unused;
 	(void)version;
@@ -55,12 +71,8 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
 			      STR("Only GET and HEAD\n"));
 	if (strcmp(url, "/metrics") != 0)
 		return answer(connection, MHD_HTTP_NOT_FOUND, "text/plain", STR("See /metrics\n"));
-	arena = arena_new(NULL);
-	room.now(room.ctx, &now);
-	result = answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
-			metrics_text(arena, room.counters, &now));
-	arena_free(&arena);
-	return result;
+	/* Without memory the connection is closed. */
+	return arena_attempt(answer_metrics, &request) ? request.result : MHD_NO;
 }
 
 bool metrics_start(int listening, const struct counters *counters,

@@ -148,6 +148,7 @@ void candidates_of_test(const struct prover *p, const struct cond *test,
 {
 	if (test->op == OP_IS_PRESENT)
 		return;
+	*vec_push(candidates->arena, &candidates->tests) = test;
 	if (test->right_kind == RIGHT_VALUE)
 		add_value(test, &test->value, candidates);
 	if (test->right_kind == RIGHT_SET)
@@ -157,6 +158,12 @@ void candidates_of_test(const struct prover *p, const struct cond *test,
 		add_table(p, test, candidates);
 	if (test->right_kind == RIGHT_PATTERN)
 		add_matching(test, candidates);
+}
+
+static void add_outside(struct candidates *candidates, const char *text)
+{
+	candidate_add(candidates, value_text(str_of(text)), true);
+	candidates->items.items[candidates->items.count - 1].outside = true;
 }
 
 static void add_fresh_ip(struct candidates *candidates, const char *text)
@@ -187,13 +194,13 @@ void candidates_fresh(enum type_base base, const struct enum_def *enumeration,
 		candidate_add(candidates, value_number(2000), false);
 		break;
 	case TYPE_TEXT:
-		candidate_add(candidates, value_text(STR("outside")), true);
+		add_outside(candidates, "outside");
 		break;
 	case TYPE_DOMAIN:
-		candidate_add(candidates, value_text(STR("outside.example")), true);
+		add_outside(candidates, "outside.example");
 		break;
 	case TYPE_ADDRESS:
-		candidate_add(candidates, value_text(STR("user@outside.example")), true);
+		add_outside(candidates, "user@outside.example");
 		break;
 	case TYPE_IP:
 	case TYPE_NETWORK:
@@ -211,6 +218,23 @@ void candidates_fresh(enum type_base base, const struct enum_def *enumeration,
 	}
 }
 
+/* Does a test find the text among those that it names? A table that is too long is left free. */
+static bool is_found(struct prover *p, const struct candidates *candidates, struct str text)
+{
+	const struct value value = value_text(text);
+
+	for (size_t i = 0; i < candidates->tests.count; i++) {
+		const struct cond *test = candidates->tests.items[i];
+
+		if (test->table && test->right_kind == RIGHT_TABLE &&
+		    table_count(test->table) <= PROVE_ITEMS &&
+		    compare_test(&p->plain, test, &value, &test->value) ==
+			(test->op == OP_NOT_IN ? 0 : 1))
+			return true;
+	}
+	return false;
+}
+
 static bool is_named(const struct candidates *candidates, struct str text)
 {
 	for (size_t i = 0; i < candidates->items.count; i++)
@@ -220,17 +244,65 @@ static bool is_named(const struct candidates *candidates, struct str text)
 	return false;
 }
 
-void candidates_apart(struct candidates *candidates, enum type_base base)
+static bool has_pattern(const struct candidates *candidates)
+{
+	for (size_t i = 0; i < candidates->tests.count; i++)
+		if (candidates->tests.items[i]->right_kind == RIGHT_PATTERN)
+			return true;
+	return false;
+}
+
+static void add_cased(struct candidates *candidates, struct str text, char first, char last, int by)
+{
+	struct buf out = {.arena = candidates->arena};
+
+	for (size_t i = 0; i < text.n; i++)
+		buf_putc(&out, (char)(text.s[i] >= first && text.s[i] <= last ? text.s[i] + by
+									      : text.s[i]));
+	if (!str_eq(buf_str(&out), text))
+		candidate_add(candidates, value_text(buf_str(&out)), false);
+}
+
+static void add_spellings(struct candidates *candidates)
+{
+	size_t count = candidates->items.count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct candidate other = candidates->items.items[i];
+
+		if (other.fresh)
+			continue;
+		/* Those that can be shown come first. */
+		add_cased(candidates, other.value.text, 'a', 'z', 'A' - 'a');
+		add_cased(candidates, other.value.text, 'A', 'Z', 'a' - 'A');
+		other.loose = true;
+		*vec_push(candidates->arena, &candidates->items) = other;
+	}
+}
+
+/* Every name below a table's ".example" is in it: what is in none has another last label. */
+static struct str other_text(struct arena *arena, struct str text, bool whole)
+{
+	size_t at = whole ? (size_t)(str_rchr(text, '.') + 1) : 0;
+
+	return str_printf(arena, STR_FMT "a" STR_FMT, STR_ARG(str_sub(text, 0, at)),
+			  STR_ARG(str_sub(text, at, text.n)));
+}
+
+void candidates_apart(struct prover *p, struct candidates *candidates, enum type_base base)
 {
 	if (base != TYPE_TEXT && base != TYPE_DOMAIN && base != TYPE_ADDRESS)
 		return;
 	for (size_t i = 0; i < candidates->items.count; i++) {
 		struct candidate *one = &candidates->items.items[i];
 
-		while (one->fresh && is_named(candidates, one->value.text))
+		while (one->fresh && (is_named(candidates, one->value.text) ||
+				      (one->outside && is_found(p, candidates, one->value.text))))
 			one->value.text =
-			    str_printf(candidates->arena, "a" STR_FMT, STR_ARG(one->value.text));
+			    other_text(candidates->arena, one->value.text, one->outside);
 	}
+	if (base != TYPE_DOMAIN && has_pattern(candidates))
+		add_spellings(candidates);
 }
 
 cond_set candidate_state(struct prover *p, const struct cond *test,
@@ -243,6 +315,8 @@ cond_set candidate_state(struct prover *p, const struct cond *test,
 	if (test->op == OP_IS_PRESENT)
 		return COND_TRUE;
 	if (test->right_kind == RIGHT_SLOT || test->right_kind == RIGHT_TEMPLATE)
+		return open;
+	if (candidate->loose && test->op == OP_MATCHES)
 		return open;
 	if (candidate->fresh && (!listed || test->op == OP_MATCHES || test->op == OP_CONTAINS ||
 				 test->op == OP_STARTS_WITH || test->op == OP_ENDS_WITH))

@@ -4,6 +4,7 @@
  */
 
 #include "filter/policy/parse.h"
+#include "postern/table.h"
 
 bool parse_at_next_item(const struct parser *p)
 {
@@ -223,7 +224,20 @@ struct item *parse_table(struct parser *p)
 	t = cursor_peek(p, LEX_PLAIN);
 	next = cursor_after(p, &t, LEX_PLAIN);
 	if (t.kind == TOKEN_WORD && next.kind == TOKEN_STRING && !parse_at_next_item(p)) {
-		cursor_missing(p, "a kind, as 'networks' or 'domains',");
+		if (table_kind_of(t.text) < 0) {
+			cursor_missing(p, "a kind, as 'networks' or 'domains',");
+		} else {
+			diag_error(p->diag, t.span,
+				   "where the items are is missing, write '" STR_FMT
+				   " file \"...\"'",
+				   STR_ARG(t.text));
+			cursor_sync(p, 0);
+			return item;
+		}
+	} else if (token_is_mark(&t, "=")) {
+		diag_error(p->diag, t.span, "a table has no '=', write 'table NAME KIND { ... }'");
+		cursor_sync(p, 0);
+		return item;
 	} else if (t.kind != TOKEN_WORD || parse_at_next_item(p)) {
 		cursor_missing(p, "a kind, as 'networks' or 'domains',");
 		if (!token_is_mark(&t, "{")) {

@@ -19,6 +19,58 @@ static struct decision decide(struct prover *p, unsigned side)
 	return d;
 }
 
+/* ---- edits of recipients ---- */
+
+static bool does(const struct plan_rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->action_count && !rule->observe; i++)
+		if (strcmp(rule->actions[i].def->name, name) == 0)
+			return true;
+	return false;
+}
+
+bool fate_removes(const struct plan_rule *rule)
+{
+	return does(rule, "remove recipient");
+}
+
+bool fate_discards(const struct policy *policy, enum verdict verdict)
+{
+	bool removes = false;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		removes |= fate_removes(&policy->rules[i]);
+	return removes && (verdict == VERDICT_ACCEPT || verdict == VERDICT_HOLD);
+}
+
+/*
+ * A recipient that is removed from what is delivered gets nothing, unless another edit adds it.
+ * The edits are those of its own outcome, which has to be a delivery too.
+ */
+static unsigned with_removals(struct prover *p, unsigned outcomes, const struct decision *own)
+{
+	const unsigned delivered = 1u << VERDICT_ACCEPT | 1u << VERDICT_HOLD;
+	bool added = false, may = false, must = false;
+
+	if (!(outcomes & delivered) || !(own->outcomes & delivered))
+		return outcomes;
+	for (size_t i = 0; i < p->policy->rule_count && i <= own->end; i++) {
+		const struct plan_rule *rule = &p->policy->rules[i];
+		cond_set state;
+
+		added |= does(rule, "add recipient") || does(rule, "redirect");
+		if (!fate_removes(rule))
+			continue;
+		state = narrow_state(p, prover_rule(p, 0, i));
+		may |= (state & COND_TRUE) != 0;
+		must |= state == COND_TRUE;
+	}
+	must = must && !added && (outcomes == own->outcomes || !(own->outcomes & ~delivered));
+	if (may)
+		outcomes |= 1u << VERDICT_DISCARD;
+	return must ? outcomes & ~delivered : outcomes;
+}
+
 /* ---- what is known at a stage ---- */
 
 static bool looked_up(const struct policy *policy, unsigned slot)
@@ -114,6 +166,8 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 	switch (verdict) {
 	case VERDICT_REJECT:
 	case VERDICT_DEFER:
+		if (goal->local && goal->stage == STAGE_RCPT)
+			at.stage = STAGE_MAIL;
 		if (goal->stage < STAGE_MAIL) {
 			if (!early_connect(goal->p->policy))
 				return false;
@@ -121,7 +175,8 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 		}
 		break;
 	case VERDICT_ACCEPT:
-		if (goal->stage == STAGE_RCPT)
+		/* Another recipient's discard waits for the end of the message, and so do all. */
+		if (goal->stage == STAGE_RCPT || (goal->discards && goal->stage > STAGE_MAIL))
 			at.stage = STAGE_MAIL;
 		if (goal->stage == STAGE_HELO)
 			at.stage = STAGE_CONNECT;
@@ -141,16 +196,35 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 
 /* ---- recipients that share a fate ---- */
 
-/* Is this recipient's own outcome told or carried out for it alone? */
-static enum leaf apart(struct prover *p, unsigned side, uint32_t *variable_r)
+/*
+ * Is this recipient's own outcome told or carried out for it alone? Local submission is refused no
+ * recipient. A discard is carried out at the end, unless the message is refused then: that of the
+ * recipient spoken of is no end of the matter.
+ */
+static enum leaf apart(const struct goal *goal, unsigned side, uint32_t *variable_r)
 {
 	const struct moment rcpt = {STAGE_RCPT, false, true};
-	struct decision d = decide_at(p, side, &rcpt, variable_r);
+	struct decision d = decide_at(goal->p, side, &rcpt, variable_r);
+	bool refused = d.verdict == VERDICT_REJECT || d.verdict == VERDICT_DEFER;
 
 	if (d.certain)
-		return d.verdict == VERDICT_ACCEPT || d.verdict == VERDICT_HOLD ? LEAF_NO
-										: LEAF_YES;
+		return (refused && !goal->local) || (d.verdict == VERDICT_DISCARD && side == 1)
+			   ? LEAF_YES
+			   : LEAF_NO;
 	return *variable_r == ASSUMED_NOT ? LEAF_NO : LEAF_OPEN;
+}
+
+/* What is delivered to others is not to a recipient whose discard is certain at RCPT. */
+static unsigned without_discarded(const struct goal *goal, unsigned outcomes)
+{
+	const unsigned delivered = 1u << VERDICT_ACCEPT | 1u << VERDICT_HOLD;
+	const struct moment rcpt = {STAGE_RCPT, false, true};
+	uint32_t variable;
+	struct decision d = decide_at(goal->p, 0, &rcpt, &variable);
+
+	if (!d.certain || d.verdict != VERDICT_DISCARD || !(outcomes & delivered))
+		return outcomes;
+	return (outcomes & ~delivered) | 1u << VERDICT_DISCARD;
 }
 
 static int strictness(unsigned outcome)
@@ -181,8 +255,8 @@ bool fate_apart(void *ctx)
 	struct goal *goal = ctx;
 	uint32_t variable;
 
-	return goal->fate != FATE_OWN && (apart(goal->p, 0, &variable) == LEAF_YES ||
-					  apart(goal->p, 1, &variable) == LEAF_YES);
+	return goal->fate != FATE_OWN &&
+	       (apart(goal, 0, &variable) == LEAF_YES || apart(goal, 1, &variable) == LEAF_YES);
 }
 
 static unsigned strictest(unsigned a, unsigned b)
@@ -236,10 +310,36 @@ bool fate_shared(struct prover *p, bool always)
 			  table_has_ip(submitters, &value->network.ip);
 
 		clients &= in;
-		some |= in || value->state != FACT_PRESENT || ip_is_loopback(&value->network.ip);
+		some |= in || value->state == FACT_UNKNOWN;
 	}
 	clients &= known;
-	return always ? users || clients : some || !known;
+	return always ? users || clients : some || (!known && submitters);
+}
+
+/* It comes from loopback, and nobody logs in. */
+bool fate_local(struct prover *p)
+{
+	for (size_t i = 0; i < p->subjects.count; i++) {
+		struct subject *subject = &p->subjects.items[i];
+		uint64_t *cases = p->frames.items[p->depth].cases + subject->at;
+
+		const char *fact = p->policy->slots[subject->slots.items[0]].def->name;
+		bool user = strcmp(fact, "auth.user") == 0;
+
+		if (!user && strcmp(fact, "client.ip") != 0)
+			continue;
+		for (size_t n = 0; n < subject->cases.count; n++) {
+			const struct value *value = &subject->cases.items[n].values[0];
+
+			if (user ? value->state == FACT_PRESENT
+				 : value->state == FACT_ABSENT ||
+				       (value->state == FACT_PRESENT &&
+					!ip_is_loopback(&value->network.ip)))
+				cases[n / 64] &= ~(UINT64_C(1) << n % 64);
+		}
+		subject_touch(p, i);
+	}
+	return narrow(p);
 }
 
 /* ---- leaves ---- */
@@ -280,7 +380,8 @@ static enum leaf judge_stage(struct goal *goal, unsigned side, const struct deci
 static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
 {
 	struct decision d = decide(goal->p, 0);
-	enum leaf leaf = judge(goal, d.outcomes, &d, variable_r);
+	unsigned outcomes = with_removals(goal->p, d.outcomes, &d);
+	enum leaf leaf = judge(goal, outcomes, &d, variable_r);
 
 	return leaf == LEAF_NO ? judge_stage(goal, 0, &d, variable_r) : leaf;
 }
@@ -291,22 +392,23 @@ static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 	struct prover *p = goal->p;
 	struct str mixed = policy_setting_named(p->policy, "mixed")->text;
 	struct decision own, other;
+	unsigned outcomes;
 	enum leaf leaf;
 
-	if (!str_eq(mixed, STR("first")) && !str_eq(mixed, STR("message")) &&
+	if (!str_eq(mixed, STR("first")) && !str_eq(mixed, STR("message")) && !goal->local &&
 	    !fate_shared(p, false))
 		return LEAF_NO;
 	for (unsigned side = 0; side < SIDES; side++) {
-		leaf = apart(p, side, variable_r);
+		leaf = apart(goal, side, variable_r);
 		if (leaf != LEAF_NO)
 			return leaf == LEAF_OPEN ? LEAF_OPEN : LEAF_NO;
 	}
 	own = decide(p, 0);
 	other = decide(p, 1);
-	leaf = judge(goal,
-		     goal->fate == FATE_FIRST ? other.outcomes
-					      : strictest(own.outcomes, other.outcomes),
-		     &other, variable_r);
+	outcomes =
+	    goal->fate == FATE_FIRST ? other.outcomes : strictest(own.outcomes, other.outcomes);
+	outcomes = without_discarded(goal, outcomes);
+	leaf = judge(goal, with_removals(p, outcomes, &own), &other, variable_r);
 	if (leaf == LEAF_NO)
 		leaf = judge_stage(goal, 1, &other, variable_r);
 	if (leaf == LEAF_NO && goal->fate == FATE_STRICTEST)

@@ -53,8 +53,8 @@ const char *group_of(const struct slot *slot)
 /* ---- addresses ---- */
 
 struct address {
-	struct str local, domain;
-	bool fresh_local, fresh_domain, ours, routed;
+	struct candidate local, domain;
+	bool routed;
 };
 
 static bool has_part(const struct prover *p, const struct subject *subject, enum part part)
@@ -70,67 +70,106 @@ static bool is_routed(struct str local)
 	return str_chr(local, '%') >= 0 || str_chr(local, '!') >= 0 || str_chr(local, '@') >= 0;
 }
 
-static struct value present_unless(bool absent, struct str text)
+/* A local part as it stands in an address: with quotes if it needs them. */
+static struct str written(struct arena *arena, struct str local)
 {
-	return absent ? value_absent() : value_text(text);
+	struct buf quoted = {.arena = arena};
+	struct path path;
+	const char *why;
+
+	buf_putc(&quoted, '"');
+	for (size_t i = 0; i < local.n; i++)
+		buf_printf(&quoted, "%s%c", local.s[i] == '"' || local.s[i] == '\\' ? "\\" : "",
+			   local.s[i]);
+	buf_puts(&quoted, "\"@a.example");
+	if (!path_parse(arena, buf_str(&quoted), true, &path, &why))
+		return local;
+	return str_sub(path.text, 0, (size_t)str_rchr(path.text, '@'));
+}
+
+static struct candidate whole_of(struct arena *arena, const struct address *address)
+{
+	struct str local = written(arena, address->local.value.text);
+	struct candidate whole = {
+	    .value = value_text(str_printf(arena, STR_FMT "@" STR_FMT, STR_ARG(local),
+					   STR_ARG(address->domain.value.text))),
+	    .fresh = address->local.fresh || address->domain.fresh,
+	    .loose = address->local.loose,
+	};
+
+	return whole;
+}
+
+static struct candidate tag_of(const struct address *address)
+{
+	struct str local = address->local.value.text;
+	ptrdiff_t plus = str_chr(local, '+');
+	struct candidate tag = address->local;
+
+	tag.value = plus < 0 || (size_t)plus + 1 == local.n
+			? value_absent()
+			: value_text(str_sub(local, (size_t)(plus + 1), local.n));
+	return tag;
 }
 
 static void add_address(struct prover *p, struct subject *subject, const struct address *address)
 {
-	struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
-	bool *fresh = arena_array(p->arena, subject->slots.count, sizeof(*fresh));
-	bool none = address->local.n == 0 && address->domain.n == 0;
-	ptrdiff_t plus = str_chr(address->local, '+');
+	struct candidate *made = arena_array(p->arena, subject->slots.count, sizeof(*made));
 
 	for (size_t i = 0; i < subject->slots.count; i++) {
 		switch (part_of(&p->policy->slots[subject->slots.items[i]])->part) {
 		case PART_WHOLE:
-			values[i] = value_text(none ? STR("")
-						    : str_printf(p->arena, STR_FMT "@" STR_FMT,
-								 STR_ARG(address->local),
-								 STR_ARG(address->domain)));
-			fresh[i] = address->fresh_local || address->fresh_domain;
+			made[i] = whole_of(p->arena, address);
 			break;
 		case PART_LOCAL:
-			values[i] = present_unless(none, address->local);
-			fresh[i] = address->fresh_local;
+			made[i] = address->local;
 			break;
 		case PART_DOMAIN:
-			values[i] = present_unless(none, address->domain);
-			values[i].ours = address->ours;
-			fresh[i] = address->fresh_domain;
+			made[i] = address->domain;
 			break;
 		case PART_TAG:
-			values[i] = present_unless(
-			    plus < 0 || (size_t)plus + 1 == address->local.n,
-			    str_sub(address->local, (size_t)(plus + 1), address->local.n));
-			fresh[i] = address->fresh_local;
+			made[i] = tag_of(address);
 			break;
 		case PART_ROUTED:
-			values[i] = value_boolean(address->routed || is_routed(address->local));
+			made[i].value =
+			    value_boolean(address->routed || is_routed(address->local.value.text));
 			break;
 		}
 	}
-	subject_add(p, subject, values, fresh);
+	subject_add(p, subject, made);
+}
+
+/* The null sender, or, without a text, one that could not be parsed. */
+static void add_no_address(struct prover *p, struct subject *subject, bool null)
+{
+	struct candidate *made = arena_array(p->arena, subject->slots.count, sizeof(*made));
+
+	for (size_t i = 0; i < subject->slots.count; i++) {
+		enum part part = part_of(&p->policy->slots[subject->slots.items[i]])->part;
+
+		made[i].value = null && part == PART_WHOLE ? value_text(STR("")) : value_absent();
+	}
+	subject_add(p, subject, made);
 }
 
 static void split(const struct candidate *address, struct candidates *locals,
 		  struct candidates *domains)
 {
-	struct str text = address->value.text;
-	ptrdiff_t at = str_rchr(text, '@');
+	struct path path;
+	const char *why;
 
-	if (at < 0)
+	if (!path_parse(locals->arena, address->value.text, true, &path, &why))
 		return;
-	candidate_add(locals, value_text(str_sub(text, 0, (size_t)at)), address->fresh);
-	candidate_add(domains, value_text(str_sub(text, (size_t)at + 1, text.n)), false);
+	candidate_add(locals, value_text(path.local), address->fresh);
+	candidate_add(domains, value_text(path.domain), false);
 }
 
 static bool same_text(const struct candidates *list, size_t count, const struct candidate *one)
 {
 	for (size_t i = 0; i < count; i++)
 		if (str_eq(list->items.items[i].value.text, one->value.text) &&
-		    list->items.items[i].fresh == one->fresh)
+		    list->items.items[i].fresh == one->fresh &&
+		    list->items.items[i].loose == one->loose)
 			return true;
 	return false;
 }
@@ -143,6 +182,16 @@ static void drop_equal(struct candidates *list)
 		if (!same_text(list, kept, &list->items.items[i]))
 			list->items.items[kept++] = list->items.items[i];
 	list->items.count = kept;
+}
+
+/* Patterns that look at the whole address see the spelling of its local part, too. */
+static void locals_apart(struct prover *p, struct candidates *locals,
+			 const struct candidates *whole)
+{
+	for (size_t i = 0; i < whole->tests.count; i++)
+		if (whole->tests.items[i]->right_kind == RIGHT_PATTERN)
+			*vec_push(p->arena, &locals->tests) = whole->tests.items[i];
+	candidates_apart(p, locals, TYPE_TEXT);
 }
 
 static void gather(struct prover *p, const struct subject *subject, struct candidates *locals,
@@ -173,8 +222,8 @@ static void gather(struct prover *p, const struct subject *subject, struct candi
 			      true);
 	for (size_t i = 0; i < whole->items.count; i++)
 		split(&whole->items.items[i], locals, domains);
-	candidates_apart(locals, TYPE_TEXT);
-	candidates_apart(domains, TYPE_DOMAIN);
+	locals_apart(p, locals, whole);
+	candidates_apart(p, domains, TYPE_DOMAIN);
 	drop_equal(locals);
 	drop_equal(domains);
 }
@@ -193,6 +242,8 @@ static void drop_alike(struct prover *p, const struct subject *subject, enum par
 		struct candidate *one = &list->items.items[i];
 		cond_set *mine = states + kept * columns;
 		bool alike = false, named = false;
+		struct str mine_text =
+		    part == PART_LOCAL ? written(p->arena, one->value.text) : one->value.text;
 
 		memset(mine, 0, columns);
 		for (size_t c = 0; c < columns; c++) {
@@ -213,12 +264,13 @@ static void drop_alike(struct prover *p, const struct subject *subject, enum par
 						       : str_sub(text, (size_t)(at + 1), text.n);
 			if (part == PART_LOCAL && at >= 0)
 				text_part.n--;
-			named = str_caseeq(text_part, one->value.text);
+			named = str_caseeq(text_part, mine_text);
 		}
 		named |= is_routed(one->value.text);
 		for (size_t k = 0; k < kept && !alike && !named; k++)
 			alike = memcmp(states + k * columns, mine, columns) == 0 &&
-				list->items.items[k].fresh == one->fresh;
+				list->items.items[k].fresh == one->fresh &&
+				list->items.items[k].loose == one->loose;
 		if (!alike)
 			list->items.items[kept++] = *one;
 	}
@@ -229,13 +281,16 @@ static void add_bare_postmaster(struct prover *p, struct subject *subject)
 {
 	const struct value *authserv = policy_setting_named(p->policy, "authserv");
 
-	add_address(
-	    p, subject,
-	    &(struct address){
-		.local = STR("postmaster"),
-		.domain = authserv->state == FACT_PRESENT ? authserv->text : STR("localhost"),
-		.ours = true,
-	    });
+	struct address bare = {
+	    .local.value = value_text(STR("postmaster")),
+	    .domain.value =
+		value_text(authserv->state == FACT_PRESENT ? authserv->text : STR("localhost")),
+	};
+
+	bare.domain.value.ours = true;
+	add_address(p, subject, &bare);
+	bare.local.loose = true;
+	add_address(p, subject, &bare);
 }
 
 static void address_cases(struct prover *p, struct subject *subject, bool recipient)
@@ -251,13 +306,11 @@ static void address_cases(struct prover *p, struct subject *subject, bool recipi
 	for (size_t l = 0; l < locals.items.count; l++) {
 		for (size_t d = 0; d < domains.items.count; d++) {
 			struct address address = {
-			    .local = locals.items.items[l].value.text,
-			    .domain = domains.items.items[d].value.text,
-			    .fresh_local = locals.items.items[l].fresh,
-			    .fresh_domain = domains.items.items[d].fresh,
+			    .local = locals.items.items[l],
+			    .domain = domains.items.items[d],
 			};
 
-			if (address.domain.n == 0)
+			if (address.domain.value.text.n == 0)
 				continue;
 			add_address(p, subject, &address);
 			address.routed = true;
@@ -268,14 +321,8 @@ static void address_cases(struct prover *p, struct subject *subject, bool recipi
 	if (recipient) {
 		add_bare_postmaster(p, subject);
 	} else {
-		struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
-		bool *fresh = arena_array(p->arena, subject->slots.count, sizeof(*fresh));
-
-		add_address(p, subject, &(struct address){0});
-		/* One that could not be parsed. */
-		for (size_t i = 0; i < subject->slots.count; i++)
-			values[i] = value_absent();
-		subject_add(p, subject, values, fresh);
+		add_no_address(p, subject, true);
+		add_no_address(p, subject, false);
 	}
 }
 
@@ -292,18 +339,16 @@ static struct value network_of(struct value ip)
 static void add_client(struct prover *p, struct subject *subject, const struct value *ip,
 		       bool fresh)
 {
-	struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
-	bool *each = arena_array(p->arena, subject->slots.count, sizeof(*each));
+	struct candidate *made = arena_array(p->arena, subject->slots.count, sizeof(*made));
 
 	for (size_t i = 0; i < subject->slots.count; i++) {
 		enum part part = part_of(&p->policy->slots[subject->slots.items[i]])->part;
 
-		values[i] = *ip;
+		made[i] = (struct candidate){.value = *ip, .fresh = fresh};
 		if (part == PART_DOMAIN && ip->state == FACT_PRESENT)
-			values[i] = network_of(*ip);
-		each[i] = fresh;
+			made[i].value = network_of(*ip);
 	}
-	subject_add(p, subject, values, each);
+	subject_add(p, subject, made);
 }
 
 static void client_cases(struct prover *p, struct subject *subject)

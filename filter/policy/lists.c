@@ -83,7 +83,7 @@ static void gather(struct prover *p, const struct subject *subject, struct eleme
 	for (size_t c = 0; c < columns; c++)
 		if (test_at(p, subject, c))
 			candidates_of_test(p, test_at(p, subject, c), &candidates);
-	candidates_apart(&candidates, slot->def->type.base);
+	candidates_apart(p, &candidates, slot->def->type.base);
 	for (size_t i = 0; i < candidates.items.count && !list->too_many; i++) {
 		for (size_t c = 0; c < columns; c++) {
 			const struct cond *test = test_at(p, subject, c);

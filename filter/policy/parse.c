@@ -122,6 +122,7 @@ static struct item *parse_assert(struct parser *p)
 	struct item *item = parse_new_item(p, ITEM_ASSERT);
 	struct assertion *assertion = &item->assertion;
 	struct clauses clauses = {0};
+	struct token t;
 	size_t index;
 
 	assertion->negated = cursor_word(p, "not");
@@ -129,7 +130,12 @@ static struct item *parse_assert(struct parser *p)
 			&assertion->outcome_span))
 		return item;
 	assertion->outcome = (enum outcome)index;
+	t = cursor_peek(p, LEX_PLAIN);
 	assertion->by = cursor_word(p, "by");
+	if (!assertion->by && token_is_word(&t, "at") && !cursor_is_label(p, &t)) {
+		diag_error(p->diag, t.span, "a test says 'at', an assertion 'by' a stage");
+		assertion->by = cursor_word(p, "at");
+	}
 	if (assertion->by) {
 		if (!check_word(p, stages, COUNT(stages), "a stage", &index,
 				&assertion->stage_span))

@@ -2,6 +2,10 @@
 /*
  * Patterns through PCRE2. Bytes are matched, not characters: mail is not always valid UTF-8. The
  * match limit bounds what a hostile text can cost; beyond it the answer is "could not tell".
+ *
+ * They are interpreted, not compiled to machine code (JIT): that would want memory that can be
+ * written and executed in the process that faces strangers, or else a daemon that answers in
+ * another way than `explain`, for the limit counts other steps there.
  */
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -51,6 +55,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 			return NULL;
 		}
 	}
+	arena_cleanup(arena, pattern_free, pattern);
 	pattern->code = pcre2_compile((PCRE2_SPTR)text.s, text.n, options, &error, &at, NULL);
 	if (!pattern->code) {
 		char *message = arena_alloc(arena, 200);
@@ -60,10 +65,7 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 		*at_r = at;
 		return NULL;
 	}
-	/* Where memory cannot be made executable, the interpreter does the same, slower. */
-	(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
 	pattern->context = pcre2_match_context_create(NULL);
-	arena_cleanup(arena, pattern_free, pattern);
 	if (!pattern->context) {
 		*why_r = "out of memory";
 		return NULL;

@@ -171,6 +171,11 @@ bool prove_want(struct prover *p, struct constraint *constraint, cond_set wanted
 	return narrow(p);
 }
 
+static bool may_discard(const struct goal *goal, unsigned bad, enum verdict verdict)
+{
+	return bad & 1u << VERDICT_DISCARD && fate_discards(goal->p->policy, verdict);
+}
+
 /* The states in which a rule may bring an outcome of the goal's interest. */
 static cond_set bringing(const struct goal *goal, const struct plan_rule *rule)
 {
@@ -178,7 +183,7 @@ static cond_set bringing(const struct goal *goal, const struct plan_rule *rule)
 	cond_set states = 0;
 
 	/* A refusal below what could not be judged is put off, like what failed itself. */
-	if (bad & (1u << rule->verdict | OUTCOME_FAILURE))
+	if (bad & (1u << rule->verdict | OUTCOME_FAILURE) || may_discard(goal, bad, rule->verdict))
 		states |= COND_TRUE;
 	if (bad & OUTCOME_FAILURE)
 		states |= COND_FAILED_DEFER;
@@ -221,7 +226,9 @@ enum found prove_down(struct prover *p, struct goal *goal, unsigned side)
 		if (!prove_want(p, constraint, PROVE_PASSED))
 			return SEARCH_NOTHING;
 	}
-	return bad & 1u << VERDICT_ACCEPT ? ask(p, goal, NULL, 0) : SEARCH_NOTHING;
+	if (!(bad & 1u << VERDICT_ACCEPT) && !may_discard(goal, bad, VERDICT_ACCEPT))
+		return SEARCH_NOTHING;
+	return ask(p, goal, NULL, 0);
 }
 
 /* Below a way in which the recipient gets its own outcome: what may the other make of it? */
@@ -280,11 +287,11 @@ static enum found down(struct prover *p, struct goal *goal)
 }
 
 /* Begins with what the assertion speaks of. False: nothing is. */
-static bool begin(struct prover *p, const struct plan_assertion *assertion)
+static bool begin(struct prover *p, const struct plan_assertion *assertion, bool local)
 {
 	prove_want_nothing(p);
 	narrow_root(p);
-	if (!narrow(p))
+	if (!narrow(p) || (local && !fate_local(p)))
 		return false;
 	if (!assertion || !assertion->cond)
 		return true;
@@ -340,11 +347,11 @@ static bool try_fate(struct prover *p, struct goal *goal, const struct plan_asse
 	goal->concrete = true;
 	goal->refused = false;
 	p->most = p->steps + (most - p->steps) / 2;
-	found = begin(p, assertion) ? down(p, goal) : SEARCH_NOTHING;
+	found = begin(p, assertion, goal->local) ? down(p, goal) : SEARCH_NOTHING;
 	p->most = most;
 	goal->concrete = false;
 	if (found != SEARCH_FOUND && (goal->refused || found == SEARCH_OUT))
-		found = begin(p, assertion) ? down(p, goal) : SEARCH_NOTHING;
+		found = begin(p, assertion, goal->local) ? down(p, goal) : SEARCH_NOTHING;
 	if (found == SEARCH_NOTHING)
 		return false;
 	result->proof = found == SEARCH_FOUND ? PROOF_REFUTED : PROOF_UNDECIDED;
@@ -373,14 +380,22 @@ struct proof_result prove_assertion(struct prover *p, const struct plan_assertio
 	bool first = str_eq(mixed, STR("first")), message = str_eq(mixed, STR("message"));
 	bool done;
 
+	for (size_t i = 0; i < p->policy->rule_count && !alone(p->policy, assertion->cond); i++)
+		goal.discards |= prover_decides(&p->policy->rules[i]) &&
+				 p->policy->rules[i].verdict == VERDICT_DISCARD;
 	p->steps = 0;
 	p->most = steps;
 	done = try_fate(p, &goal, assertion, &result);
 	goal.fate = first ? FATE_FIRST : FATE_STRICTEST;
 	if (!done && recipients_differ(p) && !alone(p->policy, assertion->cond))
 		done = try_fate(p, &goal, assertion, &result);
+	/* No recipient of such mail is refused by itself, nor at RCPT. */
+	goal.local = true;
+	if (!done && !alone(p->policy, assertion->cond))
+		done = try_fate(p, &goal, assertion, &result);
 	if (!done && assertion->outcome == OUTCOME_ACCEPT && !assertion->negated && !first &&
-	    !message && recipients_differ(p) && begin(p, assertion) && !fate_shared(p, true)) {
+	    !message && recipients_differ(p) && begin(p, assertion, false) &&
+	    !fate_shared(p, true)) {
 		result.proof = PROOF_UNDECIDED;
 		result.split = true;
 	}

@@ -118,11 +118,14 @@ cond_set elementary_may(const struct prover *p, const struct cond *test);
 
 struct candidate {
 	struct value value;
-	bool fresh; /* stands for all values that nothing names */
+	bool fresh;   /* stands for all values that nothing names */
+	bool loose;   /* stands for all spellings of its text, which only patterns tell apart */
+	bool outside; /* meant to be in no table and no set */
 };
 struct candidates {
 	struct arena *arena;
 	VEC(struct candidate) items;
+	VEC(const struct cond *) tests; /* that the values came from */
 };
 
 /* All that a value of the test's left side is compared with, and one that nothing names. */
@@ -131,8 +134,11 @@ void candidates_of_test(const struct prover *p, const struct cond *test,
 void candidates_fresh(enum type_base base, const struct enum_def *enumeration,
 		      struct candidates *candidates);
 void candidate_add(struct candidates *candidates, struct value value, bool fresh);
-/* Gives those that nothing names texts that nothing names. */
-void candidates_apart(struct candidates *candidates, enum type_base base);
+/*
+ * Gives those that nothing names texts that nothing names, and to those that are named other
+ * spellings, where case is disregarded by all but a pattern. Before the values are used.
+ */
+void candidates_apart(struct prover *p, struct candidates *candidates, enum type_base base);
 /* What the test may be of one present value: its element's state where the fact is a list. */
 cond_set candidate_state(struct prover *p, const struct cond *test,
 			 const struct candidate *candidate);
@@ -143,9 +149,8 @@ cond_set candidate_state(struct prover *p, const struct cond *test,
 bool group_cases(struct prover *p, struct subject *subject);
 /* The name of the group that a slot belongs to, or NULL. */
 const char *group_of(const struct slot *slot);
-/* Adds a case with these values, which may be told apart by tests of texts where `fresh`. */
-void subject_add(struct prover *p, struct subject *subject, const struct value *values,
-		 const bool *fresh);
+/* Adds a case with these values, one of each slot. */
+void subject_add(struct prover *p, struct subject *subject, const struct candidate *parts);
 
 /* The same, with the states of its conditions. */
 void subject_add_states(struct prover *p, struct subject *subject, const cond_set *states,
@@ -198,6 +203,8 @@ struct goal {
 	struct prover *p;
 	unsigned allowed; /* outcomes */
 	enum fate fate;
+	bool local; /* of mail handed in on this host itself */
+	bool discards; /* other recipients may be discarded */
 	bool by;
 	enum stage stage;
 	bool concrete; /* only what can be made so */
@@ -209,6 +216,10 @@ struct goal {
 };
 
 enum leaf fate_leaf(void *goal, uint32_t *variable_r);
+/* Does the rule leave the recipient out? */
+bool fate_removes(const struct plan_rule *rule);
+/* May what is delivered by this verdict be discarded for a recipient that is left out? */
+bool fate_discards(const struct policy *policy, enum verdict verdict);
 /* Is it certain that the two recipients share no fate? */
 bool fate_apart(void *goal);
 /* May this outcome of its own become one that is not allowed? */
@@ -216,6 +227,8 @@ bool fate_may_change(const struct goal *goal, unsigned outcome);
 /* May a client without a queue, whose recipients share a fate, be in the top frame? `always`: must
  * it be one? */
 bool fate_shared(struct prover *p, bool always);
+/* Leaves only clients on this host itself to the top frame; false: a contradiction. */
+bool fate_local(struct prover *p);
 
 /* ---- prove.c ---- */
 

@@ -6,12 +6,30 @@
 
 #include "filter/policy/parse.h"
 
+/* As other programs call it. */
+static const char *translated(struct str word)
+{
+	static const char *const words[][2] = {
+	    {"allow", "accept"},  {"block", "reject"},   {"deny", "reject"},
+	    {"ok", "accept"},     {"permit", "accept"},  {"quarantine", "hold"},
+	    {"refuse", "reject"}, {"tempfail", "defer"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_caseeq(word, str_of(words[i][0])))
+			return words[i][1];
+	return NULL;
+}
+
 const char *parse_nearest(struct parser *p, const struct token *t, struct str *written_r)
 {
 	struct token next = cursor_after(p, t, LEX_PLAIN);
 	size_t from = t->span.from, to = next.span.to;
-	const char *nearest = NULL;
+	const char *nearest = translated(t->text);
 
+	*written_r = t->text;
+	if (nearest)
+		return nearest;
 	if (next.kind == TOKEN_WORD && !next.first) {
 		*written_r =
 		    str_printf(p->arena, STR_FMT " " STR_FMT, STR_ARG(t->text), STR_ARG(next.text));
@@ -21,7 +39,6 @@ const char *parse_nearest(struct parser *p, const struct token *t, struct str *w
 			return nearest;
 		}
 	}
-	*written_r = t->text;
 	nearest = diag_nearest(t->text, (const char *const *)p->starters, p->starter_count);
 	/* "add" alone: the first of the actions that begin so. */
 	for (size_t i = 0; i < p->action_count && !(nearest && strchr(nearest, ' ')); i++) {

@@ -116,7 +116,8 @@ uint32_t search_open_rules(struct prover *p, unsigned side, size_t end)
 		struct constraint constraint = *prover_rule(p, side, i);
 		struct choice choice;
 
-		if (!prover_decides(rule) || cond_settled(narrow_state(p, &constraint)))
+		if ((!prover_decides(rule) && !fate_removes(rule)) ||
+		    cond_settled(narrow_state(p, &constraint)))
 			continue;
 		choice = choice_in(p, &constraint);
 		if (choice.variable != ASSUMED_NOT)

@@ -107,6 +107,43 @@ static uint32_t elementary_add(struct prover *p, struct elementary one)
 	return (uint32_t)(p->elementary.count - 1);
 }
 
+/*
+ * Tests that tell apart clients without a queue, whose recipients share a fate: no rule may ask
+ * for what they ask.
+ */
+static void add_fate_test(struct prover *p, const char *fact, const struct table *table)
+{
+	struct cond *test;
+	int slot = policy_slot(p->policy, fact);
+
+	if (slot < 0)
+		return;
+	test = arena_new_of(p->arena, struct cond);
+	*test = (struct cond){.kind = COND_TEST, .left = (unsigned)slot, .op = OP_IS_PRESENT};
+	if (table) {
+		test->op = OP_IN;
+		test->base = TYPE_IP;
+		test->right_kind = RIGHT_TABLE;
+		test->table = table;
+	}
+	elementary_add(p, (struct elementary){.test = test, .slot = test->left});
+}
+
+static void add_fate_tests(struct prover *p)
+{
+	struct table *loopback = table_new(p->arena, TABLE_NETWORKS, NULL);
+	const struct table *submitters = policy_setting_table(p->policy, "submitters");
+	const char *why;
+
+	table_add(loopback, STR("127.0.0.0/8"), &why);
+	table_add(loopback, STR("::1"), &why);
+	add_fate_test(p, "auth.user", NULL);
+	add_fate_test(p, "client.ip", NULL);
+	add_fate_test(p, "client.ip", loopback);
+	if (submitters)
+		add_fate_test(p, "client.ip", submitters);
+}
+
 static bool of_recipient(const struct prover *p, unsigned slot)
 {
 	return p->policy->slots[slot].scope == SCOPE_RECIPIENT;
@@ -206,37 +243,37 @@ static size_t place_of(const struct subject *subject, unsigned slot)
 }
 
 static cond_set column_state(struct prover *p, const struct elementary *one,
-			     const struct value *value, bool fresh)
+			     const struct candidate *part)
 {
 	const struct slot *slot = &p->policy->slots[one->slot];
-	struct candidate candidate = {*value, fresh};
 
-	switch (value->state) {
+	switch (part->value.state) {
 	case FACT_FAILED:
 		return slot_may(slot);
 	case FACT_ABSENT:
 		return one->test ? COND_FALSE : COND_TRUE;
 	case FACT_PRESENT:
-		return one->test ? candidate_state(p, one->test, &candidate) : COND_TRUE;
+		return one->test ? candidate_state(p, one->test, part) : COND_TRUE;
 	default:
 		return one->test ? COND_FALSE | COND_TRUE | elementary_may(p, one->test)
 				 : COND_TRUE;
 	}
 }
 
-void subject_add(struct prover *p, struct subject *subject, const struct value *values,
-		 const bool *fresh)
+void subject_add(struct prover *p, struct subject *subject, const struct candidate *parts)
 {
 	cond_set *columns = arena_array(p->arena, subject->conditions.count, sizeof(*columns));
+	struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
 	bool vague = false;
 
 	for (size_t i = 0; i < subject->conditions.count; i++) {
 		const struct elementary *one = &p->elementary.items[subject->conditions.items[i]];
-		size_t at = place_of(subject, one->slot);
 
-		columns[i] = column_state(p, one, &values[at], fresh[at]);
+		columns[i] = column_state(p, one, &parts[place_of(subject, one->slot)]);
 		vague |= !cond_settled(columns[i]);
 	}
+	for (size_t i = 0; i < subject->slots.count; i++)
+		values[i] = parts[i].value;
 	subject_add_states(p, subject, columns, values, vague);
 }
 
@@ -245,8 +282,7 @@ static void single_cases(struct prover *p, struct subject *subject)
 {
 	const struct slot *slot = &p->policy->slots[subject->slots.items[0]];
 	struct candidates candidates = {.arena = p->arena};
-	struct value value;
-	bool fresh = false;
+	struct candidate other = {0};
 
 	candidates_fresh(slot->def->type.base, slot->def->type.enumeration, &candidates);
 	for (size_t i = 0; i < subject->conditions.count; i++) {
@@ -255,36 +291,34 @@ static void single_cases(struct prover *p, struct subject *subject)
 		if (one->test)
 			candidates_of_test(p, one->test, &candidates);
 	}
-	candidates_apart(&candidates, slot->def->type.base);
+	candidates_apart(p, &candidates, slot->def->type.base);
 	for (size_t i = 0; i < candidates.items.count; i++)
-		subject_add(p, subject, &candidates.items.items[i].value,
-			    &candidates.items.items[i].fresh);
+		subject_add(p, subject, &candidates.items.items[i]);
 	if (!slot->def->always) {
-		value = value_absent();
-		subject_add(p, subject, &value, &fresh);
+		other.value = value_absent();
+		subject_add(p, subject, &other);
 	}
 	if (slot->may_defer || slot->may_skip) {
-		value = value_failed("it could not be found out");
-		subject_add(p, subject, &value, &fresh);
+		other.value = value_failed("it could not be found out");
+		subject_add(p, subject, &other);
 	}
 }
 
 /* Nothing is known of it but that an absent fact makes its tests false. */
 static void free_cases(struct prover *p, struct subject *subject)
 {
-	struct value *values = arena_array(p->arena, subject->slots.count, sizeof(*values));
-	bool *fresh = arena_array(p->arena, subject->slots.count, sizeof(*fresh));
+	struct candidate *parts = arena_array(p->arena, subject->slots.count, sizeof(*parts));
 
 	memset(&subject->cases, 0, sizeof(subject->cases));
-	subject_add(p, subject, values, fresh);
+	subject_add(p, subject, parts);
 	for (size_t i = 0; i < subject->slots.count; i++) {
 		const struct slot *slot = &p->policy->slots[subject->slots.items[i]];
 
-		values[i] = slot->may_defer || slot->may_skip ? value_failed("")
-			    : slot->def->always               ? (struct value){0}
-							      : value_absent();
+		parts[i].value = slot->may_defer || slot->may_skip ? value_failed("")
+				 : slot->def->always               ? (struct value){0}
+								   : value_absent();
 	}
-	subject_add(p, subject, values, fresh);
+	subject_add(p, subject, parts);
 }
 
 static void index_cases(struct prover *p, struct subject *subject)
@@ -328,6 +362,7 @@ void subjects_make(struct prover *p)
 	for (size_t i = 0; i < policy->assertion_count; i++)
 		if (policy->assertions[i].cond)
 			add_tests(p, policy->assertions[i].cond);
+	add_fate_tests(p);
 	for (size_t i = 0; i < p->subjects.count; i++) {
 		struct subject *subject = &p->subjects.items[i];
 		bool list = policy->slots[subject->slots.items[0]].def->type.list;

@@ -14,6 +14,7 @@ const struct warning_def warnings[] = {
     {"impossible", "a rule whose condition cannot be true"},
     {"late", "a refusal that is held back by a rule above it"},
     {"lookups", "more DNS lookups than a message may cost"},
+    {"never", "a comparison with what a fact never is"},
     {"no-effect", "a setting that changes nothing in this policy"},
     {"not-tried", "rules of which it was not tried whether they can apply"},
     {"outsider-relay", "an outsider who can relay, and no assertion that says so"},
@@ -125,5 +126,6 @@ void check_policy(const struct policy *policy, struct diag *diag)
 	warn_cost(&checker);
 	warn_unused(&checker);
 	warn_items(&checker);
+	warn_never(&checker);
 	arena_free(&checker.arena);
 }

@@ -55,5 +55,6 @@ void warn_late(struct checker *checker);
 void warn_cost(struct checker *checker);
 void warn_unused(struct checker *checker);
 void warn_items(struct checker *checker);
+void warn_never(struct checker *checker);
 
 #endif

@@ -77,11 +77,20 @@ static bool case_fits(const struct picks *picks, const struct subject *subject)
 	return true;
 }
 
-/* Nobody logs in without need; where recipients share a fate it may be because somebody has. */
+/*
+ * Nobody logs in without need; where recipients share a fate it may be because somebody has, or
+ * because the client is one that has no queue.
+ */
 static bool preferred(const struct picks *picks, const struct subject *subject, size_t n)
 {
 	const char *fact = picks->p->policy->slots[subject->slots.items[0]].def->name;
 	const struct value *value = &subject->cases.items[n].values[0];
+	const struct table *submitters = policy_setting_table(picks->p->policy, "submitters");
+
+	if (strcmp(fact, "client.ip") == 0 && picks->goal->fate != FATE_OWN)
+		return value->state == FACT_PRESENT &&
+		       (picks->goal->local || !submitters ||
+			table_has_ip(submitters, &value->network.ip));
 
 	if (strcmp(fact, "auth.user") != 0)
 		return true;
@@ -160,6 +169,7 @@ struct witness witness_of(struct prover *p, const struct goal *goal)
 		for (size_t i = 0; i < p->subjects.count; i++)
 			pick(&picks, i);
 	witness.count = facts_of(&picks, 0, &witness.facts);
+	witness.local = goal->local;
 	if (goal->fate != FATE_OWN)
 		witness.other_count = facts_of(&picks, 1, &witness.other);
 	return witness;

@@ -388,6 +388,7 @@ struct reply event_eom(struct session *s, const struct event *event)
 	if (s->has_latch)
 		return tell_refused_message(s, &s->latch_decision, s->latch);
 	deadline = settle_deadline(s, LIMIT_MESSAGE_SECONDS);
+	settle_progressed(s);
 	decide(s, deadline, true, &d);
 	if (!d.certain) {
 		/* Cannot be: at the end all is known or failed. A defer loses nothing. */

@@ -59,6 +59,7 @@ struct session {
 
 	bool broken;    /* memory ended: everything is answered 451 */
 	bool observing; /* `set mode observe`: decide, and do nothing */
+	bool postponed; /* no lookup is begun */
 	bool connected, in_message, over, data_seen, eoh_seen;
 	bool local_submission; /* not SMTP: no recipient may be refused */
 	bool early_connect;
@@ -84,6 +85,7 @@ struct session {
 	bool pristine;         /* nothing of a message has come since the last was forgotten */
 	bool uncommitted;      /* delivered, but for the edits that the MTA is being asked for */
 	bool split;            /* some recipient was answered 452 for its kind */
+	int64_t progress_due;  /* at the end of the message */
 
 	VEC(struct field) fields;
 	size_t field_bytes, results_kept;
@@ -133,6 +135,8 @@ void recipients_final(struct session *s);
 void settle(struct session *s, int64_t deadline, bool whole, struct decision *d_r);
 /* Begins the lookups that matter, without waiting. */
 void settle_start(struct session *s);
+/* The MTA has just heard of us: the next sign of progress is due a while from now. */
+void settle_progressed(struct session *s);
 int64_t settle_deadline(const struct session *s, int64_t nanoseconds);
 /* Marks, in an array over all slots, those that some undecided rule rests on. */
 void settle_mark(struct session *s, bool *marks);

@@ -240,6 +240,11 @@ static struct reply event_abort(struct session *s, const struct event *event)
 	return tell_plain(REPLY_CONTINUE);
 }
 
+void session_postpone(struct session *s, bool on)
+{
+	s->postponed = on;
+}
+
 void session_abort(struct session *s)
 {
 	guarded(s, event_abort, &(struct event){0});

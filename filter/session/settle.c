@@ -46,25 +46,42 @@ static bool start(struct session *s, const struct decision *d)
 {
 	bool news = false;
 
+	if (s->postponed)
+		return false;
 	for (size_t i = 0; i < d->needed_count; i++)
 		news |=
 		    view_start(&s->view, d->needed[i]) || !view_awaitable(&s->view, d->needed[i]);
 	return news;
 }
 
-/* Waits for the next answer, in slices so that the MTA hears of progress. False: nothing came. */
+void settle_progressed(struct session *s)
+{
+	s->progress_due = clock_now(s->env.clock) + LIMIT_PROGRESS_SECONDS * NS_PER_S;
+}
+
+/* However many answers come, the MTA hears of progress before it gives us up. */
+static void tell_progress(struct session *s)
+{
+	if (clock_now(s->env.clock) < s->progress_due)
+		return;
+	if (s->env.progress)
+		s->env.progress(s->env.ctx);
+	settle_progressed(s);
+}
+
+/* Waits for the next answer. False: nothing came. */
 static bool wait_answer(struct session *s, int64_t deadline, bool whole)
 {
 	while (lookups_pending(s->view.lookups) > 0) {
-		int64_t now = clock_now(s->env.clock);
-		int64_t slice = now + LIMIT_PROGRESS_SECONDS * NS_PER_S;
+		int64_t until = whole && s->progress_due < deadline ? s->progress_due : deadline;
+		bool came = lookups_wait(s->view.lookups, until);
 
-		if (lookups_wait(s->view.lookups, whole && slice < deadline ? slice : deadline))
+		if (whole)
+			tell_progress(s);
+		if (came)
 			return true;
 		if (clock_now(s->env.clock) >= deadline)
 			return false;
-		if (whole && s->env.progress)
-			s->env.progress(s->env.ctx);
 	}
 	return false;
 }

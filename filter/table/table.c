@@ -136,6 +136,10 @@ static bool add_address(struct table *table, struct str item, const char **why_r
 	struct path path;
 	struct str domain;
 
+	if (str_starts(item, STR("*@"))) {
+		*why_r = "a '*' stands for itself: write '@example.org' for all at it";
+		return false;
+	}
 	if (item.n > 1 && item.s[0] == '@') {
 		if (!domain_normal(table->scratch, str_sub(item, 1, item.n), &domain)) {
 			*why_r = "not an address: write 'user@example.org', or '@example.org' for "

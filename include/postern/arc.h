@@ -10,8 +10,9 @@
  *
  * A chain that passes says no more than that nobody changed what its sealers wrote. Whoever holds
  * any sealed message can copy its old sets in front of a set of his own, and that chain passes too;
- * so a sealer vouches for this message only if its own ARC-Message-Signature still verifies: those
- * are the first `vouching` of the sealers.
+ * so a sealer vouches for this message only if its own ARC-Message-Signature still verifies, covers
+ * From, and nobody added a field on top of those that it covers: those are the first `vouching` of
+ * the sealers.
  */
 
 #include <stdbool.h>

@@ -8,10 +8,10 @@
  * are freed nowhere else.
  *
  * No function here but arena_try() returns NULL. When memory ends, control leaves through the
- * arena's way out: the jmp_buf that arena_guard() set, else a line on stderr and an exit with
- * ARENA_EXIT. A session sets one for the length of each event and answers 451; so code between
- * may allocate without checks, but must hold no lock and own no handle that is not on a clean-up
- * list while it does.
+ * arena's way out: the jmp_buf that arena_guard() set, else the way out of arena_attempt(), else a
+ * line on stderr and an exit with ARENA_EXIT. A session sets one for the length of each event and
+ * answers 451; so code between may allocate without checks, but must hold no lock and own no handle
+ * that is not on a clean-up list while it does.
  *
  * An arena belongs to one thread at a time.
  */
@@ -30,6 +30,12 @@ struct arena *arena_new(struct arena *parent);
 struct arena *arena_try(void);
 /* Runs the clean-ups (last added first), frees everything, sets *arena to NULL. NULL is fine. */
 void arena_free(struct arena **arena);
+
+/*
+ * Runs run(ctx), in which memory may end anywhere: then all arenas that were made in it without a
+ * parent are freed, and this is false. Else those that are left are the caller's.
+ */
+bool arena_attempt(void (*run)(void *ctx), void *ctx);
 
 /* For who found out elsewhere that memory has ended: the same way out. */
 _Noreturn void arena_exhausted(const struct arena *arena);

@@ -43,6 +43,7 @@ struct dkim_signature {
 	const char *reason;    /* short text, or NULL */
 	struct str b;          /* first 8 characters of b=, for header.b */
 	bool partial;          /* l= was there */
+	bool added;            /* a field that may stand once was added to those signed */
 };
 
 struct dkim_outcome {

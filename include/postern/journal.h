@@ -7,7 +7,8 @@
  * first. One thread of the daemon writes; commands read at any time, while it runs or not.
  *
  * A process that ends in the middle of anything leaves the store whole, with every record that
- * was committed. A store that is full, or a disk that is, loses records and never holds up mail.
+ * was committed. A disk that is full, or a store that is gone, never holds up mail: records wait
+ * for it in memory, as many as the queue takes.
  */
 
 #include <stdbool.h>
@@ -27,10 +28,17 @@ struct journal_config {
 
 /* ---- the daemon's side: filter/observe/journal.c, keeper.c ---- */
 
+/* A journal whose store is yet to be opened. NULL: no memory. */
+struct journal *journal_new(const struct journal_config *config);
+/* Makes the folder of a store. False: it is not there, and errno says why. */
+bool journal_folder(const char *path);
 /*
- * Opens the store for writing. False: *why_r is a text in the arena. Not before a fork: what is
- * opened belongs to this process.
+ * Opens the store for writing, also anew where its files were removed or replaced meanwhile. What
+ * is damaged is set aside as data.mdb.damaged. False: *why_r lives as long as the journal. Not
+ * before a fork: what is opened belongs to this process.
  */
+bool journal_ready(struct journal *journal, const char **why_r);
+/* Both. False: *why_r is a text in the arena. */
 bool journal_open(struct arena *arena, const struct journal_config *config,
 		  struct journal **journal_r, const char **why_r);
 void journal_close(struct journal **journal);
@@ -43,9 +51,14 @@ struct journal_entry {
 	size_t recipient_count;
 	struct str bytes;
 };
-/* Writes them all, or none; makes room for them. False: *why_r says what is in the way. */
-bool journal_write(struct journal *journal, const struct journal_entry *entries, size_t count,
-		   const char **why_r);
+enum journal_outcome {
+	JOURNAL_WRITTEN,
+	JOURNAL_LATER,   /* the disk, or somebody, is in the way: to be tried again */
+	JOURNAL_REFUSED, /* the store takes no such records */
+};
+/* Writes them all, or none; makes room for them. *why_r, unless written: what is in the way. */
+enum journal_outcome journal_write(struct journal *journal, const struct journal_entry *entries,
+				   size_t count, const char **why_r);
 /* Removes what is older than the journal's age, at most `most` records. */
 void journal_expire(struct journal *journal, int64_t now_us, size_t most);
 
@@ -58,9 +71,9 @@ struct keeper_counts {
 };
 
 /*
- * Takes over the journal. `counts` is borrowed until the end, goes on from what it is, and belongs
- * to the keeper's lock; what a process that ended left queued there was dropped. NULL: its own.
- * Returns NULL: no thread or no memory.
+ * Takes over the journal; one that is not open is tried every second. `counts` is borrowed until
+ * the end, goes on from what it is, and belongs to the keeper's lock; what a process that ended
+ * left queued there was dropped. NULL: its own. Returns NULL: no thread or no memory.
  */
 struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts);
 /* Hands a record in and never waits; when the queue is full it is dropped and counted. */

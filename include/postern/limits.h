@@ -33,7 +33,7 @@
 #define LIMIT_PATTERNS_MS 200
 /* Memory of a session. Ordinary messages take 0.1 MB, the worst of 10 MB 7 MB. */
 #define LIMIT_SESSION_BYTES ((size_t)8 << 20)
-/* Sessions at once; fewer where the limit of descriptors is lower. Postfix has 100 by default. */
+/* Sessions at once, each with some memory. Postfix has 100 by default. */
 #define LIMIT_SESSIONS 10000
 /* DNS questions of a message beside those of SPF, which have a budget of their own. */
 #define LIMIT_LOOKUPS 60

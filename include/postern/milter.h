@@ -18,7 +18,8 @@
  *
  *   return milter_run(&config, start, &ctx);
  *
- * The parent binds, drops its privileges and forks. It parses nothing from the network. A filter
+ * The parent binds, drops its privileges and forks. It parses nothing from the network. The filter
+ * process shuts itself into a sandbox before its first thread, or does not serve. A filter
  * process that crashes is replaced; connections made meanwhile wait in the socket's queue. When
  * the parent dies, by whatever signal, so does the filter process.
  *
@@ -43,6 +44,7 @@
 #include <stdint.h>
 
 #include "postern/fact.h"
+#include "postern/sandbox.h"
 
 struct clock;
 struct policy;
@@ -65,6 +67,12 @@ struct milter_config {
 	 * what it has anew. May be NULL.
 	 */
 	void (*renew)(void *ctx, bool tables_only);
+	/*
+	 * In each filter process, first of all: while it has one thread and no sandbox yet, names
+	 * what it will need there, and starts what could not be started inside. Returns one of the
+	 * statuses below. NULL: there is no sandbox.
+	 */
+	int (*confine)(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r);
 	/* In the parent: what is served, for the service manager's status line. May be NULL. */
 	void (*status)(void *ctx, char *text, size_t size);
 };

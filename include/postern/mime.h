@@ -36,6 +36,8 @@ struct mime_parts {
 
 /* Once, before the first thread is started. */
 void mime_init(void);
+/* The same, and all that could load a library later on is loaded. */
+void mime_init_confined(void);
 
 struct mime *mime_new(struct arena *arena);
 /* A field of the message; `value` with folds as LF or CRLF. */

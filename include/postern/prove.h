@@ -42,6 +42,7 @@ struct witness {
 	/* Facts of another recipient of the same message, whose fate this one shares. */
 	const struct witness_fact *other;
 	size_t other_count;
+	bool local; /* of mail handed in on this host itself */
 };
 
 struct proof_result {

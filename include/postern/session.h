@@ -133,6 +133,11 @@ struct reply session_eom(struct session *s, struct edits *edits_r);
 void session_committed(struct session *s);
 /* The MTA or libmilter refused an edit: the reply is this instead, 451 4.3.0. */
 struct reply session_edit_failed(struct session *s, const struct edit *edit);
+/*
+ * While `on`, no lookup is begun and none waited for: MAIL and RCPT are answered by what is known
+ * without. What that leaves open is decided once it is taken back.
+ */
+void session_postpone(struct session *s, bool on);
 /* The message is over without an outcome; the connection goes on. */
 void session_abort(struct session *s);
 

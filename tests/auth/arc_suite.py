@@ -86,8 +86,10 @@ def suite():
         if not isinstance(found, list):
             continue
         result, instance, vouching, count, _, reason = found
+        # Who signs no field of a header vouches for none.
+        least = 0 if case["id"] == "ams_fields_h_empty" else 1
         note(case["id"] + ": sealers",
-             (1 <= vouching <= count == instance and (vouching == count) == (reason == ""))
+             (least <= vouching <= count == instance and (vouching == count) == (reason == ""))
              if result == "pass" else vouching == count == 0, found)
 
 

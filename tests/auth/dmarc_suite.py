@@ -268,6 +268,46 @@ def suffix_list_through_the_setting():
     report.equal((psl["dmarc"]["result"], psl["dmarc"]["domain"]), ("fail", "example.co.uk"), "psl")
 
 
+# ---- signatures that pass and do not speak for the author ----
+
+def aligned(message, *more):
+    zone = [REJECT, 'k._domainkey.example.com TXT "v=DKIM1; p=%s"' % keys()[1]]
+    done = subprocess.run([POSTERN, "auth", "--json", "--dns", write("zone", "\n".join(zone) + "\n"),
+                           "--client", "192.0.2.1", *more, write("message", message)],
+                          capture_output=True, text=True, check=True, timeout=60)
+    said = json.loads(done.stdout)
+    return said["dkim"][0]["result"], said["dkim"][0]["reason"], said["dmarc"]["result"]
+
+
+@tests.test
+def part_of_the_body_does_not_align():
+    if not dkim:
+        tests.skip("signed messages: no python3-dkim")
+        return
+    message = b"From: a@example.com\r\nSubject: x\r\n\r\nText.\r\n"
+    signed = dkim.sign(message, b"k", b"example.com", keys()[0], length=True,
+                       include_headers=[b"from", b"subject"]) + message
+    for text in signed, signed + b"An advertisement.\r\n":
+        report.equal(aligned(text), ("pass", "partial", "fail"), "refused")
+        report.equal(aligned(text, "--set", "dkim.partial=allow"), ("pass", "partial", "pass"),
+                     "allowed")
+
+
+@tests.test
+def field_added_to_those_signed_does_not_align():
+    if not dkim:
+        tests.skip("signed messages: no python3-dkim")
+        return
+    message = b"From: a@example.com\r\nSubject: x\r\nX-Note: y\r\n\r\nText.\r\n"
+    signed = dkim.sign(message, b"k", b"example.com", keys()[0],
+                       include_headers=[b"from", b"subject", b"x-note"]) + message
+    report.equal(aligned(signed), ("pass", None, "pass"), "as signed")
+    report.equal(aligned(b"X-Note: z\r\n" + signed), ("pass", None, "pass"), "one that may repeat")
+    for name in b"Subject", b"SUBJECT":
+        report.equal(aligned(name + b": Pay here\r\n" + signed),
+                     ("pass", "a field was added to those signed", "fail"), "a second Subject")
+
+
 # ---- several authors ----
 
 @tests.test

@@ -27,6 +27,7 @@ static const char load_usage[] =
     "  -p, --pid PID            a daemon whose processor time and memory, with its children's,\n"
     "                           are reported; may repeat\n"
     "  -t, --timeout SECONDS    give up when nothing has answered for so long (60)\n"
+    "  -z, --pause MS           wait so long before each session (0)\n"
     "  -j, --json               print one JSON object\n";
 
 static const char *const verdict_names[VERDICT_COUNT] = {"accept", "reject", "tempfail", "discard",
@@ -60,6 +61,14 @@ uint64_t load_now(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static volatile sig_atomic_t stopped;
+
+static void load_stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
 /* ---- options ---- */
 
 static size_t load_number(const char *text, const char *option, size_t least, size_t most)
@@ -84,6 +93,7 @@ static const char *load_options(int argc, char **argv, struct plan *plan, bool *
 	    {"text", required_argument, NULL, 'g'},
 	    {"pid", required_argument, NULL, 'p'},
 	    {"timeout", required_argument, NULL, 't'},
+	    {"pause", required_argument, NULL, 'z'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
@@ -91,7 +101,7 @@ static const char *load_options(int argc, char **argv, struct plan *plan, bool *
 	const char *list = NULL;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "s:l:c:n:w:m:g:p:t:jh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "s:l:c:n:w:m:g:p:t:z:jh", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
 			if (plan->milter_count == LOAD_MILTERS_MAX)
@@ -126,6 +136,9 @@ static const char *load_options(int argc, char **argv, struct plan *plan, bool *
 			break;
 		case 't':
 			plan->timeout = (unsigned)load_number(optarg, "-t", 1, 86400);
+			break;
+		case 'z':
+			plan->pause = load_number(optarg, "-z", 1, 3600000) * UINT64_C(1000000);
 			break;
 		case 'j':
 			*json_r = true;
@@ -170,6 +183,12 @@ static double load_percentile(const struct series *series, double percent)
 	return series->values[rank > 0 ? rank - 1 : 0];
 }
 
+/* Milliseconds a message. */
+static double load_each(const struct result *r, double seconds)
+{
+	return r->measured ? seconds * 1e3 / (double)r->measured : 0;
+}
+
 static void load_quote(const char *text)
 {
 	putchar('"');
@@ -186,10 +205,13 @@ static void load_quote(const char *text)
 
 static void load_print_json(const struct plan *plan, const struct result *r)
 {
-	double count = (double)plan->messages;
+	double count = (double)r->measured;
 
-	printf("{\"messages\":%zu,\"connections\":%zu,\"seconds\":%.6f,\"rate\":%.2f,",
-	       plan->messages, plan->connections, r->seconds, count / r->seconds);
+	printf("{\"messages\":%zu,\"connections\":%zu,\"seconds\":%.6f,\"rate\":%.2f,", r->measured,
+	       plan->connections, r->seconds, count / r->seconds);
+	printf("\"reply_ms\":{\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f},",
+	       load_percentile(&r->reply_ms, 50), load_percentile(&r->reply_ms, 99),
+	       load_percentile(&r->reply_ms, 100));
 	printf("\"message_ms\":{\"p50\":%.4f,\"p90\":%.4f,\"p99\":%.4f,\"max\":%.4f},",
 	       load_percentile(&r->message_ms, 50), load_percentile(&r->message_ms, 90),
 	       load_percentile(&r->message_ms, 99), load_percentile(&r->message_ms, 100));
@@ -206,24 +228,26 @@ static void load_print_json(const struct plan *plan, const struct result *r)
 		printf(":%zu", r->texts[i]);
 	}
 	if (plan->pid_count)
-		printf("},\"cpu_ms\":%.5f,\"resident_bytes\":%zu,", r->cpu_seconds * 1e3 / count,
+		printf("},\"cpu_ms\":%.5f,\"resident_bytes\":%zu,", load_each(r, r->cpu_seconds),
 		       r->resident_bytes);
 	else
 		printf("},\"cpu_ms\":null,\"resident_bytes\":null,");
-	printf("\"own_cpu_ms\":%.5f}\n", r->own_cpu_seconds * 1e3 / count);
+	printf("\"own_cpu_ms\":%.5f}\n", load_each(r, r->own_cpu_seconds));
 }
 
 static void load_print(const struct plan *plan, const struct result *r)
 {
-	double count = (double)plan->messages;
+	double count = (double)r->measured;
 
-	printf("%zu messages in %.3f s over %zu connections: %.0f messages/s\n", plan->messages,
+	printf("%zu messages in %.3f s over %zu connections: %.0f messages/s\n", r->measured,
 	       r->seconds, plan->connections, count / r->seconds);
 	printf("message  p50 %.2f  p90 %.2f  p99 %.2f  max %.2f ms\n",
 	       load_percentile(&r->message_ms, 50), load_percentile(&r->message_ms, 90),
 	       load_percentile(&r->message_ms, 99), load_percentile(&r->message_ms, 100));
 	printf("setup    p50 %.2f  p99 %.2f ms\n", load_percentile(&r->setup_ms, 50),
 	       load_percentile(&r->setup_ms, 99));
+	printf("command  p50 %.2f  p99 %.2f  max %.2f ms\n", load_percentile(&r->reply_ms, 50),
+	       load_percentile(&r->reply_ms, 99), load_percentile(&r->reply_ms, 100));
 	fputs("verdicts", stdout);
 	for (size_t i = 0; i < VERDICT_COUNT; i++)
 		printf("  %s %zu", verdict_names[i], r->verdicts[i]);
@@ -234,8 +258,8 @@ static void load_print(const struct plan *plan, const struct result *r)
 		printf("         with '%s': %zu\n", plan->texts[i], r->texts[i]);
 	if (plan->pid_count)
 		printf("daemon   %.4f ms of CPU a message, %.1f MB resident\n",
-		       r->cpu_seconds * 1e3 / count, (double)r->resident_bytes / 1e6);
-	printf("load     %.4f ms of CPU a message\n", r->own_cpu_seconds * 1e3 / count);
+		       load_each(r, r->cpu_seconds), (double)r->resident_bytes / 1e6);
+	printf("load     %.4f ms of CPU a message\n", load_each(r, r->own_cpu_seconds));
 }
 
 int main(int argc, char **argv)
@@ -246,11 +270,14 @@ int main(int argc, char **argv)
 	bool json = false;
 	const char *list = load_options(argc, argv, &plan, &json);
 
+	plan.stop = &stopped;
+	signal(SIGTERM, load_stop);
 	signal(SIGPIPE, SIG_IGN);
 	mail_read(&mail, list);
 	drive_run(&plan, &mail, &result);
 	load_sort(&result.message_ms);
 	load_sort(&result.setup_ms);
+	load_sort(&result.reply_ms);
 	if (json)
 		load_print_json(&plan, &result);
 	else

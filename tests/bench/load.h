@@ -10,6 +10,7 @@
  */
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -135,7 +136,9 @@ struct plan {
 	pid_t pids[LOAD_PIDS_MAX];
 	size_t pid_count;
 	size_t connections, messages, warmup, per_session;
-	unsigned timeout; /* seconds without any answer */
+	unsigned timeout;            /* seconds without any answer */
+	uint64_t pause;              /* nanoseconds before each session */
+	volatile sig_atomic_t *stop; /* set: measure no more */
 };
 
 enum verdict {
@@ -162,6 +165,8 @@ struct result {
 	size_t texts[LOAD_TEXTS_MAX]; /* added fields that contain the plan's text */
 	struct series message_ms;     /* MAIL to the verdict */
 	struct series setup_ms;       /* connect() to HELO, once a session */
+	struct series reply_ms;       /* a command to its answer, the last of several */
+	size_t measured;
 	double seconds, cpu_seconds;
 	double own_cpu_seconds; /* of this program */
 	size_t resident_bytes;  /* of the daemons, at the end */

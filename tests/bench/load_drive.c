@@ -61,6 +61,12 @@ void drive_count_setup(struct drive *drive, const struct session *session)
 		drive_sample(&drive->result->setup_ms, session->opened_at, session->mail_at);
 }
 
+void drive_count_reply(struct drive *drive, uint64_t asked_at)
+{
+	if (drive->measuring)
+		drive_sample(&drive->result->reply_ms, asked_at, load_now());
+}
+
 void drive_count_message(struct drive *drive, const struct session *session, enum verdict verdict)
 {
 	struct result *result = drive->result;
@@ -77,7 +83,7 @@ void drive_count_message(struct drive *drive, const struct session *session, enu
 		result->other_edits += edit->others;
 		for (size_t i = 0; i < drive->plan->text_count; i++)
 			result->texts[i] += edit->texts[i];
-		if (++drive->measured == drive->plan->messages)
+		if (++result->measured == drive->plan->messages)
 			drive_end(drive);
 	} else if (drive->finished == drive->plan->warmup) {
 		drive_begin(drive);
@@ -86,12 +92,21 @@ void drive_count_message(struct drive *drive, const struct session *session, enu
 
 static void drive_open_again(struct drive *drive)
 {
+	uint64_t now = load_now();
+
 	drive->unopened = 0;
-	for (size_t i = 0; i < drive->plan->connections; i++)
-		if (drive->sessions[i].unopened) {
-			drive->sessions[i].unopened = false;
-			session_run(&drive->sessions[i]);
+	for (size_t i = 0; i < drive->plan->connections; i++) {
+		struct session *s = &drive->sessions[i];
+
+		if (s->unopened && now < s->pause_until) {
+			drive->unopened++;
+		} else if (s->unopened) {
+			s->unopened = false;
+			if (s->links[0].fd < 0 && drive->plan->pause > 0)
+				s->opened_at = now;
+			session_run(s);
 		}
+	}
 }
 
 static void drive_event(const struct epoll_event *event)
@@ -115,7 +130,7 @@ static void drive_loop(struct drive *drive)
 	struct epoll_event events[DRIVE_EVENTS];
 	uint64_t answered_at = load_now();
 
-	while (drive->live > 0) {
+	while (drive->live > 0 && !*drive->plan->stop) {
 		int count =
 		    epoll_wait(drive->poll, events, DRIVE_EVENTS, drive->unopened ? 1 : 1000);
 
@@ -154,9 +169,13 @@ void drive_run(const struct plan *plan, const struct mail *mail, struct result *
 			s->links[k].owner = s;
 		}
 		session_next(s);
+		/* Not all at once. */
+		s->pause_until -= plan->pause / plan->connections * i;
 		session_run(s);
 	}
 	drive_loop(&drive);
+	if (drive.measuring)
+		drive_end(&drive);
 	for (size_t i = 0; i < plan->connections; i++) {
 		for (size_t k = 0; k < LOAD_MILTERS_MAX; k++)
 			link_free(&drive.sessions[i].links[k]);

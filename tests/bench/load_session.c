@@ -101,6 +101,9 @@ void session_next(struct session *s)
 		 strchr(s->message->address, ':') ? "IPv6:" : "", s->message->address);
 	s->stage = STAGE_OPEN;
 	s->opened_at = s->mail_at = load_now();
+	s->pause_until = s->opened_at + drive->plan->pause;
+	s->unopened = drive->plan->pause > 0;
+	drive->unopened += s->unopened;
 }
 
 static void session_finish(struct session *s, enum verdict verdict)
@@ -211,6 +214,7 @@ static void session_arguments(struct session *s, struct link *link)
 static void session_wait(struct session *s, struct link *link)
 {
 	s->waiting = true;
+	s->asked_at = load_now();
 	link_flush(link);
 }
 
@@ -438,6 +442,8 @@ void session_readable(struct session *s, struct link *link)
 	char command;
 
 	while (link->fd >= 0 && link_packet(link, &command, &bytes, &length)) {
+		uint64_t asked_at = s->asked_at;
+
 		if (!s->waiting || link != &s->links[s->turn] ||
 		    !session_reply(s, link, command, bytes, length)) {
 			session_break(s, "sent what no MTA understands");
@@ -446,6 +452,7 @@ void session_readable(struct session *s, struct link *link)
 		if (!s->waiting) {
 			uint64_t opened_at = s->opened_at;
 
+			drive_count_reply(s->drive, asked_at);
 			session_run(s);
 			if (s->opened_at != opened_at)
 				return;

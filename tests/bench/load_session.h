@@ -46,9 +46,9 @@ struct session {
 	enum stage stage;
 	size_t turn;   /* which milter's */
 	bool waiting;  /* for its reply */
-	bool unopened; /* its listen queue is full */
+	bool unopened; /* its listen queue is full, or there is a pause */
 	size_t served; /* messages of this session so far */
-	uint64_t opened_at, mail_at;
+	uint64_t opened_at, mail_at, asked_at, pause_until;
 	uint16_t port;
 	const struct message *message;
 	struct edit edit;
@@ -65,14 +65,15 @@ struct drive {
 	struct result *result;
 	struct session *sessions;
 	int poll;
-	size_t live, unopened, started, finished, measured, broken;
+	size_t live, unopened, started, finished, broken;
 	bool measuring;
 	uint64_t began_at;
 	double cpu_before, own_cpu_before;
 };
 
-/* A session's SMTP dialogue begins, a message ends. */
+/* A session's SMTP dialogue begins, a command is answered, a message ends. */
 void drive_count_setup(struct drive *drive, const struct session *session);
+void drive_count_reply(struct drive *drive, uint64_t asked_at);
 void drive_count_message(struct drive *drive, const struct session *session, enum verdict verdict);
 
 /* Takes up the next message, in a new session or this one, or becomes idle. */

@@ -34,6 +34,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder")
     parser.add_argument("--count", type=int, default=200, help="messages, at most 60000 (200)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first domain (0)")
     parser.add_argument("--size", type=int, default=4096, help="bytes a message (4096)")
     parser.add_argument("--keys", type=int, default=20, help="RSA keys, shared by domains (20)")
     parser.add_argument("--spf", choices=list(SPF), default="mixed",
@@ -42,8 +43,9 @@ def parse_arguments():
     parser.add_argument("--ed25519", action="store_true", help="Ed25519 signatures instead")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if not 1 <= arguments.count <= 60000 or arguments.keys < 1:
-        parser.error("--count is from 1 to 60000, --keys at least 1")
+    if not 0 <= arguments.first <= arguments.first + arguments.count <= 60000 or \
+            arguments.count < 1 or arguments.keys < 1:
+        parser.error("--count and --keys are at least 1, --first and --count together 60000")
     if not 2048 <= arguments.size <= 64 << 20:
         parser.error("--size is from 2048 bytes to 64 MB")
     return arguments
@@ -197,7 +199,7 @@ def main():
     algorithm = b"ed25519-sha256" if arguments.ed25519 else b"rsa-sha256"
     rsa_keys = [] if arguments.ed25519 else [rsa_key() for _ in range(arguments.keys)]
     records, lines = [], []
-    for number in range(arguments.count):
+    for number in range(arguments.first, arguments.first + arguments.count):
         domain = "d%05d.example" % number
         address = "198.18.%d.%d" % (number // 250, number % 250 + 1)
         private, public = ed25519_key(rng) if arguments.ed25519 else \

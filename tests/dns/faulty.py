@@ -1,26 +1,41 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A name server that misbehaves as the first label of the name tells it to.
+"""A name server that misbehaves as a name tells it to: by the first label that is one of these
+words, with a number behind some.
 
     ok          A 192.0.2.1, TXT "ok", with a TTL of 60 seconds; any number may follow the word
     ttlN        the same with a TTL of N seconds
     slowN       the same after N milliseconds
     txtN        TXT of N bytes in all, by TCP where it does not fit
     chainN      N CNAMEs, then as ok
-    nxdomain nodata servfail refused formerr     what they say
+    manyN       N TXT records of 200 bytes, by TCP where they do not fit
+    nxdomain nodata servfail refused formerr notimp     what they say
+    lame        refused, by a server that is no authority
     gone        NXDOMAIN without an SOA record
     flip        SERVFAIL, then as ok, in turns
     drop        no answer by UDP nor TCP
+    tcponly     no answer by UDP
+    truncated   truncated by UDP, as ok by TCP
+    flood       as ok, a hundred times
     garbage     random bytes behind the right id
     short       four bytes
     wrongid     a good answer under another id
     wrongname   a good answer to another question
     lies        promises five records and has one
     broken      a record longer than the message
+    pointer     a compressed name that points to itself
+    question    a good answer that says it is a question
+    self        a CNAME that leads to itself
+    loop        a CNAME that leads to roundabout, whose CNAME leads back
+    nul         TXT as ok with a NUL in its middle
+    empty       TXT as ok between empty character strings
+    bare        TXT without any character string
+    twice       TXT as ok, and the same once more
     stalled     truncated by UDP; TCP is accepted and never answered
     reset       truncated by UDP; TCP is closed at once
 
-Every question is counted: Server.count["name type"].
+What ok says may be told: Server(content=), a function of name and type that gives the data of the
+records in wire form. Every question is counted: Server.count["name type"].
 """
 
 import collections
@@ -32,7 +47,16 @@ import sys
 import threading
 import time
 
-A, CNAME, SOA, TXT = 1, 5, 6, 16
+A, CNAME, SOA, PTR, MX, TXT = 1, 5, 6, 12, 15, 16
+
+
+TEXT_WORDS = {"txt", "many", "nul", "empty", "bare", "twice"}
+RCODES = {"formerr": 1, "servfail": 2, "notimp": 4, "refused": 5}
+WORDS = {
+    "chain", "drop", "flip", "flood", "garbage", "gone", "lame", "lies", "broken", "link", "loop",
+    "nodata", "nxdomain", "ok", "pointer", "question", "reset", "roundabout", "self", "short",
+    "slow", "stalled", "tcponly", "truncated", "ttl", "wrongid", "wrongname", *RCODES, *TEXT_WORDS}
+
 
 
 def wire(labels):
@@ -48,6 +72,11 @@ def strings(data):
     return b"".join(bytes([len(x)]) + x for x in parts)
 
 
+def usual(_, rtype):
+    """What ok says unless told."""
+    return {A: [bytes([192, 0, 2, 1])], TXT: [strings(b"ok")]}.get(rtype, [])
+
+
 class Question:
     def __init__(self, packet):
         self.id = packet[:2]
@@ -59,9 +88,16 @@ class Question:
         self.type = struct.unpack(">H", packet[at + 1:at + 3])[0]
         self.section = packet[12:at + 5]
         self.name = b".".join(self.labels).decode("latin-1")
-        first = self.labels[0].decode("latin-1") if self.labels else ""
-        word = re.match(r"([a-z]*)([0-9]*)", first)
-        self.word, self.number = word.group(1), int(word.group(2) or 0)
+        self.word, self.number, self.place = "ok", 0, 0
+        for place, label in enumerate(self.labels):
+            word = re.match(r"([a-z]*)([0-9]*)", label.decode("latin-1"))
+            if word.group(1) in WORDS:
+                self.word, self.number, self.place = word.group(1), int(word.group(2) or 0), place
+                break
+
+    def beside(self, label):
+        """The name with another label in the word's place."""
+        return wire(self.labels[:self.place] + [label] + self.labels[self.place + 1:])
 
     def reply(self, answers=(), rcode=0, flags=0x8580, authority=(), count=None, ident=None,
               section=None):
@@ -73,7 +109,8 @@ class Question:
 class Server:
     """Runs on a free port of the loopback interface, in threads, until the process ends."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, content=None):
+        self.content = content or usual
         self.count = collections.Counter()
         self.lock = threading.Lock()
         self.tcp = socket.socket()
@@ -98,17 +135,19 @@ class Server:
             return self.count[f"{name} {rtype}"]
 
     def plain(self, q, ttl=60, owner=b"\xc0\x0c"):
-        if q.type == A:
-            return [record(owner, A, ttl, bytes([192, 0, 2, 1]))]
-        if q.type == TXT:
-            return [record(owner, TXT, ttl, strings(b"ok"))]
-        return []
+        return [record(owner, q.type, ttl, data) for data in self.content(q.name, q.type)]
+
+    def texts(self, q, change):
+        """As ok, with other character strings in the place of the one that there is."""
+        return q.reply([record(b"\xc0\x0c", TXT, 60,
+                               b"".join(bytes([len(x)]) + x for x in change(data[1:])))
+                        for data in self.content(q.name, TXT)])
 
     def chain(self, q, first=0):
         """A chain of q.number CNAMEs; linkI-N is what number I, from 0, leads to."""
         owner, answers = b"\xc0\x0c", []
         for i in range(first, q.number):
-            target = wire([b"link%d-%d" % (i, q.number)] + q.labels[1:])
+            target = q.beside(b"link%d-%d" % (i, q.number))
             answers.append(record(owner, CNAME, 60, target))
             owner = target
         return answers + self.plain(q, owner=owner)
@@ -122,6 +161,8 @@ class Server:
                      + struct.pack(">IIIII", 1, 60, 60, 60, 60))
         truncated = q.reply(flags=0x8780)
         word = q.word
+        if word in TEXT_WORDS and q.type != TXT:
+            return q.reply(self.plain(q))
         if word == "ttl":
             return q.reply(self.plain(q, q.number))
         if word == "slow":
@@ -130,10 +171,14 @@ class Server:
         if word == "txt":
             full = q.reply([record(b"\xc0\x0c", TXT, 60, strings(b"x" * q.number))])
             return full if by_tcp or len(full) <= 1232 else truncated
+        if word == "many":
+            full = q.reply([record(b"\xc0\x0c", TXT, 60, strings(b"%03d" % i + b"x" * 197))
+                            for i in range(q.number)])
+            return full if by_tcp or len(full) <= 1232 else truncated
         if word == "chain":
             return q.reply(self.chain(q))
         if word == "link":
-            first, q.number = q.number + 1, int(q.labels[0].split(b"-")[1])
+            first, q.number = q.number + 1, int(q.labels[q.place].split(b"-")[1])
             return q.reply(self.chain(q, first))
         if word == "nxdomain":
             return q.reply(rcode=3, authority=[soa])
@@ -141,8 +186,10 @@ class Server:
             return q.reply(authority=[soa])
         if word == "gone":
             return q.reply(rcode=3)
-        if word in ("servfail", "refused", "formerr"):
-            return q.reply(rcode={"servfail": 2, "refused": 5, "formerr": 1}[word])
+        if word in RCODES:
+            return q.reply(rcode=RCODES[word])
+        if word == "lame":
+            return q.reply(rcode=5, flags=0x8100)
         if word == "flip":
             return q.reply(rcode=2) if turn % 2 else q.reply(self.plain(q))
         if word == "drop":
@@ -159,6 +206,28 @@ class Server:
             return q.reply(self.plain(q), count=5)
         if word == "broken":
             return q.reply([b"\xc0\x0c" + struct.pack(">HHIH", q.type, 1, 60, 5000) + b"x"])
+        if word == "pointer":
+            at = 0xc000 | 12 + len(q.section)
+            return q.reply([struct.pack(">H", at) + struct.pack(">HHIH", q.type, 1, 60, 3) + b"\2hi"])
+        if word == "question":
+            return q.reply(self.plain(q), flags=0x0580)
+        if word == "self":
+            return q.reply([record(b"\xc0\x0c", CNAME, 60, b"\xc0\x0c")])
+        if word in ("loop", "roundabout"):
+            other = b"roundabout" if word == "loop" else b"loop"
+            return q.reply([record(b"\xc0\x0c", CNAME, 60, q.beside(other))])
+        if word == "nul":
+            return self.texts(q, lambda text: [text[:7] + b"\0" + text[7:]])
+        if word == "empty":
+            return self.texts(q, lambda text: [b"", text, b""])
+        if word == "bare":
+            return self.texts(q, lambda text: [])
+        if word == "twice":
+            return q.reply(self.plain(q) * 2)
+        if word == "tcponly":
+            return q.reply(self.plain(q)) if by_tcp else None
+        if word == "truncated":
+            return q.reply(self.plain(q)) if by_tcp else truncated
         if word == "stalled":
             return None if by_tcp else truncated
         if word == "reset":
@@ -168,8 +237,9 @@ class Server:
     def run_udp(self):
         def one(question, address):
             reply = self.answer(question, False)
-            if reply:
-                self.udp.sendto(reply, address)
+            for _ in range(100 if question.word == "flood" else 1):
+                if reply:
+                    self.udp.sendto(reply, address)
 
         while True:
             packet, address = self.udp.recvfrom(4096)

@@ -2,10 +2,12 @@
 /*
  * What a command line says about a policy: lines "NAME=VALUE" as --set takes them, and
  * "?FACT=VALUE" as --given does. They are taken or reported, and a fact that is taken is known.
+ * What only a server reads of the settings is looked at as it would.
  */
 
 #include <stdio.h>
 
+#include "filter/command/command.h"
 #include "postern/arena.h"
 #include "postern/diag.h"
 #include "postern/policy.h"
@@ -67,7 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	overrides[set] = (struct policy_override){NULL, NULL};
 	policy = policy_compile(&source, "/nonexistent", overrides, diag);
 	require(policy || diag_errors(diag) > 0);
-	if (!policy)
+	if (policy)
+		serve_check(policy, diag);
+	else
 		policy = policy_compile(&source, "/nonexistent", NULL, plain);
 	require(policy);
 	for (size_t i = 0; i < count; i++)

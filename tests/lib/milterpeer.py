@@ -36,6 +36,8 @@ import socket
 import struct
 
 # SMFIF_*: what a filter may do.
+# An insertion this far down adds at the end.
+PAST_THE_END = 1 << 16
 ADDHDRS, CHGBODY, ADDRCPT, DELRCPT, CHGHDRS = 0x01, 0x02, 0x04, 0x08, 0x10
 QUARANTINE, CHGFROM, ADDRCPT_PAR, SETSYMLIST = 0x20, 0x40, 0x80, 0x100
 ACTIONS = 0x1FF
@@ -270,6 +272,8 @@ class Milter:
         if command in (b"i", b"m"):
             index = struct.unpack("!I", payload[:4])[0]
             name, value = (_text(x) for x in payload[4:].split(b"\0")[:2])
+            if command == b"i" and index >= PAST_THE_END:
+                return Edit("add", name, value)
             return Edit("insert" if command == b"i" else "change", name, value, index)
         if command == b"h":
             name, value = (_text(x) for x in payload.split(b"\0")[:2])

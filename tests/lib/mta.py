@@ -59,6 +59,29 @@ class MtaError(Exception):
     pass
 
 
+def sasl_folder(path, service, owner, logins):
+    """
+    A folder for Cyrus SASL: passwords in a database of its own, which Debian's packages sasl2-bin
+    and libsasl2-modules make and read. Both servers' greeting goes by `service`.conf.
+    """
+    os.mkdir(path, 0o755)
+    database = os.path.join(path, "sasldb2")
+    for login, password in logins.items():
+        user, realm = login.split("@")
+        subprocess.run(["saslpasswd2", "-p", "-c", "-f", database, "-u", realm, user],
+                       input=password.encode(), check=True, timeout=60)
+    os.chmod(database, 0o600)
+    os.chown(database, owner, -1)
+    with open(os.path.join(path, service + ".conf"), "w", encoding="ascii") as file:
+        file.write("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s\n"
+                   "mech_list: PLAIN LOGIN\n" % database)
+
+
+def sasl_missing():
+    """Why nobody can log in here, or None."""
+    return None if shutil.which("saslpasswd2") else "SASL: no saslpasswd2"
+
+
 class PrivatePostfix:
     """
     with PrivatePostfix(sink.port) as postfix:
@@ -151,6 +174,23 @@ class PrivatePostfix:
         self._listeners.append((port, chroot, options))
         return port
 
+    def log_in(self, logins):
+        """Options of listen(): AUTH is offered, with these logins and passwords."""
+        path = os.path.join(self.config, "sasl")
+        sasl_folder(path, "smtpd", pwd.getpwnam("postfix").pw_uid, logins)
+        self.parameters["cyrus_sasl_config_path"] = path
+        return {"smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "cyrus",
+                "smtpd_sasl_path": "smtpd", "smtpd_sasl_security_options": "noanonymous"}
+
+    @staticmethod
+    def tls(certificates):
+        """Options of listen(): STARTTLS is offered and a client's certificate asked for."""
+        return {"smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes",
+                "smtpd_tls_cert_file": certificates.path("server.pem"),
+                "smtpd_tls_key_file": certificates.path("server.key"),
+                "smtpd_tls_CAfile": certificates.path("ca.pem"),
+                "smtpd_tls_session_cache_database": ""}
+
     def _write(self):
         services = []
         for port, chroot, options in self._listeners:
@@ -159,7 +199,8 @@ class PrivatePostfix:
         unix = {"cleanup": ("n", 0), "qmgr": ("n", 1), "rewrite": ("-", "-"), "bounce": ("-", 0),
                 "defer": ("-", 0), "trace": ("-", 0), "smtp": ("-", "-"), "error": ("-", "-"),
                 "retry": ("-", "-"), "discard": ("-", "-"), "showq": ("n", "-"),
-                "anvil": ("-", 1), "scache": ("-", 1), "pickup": ("n", 1)}
+                "anvil": ("-", 1), "scache": ("-", 1), "pickup": ("n", 1),
+                "tlsmgr": ("-", 1)}
         for name, (private, limit) in unix.items():
             program = {"rewrite": "trivial-rewrite", "defer": "bounce", "trace": "bounce",
                        "retry": "error"}.get(name, name)
@@ -245,6 +286,8 @@ class PrivateSendmail:
         self.sink_port = sink_port
         self.process = None
         self._listeners = []
+        self._more = []
+        self._local = []
         os.mkdir(self.queue, 0o700)
 
     def __enter__(self):
@@ -264,6 +307,64 @@ class PrivateSendmail:
         port = free_port()
         self._listeners.append((port, milter, flags, timeouts))
         return port
+
+    def tls(self, certificates):
+        """STARTTLS is offered, and a client's certificate asked for. Before start()."""
+        self._more += ["define(`conf%s', `%s')" % (name, certificates.path(file)) for name, file in
+                       (("CACERT", "ca.pem"), ("SERVER_CERT", "server.pem"),
+                        ("SERVER_KEY", "server.key"))]
+        self._more.append("define(`confCACERT_PATH', `%s')" % certificates.folder)
+
+    def log_in(self, logins):
+        """AUTH is offered, with these logins and passwords. Before start()."""
+        path = os.path.join(self.sockets, "sasl")
+        sasl_folder(path, "Sendmail", 0, logins)
+        self._more.append("define(`confAUTH_MECHANISMS', `PLAIN LOGIN')")
+        # libsasl2 looks there; Sendmail forgets the environment that it was started with.
+        self._local.append("ESASL_CONF_PATH=" + path)
+
+    def _submission(self, port):
+        """submit.cf: what a program on this host submits goes to the daemon by SMTP."""
+        queue = os.path.join(self.dir, "client")
+        os.makedirs(queue, 0o700, exist_ok=True)
+        # It refuses to run as root; Debian's package makes a user for it.
+        shutil.chown(queue, "nobody", "nogroup")
+        cf = os.path.join(self.root(), "usr/share/sendmail/cf")
+        self._compile("submit", [
+            "divert(-1)", "define(`_CF_DIR_', `%s/')" % cf,
+            "include(`%s/m4/cf.m4')" % cf, "divert(0)", "OSTYPE(`linux')",
+            "define(`confDOMAIN_NAME', `mx.example.org')",
+            "define(`MSP_QUEUE_DIR', `%s')" % queue,
+            "define(`confPID_FILE', `%s/client.pid')" % self.dir,
+            "define(`STATUS_FILE', `%s/client.statistics')" % self.dir,
+            "define(`confRUN_AS_USER', `nobody:nogroup')", "define(`confTRUSTED_USER', `nobody')",
+            "define(`confSERVICE_SWITCH_FILE', `%s/switch')" % self.dir,
+            "define(`confHOSTS_FILE', `/etc/hosts')", "define(`confBIND_OPTS', `')",
+            "define(`confDELIVERY_MODE', `interactive')",
+            "define(`RELAY_MAILER_ARGS', `TCP $h %d')" % port,
+            "FEATURE(`msp', `[127.0.0.1]')", ""])
+
+    def submit(self, sender, recipients, message, port):
+        """
+        Local submission, as a program on this host does it: SMTP to the daemon, and another attempt
+        for who was put off, as the queue's own runner would make it later. What was said.
+        """
+        self._submission(port)
+        program = self._named([self.root() + "/usr/libexec/sendmail/sendmail",
+                               "-C" + self.dir + "/submit.cf"])
+        said = b""
+        for words in ["-i", "-f", sender, "--", *recipients], ["-q"]:
+            said += subprocess.run(program + words, input=message, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, timeout=60,
+                                   env=dict(os.environ, LD_LIBRARY_PATH=self._libraries())).stdout
+        return said.decode("utf-8", "backslashreplace")
+
+    def _compile(self, name, rows):
+        source = os.path.join(self.dir, name + ".mc")
+        with open(source, "w", encoding="ascii") as file:
+            file.write("\n".join(rows))
+        with open(os.path.join(self.dir, name + ".cf"), "wb") as file:
+            subprocess.run(["m4", source], stdout=file, check=True, timeout=60)
 
     def _write(self):
         cf = os.path.join(self.root(), "usr/share/sendmail/cf")
@@ -292,31 +393,32 @@ class PrivateSendmail:
             "FEATURE(`promiscuous_relay')", "FEATURE(`accept_unresolvable_domains')",
             "FEATURE(`accept_unqualified_senders')", "FEATURE(`nocanonify')",
             "FEATURE(`no_default_msa')",
-        ]
+        ] + self._more
         for number, (port, milter, flags, timeouts) in enumerate(self._listeners):
             name = "filter%d" % number
             if milter:
                 rows.append("MAIL_FILTER(`%s', `S=%s, %s, T=%s')" % (name, milter, flags, timeouts))
             rows.append("DAEMON_OPTIONS(`Name=MTA%d, Family=inet, Addr=0.0.0.0, Port=%d%s')"
                         % (number, port, ", InputMailFilters=" + name if milter else ""))
-        rows += ["MAILER(`local')", "MAILER(`smtp')", ""]
+        rows += ["MAILER(`local')", "MAILER(`smtp')", "LOCAL_CONFIG", *self._local, ""]
         with open(os.path.join(self.dir, "switch"), "w", encoding="ascii") as file:
             file.write("hosts files\naliases files\n")
-        source = os.path.join(self.dir, "sendmail.mc")
-        with open(source, "w", encoding="ascii") as file:
-            file.write("\n".join(rows))
-        with open(os.path.join(self.dir, "sendmail.cf"), "wb") as file:
-            subprocess.run(["m4", source], stdout=file, check=True, timeout=60)
+        self._compile("sendmail", rows)
+
+    @staticmethod
+    def _named(words):
+        """Sendmail waits a minute for an unqualified host name to become a better one."""
+        if "." in os.uname().nodename:
+            return words
+        named = ["unshare", "--uts", "sh", "-c", 'hostname mx.example.org && exec "$@"', "sh"]
+        if subprocess.run(named + ["true"], stderr=subprocess.DEVNULL).returncode == 0:
+            return named + words
+        return words
 
     def start(self):
         self._write()
-        words = [self.root() + "/usr/libexec/sendmail/sendmail", "-C" + self.dir + "/sendmail.cf",
-                 "-bD", "-q1m"]
-        if "." not in os.uname().nodename:
-            # Sendmail waits a minute for an unqualified host name to become a better one.
-            named = ["unshare", "--uts", "sh", "-c", 'hostname mx.example.org && exec "$@"', "sh"]
-            if subprocess.run(named + ["true"], stderr=subprocess.DEVNULL).returncode == 0:
-                words = named + words
+        words = self._named([self.root() + "/usr/libexec/sendmail/sendmail",
+                             "-C" + self.dir + "/sendmail.cf", "-bD", "-q1m"])
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -353,6 +455,12 @@ class PrivateSendmail:
             if name[:2] in ("qf", "hf"):
                 found[name] = read_text(os.path.join(self.queue, name))
         return found
+
+    def settled(self, seconds=20):
+        """Waits until nothing but quarantined mail is in the queues."""
+        client = os.path.join(self.dir, "client")
+        return wait_until(lambda: all(name.startswith("hf") for name in self.queued()) and not
+                          (os.path.isdir(client) and os.listdir(client)), seconds)
 
     def log(self):
         return read_text(self.log_path)

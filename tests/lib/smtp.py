@@ -50,6 +50,12 @@ class Smtp:
     def __exit__(self, *exception):
         self.close()
 
+    def wrap(self, context):
+        """TLS from here on: after 220 to STARTTLS."""
+        self.file.close()
+        self.socket = context.wrap_socket(self.socket)
+        self.file = self.socket.makefile("rb")
+
     def reply(self):
         lines = []
         while True:

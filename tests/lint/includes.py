@@ -18,7 +18,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # Whose contract a header of include/postern is.
 CONTRACTS = {
-    "base": "arena clock dict diag histogram ip limits log service str",
+    "base": "arena clock dict diag histogram ip limits log sandbox service str stretch",
     "mail": "author mail mime",
     "policy": "policy policytest check prove engine format",
     "dns": "dns",
@@ -43,6 +43,7 @@ VENDORS = [
     (r"pcre2", "filter/policy/"),
     (r"gmime|glib", "filter/mail/mimefield.c"),
     (r"openssl/", "filter/auth/"),
+    (r"seccomp\.h", "filter/base/calls.c"),
     (r"microhttpd\.h", "filter/observe/metrics.c"),
     (r"jansson\.h", ("filter/command/", "filter/observe/")),
 ]

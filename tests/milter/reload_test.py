@@ -16,7 +16,7 @@ from commandkit import POSTERN, Folder, answer, postern  # noqa: E402
 from daemon import Postern  # noqa: E402
 from milterpeer import Milter  # noqa: E402
 from mta import wait_until  # noqa: E402
-from report import Tests, contains, equal, true  # noqa: E402
+from report import Tests, contains, equal, lacks, true  # noqa: E402
 
 tests = Tests()
 BROKEN = "this is no policy\n"
@@ -153,10 +153,10 @@ def what_needs_a_restart_is_said():
 def another_resolver_is_taken():
     with Folder() as folder:
         path = os.path.join(folder.path, "postern.sock")
-        text = 'set resolver "127.0.0.1@%d"\n'
-        with Postern(folder.path, path, text % 5301 + policy(1), command=[POSTERN]) as server:
-            for number, port in ((2, 5302), (3, 5302), (4, 5301)):
-                server.write_policy(text % port + policy(number))
+        text = 'set resolver "127.0.0.%d@5301"\n'
+        with Postern(folder.path, path, text % 1 + policy(1), command=[POSTERN]) as server:
+            for number, host in ((2, 2), (3, 2), (4, 1)):
+                server.write_policy(text % host + policy(number))
                 equal(reload(server).status, 0, "status")
                 equal(new_refusal(server), "policy %d" % number, "in force")
 
@@ -213,6 +213,22 @@ def a_table_with_a_mistake_is_complained_of_once():
         true(wait_until(lambda: server.log().count("with the tables that it had") == 2), "another")
         folder.file("friends", "b.example\n")
         true(wait_until(lambda: known(server, "b.example")), "mended")
+
+
+@tests.test
+def what_takes_a_restart_is_said():
+    with Folder() as folder:
+        base = 'set journal on set journal.path "%s/journal"\n' % folder.path
+        with daemon(folder, base + policy(1)) as server:
+            server.write_policy(base.replace("journal on", "journal all") + policy(2))
+            equal(reload(server).status, 0, "status")
+            lacks(server.log(), "takes a restart", "log after what takes none")
+            server.write_policy('set journal off set journal.size 2GB set journal.age 1d '
+                                'set log.format json\n' + policy(3))
+            equal(reload(server).status, 0, "status")
+            for name in ("journal", "journal.path", "journal.size", "journal.age", "log.format"):
+                contains(server.log(), "'%s' was changed: that takes a restart" % name, "log")
+            equal(server.log().count("takes a restart"), 5, "lines")
 
 
 @tests.test

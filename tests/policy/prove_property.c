@@ -59,12 +59,14 @@ static const char *const tests[] = {
     "recipient in people",
     "recipient.domain in local",
     "recipient.domain in other",
+    "recipient.domain in top",
     "recipient.domain is \"a.example\"",
     "recipient.domain not in { a.example .b.example }",
     "recipient.domain ends with \"b.example\"",
     "recipient.local is \"a\"",
     "recipient.local in { a b postmaster }",
     "recipient.local matches /^a/",
+    "recipient.local matches /^[A-Z]/",
     "recipient.tag is present",
     "recipient.tag is \"b\"",
     "recipient.routed",
@@ -88,6 +90,7 @@ static const char *const tests[] = {
     "any header(\"X\") is \"a\"",
     "every header(\"X\") contains \"a\"",
     "no header(\"X\") matches /b/",
+    "any header(\"X\") matches /^[A-Z]/",
     "header.count(\"X\") > 1",
     "header.count(\"X\") < 2",
     "header.count(\"X\") is 0",
@@ -98,13 +101,16 @@ static const char *const tests[] = {
     "resolves(sender.domain)",
     "subject is \"a\"",
     "subject starts with \"a\"",
+    "subject matches /A/",
     "time.hour >= 12",
 };
 static const char *const declarations = "table ours networks { 192.0.2.0/24 127.0.0.0/8 ::1 }\n"
 					"table wide networks { 0.0.0.0/1 2001:db8::/32 }\n"
 					"table local domains { a.example .b.example }\n"
 					"table other domains { b.example .c.b.example }\n"
-					"table people addresses { a@a.example @b.example }\n";
+					"table top domains { .example }\n"
+					"table people addresses { a@a.example @b.example }\n"
+					"table inner networks { 10.0.0.0/8 }\n";
 
 /* `scores`: it may ask for them, as rules can and assertions cannot. */
 static void add_condition(struct buf *out, int depth, bool scores)
@@ -153,6 +159,8 @@ static void add_rule(struct buf *out)
 					      "discard \"gone\"",
 					      "hold \"held\"",
 					      "add header \"X-A: b\"",
+					      "remove recipient",
+					      "redirect <c@a.example>",
 					      "add header \"X-B: b\", accept"};
 
 	buf_puts(out, PICK(actions));
@@ -177,7 +185,8 @@ static void add_assertion(struct buf *out)
 
 static struct str policy_make(struct arena *arena)
 {
-	static const char *const mixed[] = {"", "", "set mixed first\n", "set mixed message\n"};
+	static const char *const mixed[] = {"", "set submitters inner\n", "set mixed first\n",
+					    "set mixed message\n"};
 	struct buf out = {.arena = arena};
 	unsigned rules = 1 + below(6);
 
@@ -195,18 +204,18 @@ static struct str policy_make(struct arena *arena)
 
 static const char *const ips[] = {"192.0.2.1", "192.0.2.200", "127.0.0.1",    "203.0.113.9",
 				  "::1",       "2001:db8::5", "2a00:1450::7", "10.1.2.3"};
-static const char *const words[] = {"a", "b", "ab", "ba", "c", "x", ""};
+static const char *const words[] = {"a", "b", "ab", "A", "c", "B", ""};
 static const char *const hosts[] = {"a.example", "b.example",  "x.b.example",   "x.c.b.example",
 				    "c.example", "xb.example", "elsewhere.test"};
 static const char *const paths[] = {
-    "<a@a.example>",      "<b@a.example>",          "<a+b@b.example>", "<ab@x.b.example>",
-    "<c@x.c.b.example>",  "<postmaster>",           "<a%b@a.example>", "<@x.example:a@a.example>",
-    "<a@elsewhere.test>", "<postmaster@c.example>", "<a@xb.example>"};
+    "<a@a.example>",      "<b@a.example>", "<a+b@b.example>",        "<ab@x.b.example>",
+    "<c@x.c.b.example>",  "<postmaster>",  "<a%b@a.example>",        "<@x.example:a@a.example>",
+    "<a@elsewhere.test>", "<A@b.example>", "<postmaster@c.example>", "<a@xb.example>"};
 
 struct world {
 	struct arena *arena;
 	const struct policy *policy;
-	bool has_ip;
+	bool has_ip, local; /* local: handed in on this host itself */
 	struct ip ip;
 	const char *helo, *user, *sender;
 	const char *recipients[RECIPIENTS_MOST];
@@ -285,10 +294,11 @@ static struct world world_make(struct arena *arena, const struct policy *policy)
 
 	w.has_ip = below(10) != 0;
 	ip_parse(str_of(PICK(ips)), &w.ip);
+	w.local = w.has_ip && below(4) == 0;
 	w.helo = below(6) ? PICK(words) : NULL;
 	if (w.helo && !*w.helo)
 		w.helo = "a";
-	w.user = below(3) == 0 ? (below(2) ? "a" : "b") : NULL;
+	w.user = !w.local && below(3) == 0 ? (below(2) ? "a" : "b") : NULL;
 	w.sender = below(4) == 0 ? "<>" : PICK(paths);
 	if (strcmp(w.sender, "<postmaster>") == 0)
 		w.sender = "<a@c.example>";
@@ -421,7 +431,7 @@ static struct session *play(struct world *w)
 	if (resolver_from_source(&nothing, &w->clock, diag_new(w->arena), &resolver) == 0)
 		env.resolver = resolver;
 	s = session_new(w->policy, &env);
-	session_connect(s, STR("unknown"), w->has_ip ? &w->ip : NULL, 25);
+	session_connect(s, STR("unknown"), w->has_ip ? &w->ip : NULL, w->local ? 0 : 25);
 	if (w->helo)
 		session_helo(s, str_of(w->helo));
 	if (session_mail(s, str_of(w->sender), none).kind == REPLY_CONTINUE) {
@@ -444,6 +454,7 @@ static const char *break_it(const struct policy *policy, const struct plan_asser
 	struct session *s = play(&w);
 	const struct report *report = session_report(s);
 	static char text[400];
+	char ip[IP_TEXT_MAX];
 	const char *why = NULL;
 
 	for (int i = 0; i < w.recipient_count && !why; i++) {
@@ -455,9 +466,11 @@ static const char *break_it(const struct policy *policy, const struct plan_asser
 			break;
 		if (condition_of(&w, w.recipients[i], a->cond) != COND_TRUE || holds(a, o))
 			continue;
-		snprintf(text, sizeof(text), "%s at %s by %s, recipient %d of %d, %s, client %d %s",
+		snprintf(text, sizeof(text),
+			 "%s at %s by %s, recipient %d of %d, %s, client %s%s %s",
 			 verdict_name(o->verdict), stage_name(o->stage), o->rule ? o->rule : "none",
-			 i, w.recipient_count, w.recipients[i], w.has_ip, w.sender);
+			 i, w.recipient_count, w.recipients[i],
+			 w.has_ip ? ip_text(&w.ip, ip) : "none", w.local ? " here" : "", w.sender);
 		why = text;
 	}
 	session_free(&s);

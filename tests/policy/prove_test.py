@@ -339,6 +339,72 @@ def recipients_of_a_login_share_a_fate():
     equal(len(shown[0]["recipients"]), 2, "recipients")
 
 
+# Each looks as if it held for every message.
+BROKEN = {
+    "a name that a table's top-level domain does not hold": (
+        "table all domains { .example }\naccept when recipient.domain not in all\n"
+        'reject "No"\nassert not delivered when recipient.domain not in all\n', ("accept",)),
+    "an author whom a table of outsiders does not hold": (
+        "table out addresses { @outside.example }\naccept when every from.address not in out\n"
+        'reject "No"\nassert not delivered when recipient.local is "a"\n', ("accept",)),
+    "a text in another spelling": (
+        'accept when recipient.local is "admin" and recipient.local matches /^A[A-Z]MIN$/\n'
+        'reject "No"\nassert refused when recipient.local is "admin"\n', ("accept",)),
+    "a field in another spelling": (
+        'accept when any header("X") is "Admin" and no header("X") matches /Admin/\n'
+        'reject "No"\nassert refused when size > 0B\n', ("accept",)),
+    "a local part that needs quotes": (
+        'accept when recipient.local is "a b" and recipient matches /^"/\n'
+        'reject "No"\nassert refused when recipient.local is "a b"\n', ("accept",)),
+    "a recipient who is removed": (
+        'remove recipient when recipient.local is "trap"\n'
+        'assert delivered when recipient.local is "trap"\n', ("discard",)),
+    "a recipient who is removed, though held": (
+        'remove recipient when recipient.local is "trap"\nhold "x"\n'
+        "assert not discard when spf is pass\n", ("discard",)),
+    "submitters whom no rule names": (
+        "table clerks networks { 198.51.100.0/24 }\nset submitters clerks\n"
+        'reject "No" when recipient.domain is "b.example" and size > 1MB\n'
+        'assert not reject when recipient.domain is "a.example" and auth.user is absent\n'
+        "  and client.ip is present unless client.ip in { 127.0.0.0/8 ::1 }\n", ("reject",)),
+    "mail of this host itself, of which no recipient is refused alone": (
+        'reject "No" when recipient.domain is "b.example"\n'
+        'assert not refused when recipient.domain is "a.example"\n', ("reject",)),
+    "and not before DATA": (
+        'reject "No" when recipient.domain is "b.example"\n'
+        'assert refused by rcpt when recipient.domain is "b.example"\n', ("reject",)),
+}
+
+
+def broken(text, outcomes):
+    return lambda: refuted(text, outcomes)
+
+
+for name, case in BROKEN.items():
+    found = broken(*case)
+    found.__name__ = "broken: " + name
+    tests.test(found)
+
+
+@tests.test
+def mail_of_this_host_itself_is_explained():
+    ran, _ = refuted(*BROKEN["mail of this host itself, of which no recipient is refused alone"])
+    contains(ran.err, "no recipient can be refused alone", "what is said")
+    contains(ran.err, "--given client.port=absent", "the command")
+
+
+@tests.test
+def a_removed_recipient_is_explained():
+    ran, _ = refuted(*BROKEN["a recipient who is removed"])
+    contains(ran.err, "'remove recipient' leaves the recipient out", "what is said")
+
+
+@tests.test
+def removed_is_not_delivered():
+    proved('remove recipient when recipient.local is "trap"\n'
+           'assert not delivered when recipient.local is "trap"\n')
+
+
 @tests.test
 def what_a_mode_leaves_undone_is_judged_as_if_done():
     proved("set mode observe\n" + HEAD + RELAY + ASSERT)

@@ -346,6 +346,61 @@ static void test_copied_set(void)
 	mail_end();
 }
 
+/* What a seal does not cover its sealer does not vouch for, though the chain is whole. */
+static void test_added_fields(void)
+{
+	static const struct {
+		const char *h, *added;
+		size_t vouching;
+	} cases[] = {
+	    {"from:subject", NULL, 2},
+	    {"from:subject", "Subject", 0},
+	    {"from:subject", "MIME-Version", 2},
+	    {"from:subject", "X-Note", 2},
+	    {"from:subject:subject", NULL, 2},
+	    {"from:from:subject", "To", 2},
+	    {"subject", NULL, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sealer s = arc_mail_sealer();
+		const struct arc_outcome *outcome;
+
+		arc_mail_begin();
+		s.by.h = cases[i].h;
+		arc_mail_seal(&s);
+		arc_mail_seal(&s);
+		if (cases[i].added) {
+			mail_put_on_top(STR(" Send money"));
+			mail.fields[0].name = str_of(cases[i].added);
+		}
+		outcome = arc_mail_verify();
+		CHECK_INT(outcome->result, ARC_RESULT_PASS);
+		CHECK_INT(outcome->vouching, cases[i].vouching);
+		mail_end();
+	}
+}
+
+/* Added between two seals, and covered by the second only. */
+static void test_field_added_on_the_way(void)
+{
+	struct sealer s = arc_mail_sealer();
+	const struct arc_outcome *outcome;
+
+	arc_mail_begin();
+	s.by.h = "from:subject";
+	arc_mail_seal(&s);
+	mail_put_on_top(STR(" Send money"));
+	mail.fields[0].name = STR("Subject");
+	s.by.h = "from:subject:subject";
+	arc_mail_seal(&s);
+	outcome = arc_mail_verify();
+	CHECK_INT(outcome->result, ARC_RESULT_PASS);
+	CHECK_INT(outcome->oldest_pass, 0);
+	CHECK_INT(outcome->vouching, 1);
+	mail_end();
+}
+
 int main(void)
 {
 	if (!mail_init()) {
@@ -367,6 +422,8 @@ int main(void)
 	RUN(test_failed_lookup_of_an_older_message);
 	RUN(test_pending);
 	RUN(test_copied_set);
+	RUN(test_added_fields);
+	RUN(test_field_added_on_the_way);
 	mail_close();
 	return unit_done();
 }

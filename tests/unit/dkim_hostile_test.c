@@ -260,6 +260,65 @@ static void test_nul_in_the_body(void)
 	mail_end();
 }
 
+/* RFC 6376 8.15: what was added above a signed field is what readers show. */
+static void test_added_fields(void)
+{
+	static const struct {
+		const char *name, *h;
+		enum dkim_result result;
+		bool added;
+	} cases[] = {
+	    {"Subject", "from:subject", DKIM_RESULT_PASS, true},
+	    {"sUBJECT", "from:subject", DKIM_RESULT_PASS, true},
+	    {"From", "from", DKIM_RESULT_PASS, true},
+	    {"To", "from:to:to", DKIM_RESULT_PASS, true},
+	    {"To", "from:to:to:to", DKIM_RESULT_FAIL, false},
+	    {"Cc", "from:cc:cc", DKIM_RESULT_FAIL, false},
+	    {"Subject", "from:to:to", DKIM_RESULT_PASS, false},
+	    {"Received", "from:received", DKIM_RESULT_PASS, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct signer s = mail_signer();
+		const struct dkim_outcome *outcome;
+
+		mail_begin();
+		mail_add("To", STR(" a@example.net"));
+		mail_add("To", STR(" b@example.net"));
+		mail_add("Cc", STR(" c@example.net"));
+		mail_add("Received", STR(" by one.example; now"));
+		s.h = cases[i].h;
+		mail_sign(&s);
+		outcome = mail_verify();
+		CHECK_INT(outcome->signatures[0].result, DKIM_RESULT_PASS);
+		CHECK(!outcome->signatures[0].added);
+		mail_put_on_top(STR(" something <else@example.com>"));
+		mail.fields[0].name = str_of(cases[i].name);
+		outcome = mail_verify();
+		CHECK_INT(outcome->signatures[0].result, cases[i].result);
+		CHECK_INT(outcome->signatures[0].added, cases[i].added);
+		CHECK_INT(outcome->signatures[0].reason != NULL,
+			  cases[i].added || cases[i].result == DKIM_RESULT_FAIL);
+		mail_end();
+	}
+}
+
+static void test_copied_fields(void)
+{
+	struct signer s = mail_signer();
+
+	mail_begin();
+	mail_add("MIME-Version", STR(" 1.0"));
+	s.h = "from:mime-version";
+	mail_sign(&s);
+	mail_put_on_top(STR("1.0 "));
+	mail.fields[0].name = STR("MIME-Version");
+	CHECK(!mail_verify()->signatures[0].added);
+	mail.fields[0].value = STR(" 1.1");
+	CHECK(mail_verify()->signatures[0].added);
+	mail_end();
+}
+
 static void test_odd_octets_in_a_field(void)
 {
 	static const struct str subjects[] = {
@@ -486,6 +545,8 @@ int main(void)
 	RUN(test_line_ends_in_pieces);
 	RUN(test_signed_bare_cr);
 	RUN(test_nul_in_the_body);
+	RUN(test_added_fields);
+	RUN(test_copied_fields);
 	RUN(test_odd_octets_in_a_field);
 	RUN(test_octets_in_the_signature);
 	RUN(test_from);

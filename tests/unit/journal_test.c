@@ -4,13 +4,16 @@
  * the writer is killed says JOURNAL_KILLS.
  */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "filter/observe/mapfault.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
 #include "postern/journal.h"
@@ -70,7 +73,7 @@ static bool write_numbered(struct journal *journal, long from, long count)
 
 		entries[i] = entry_of(arena, &r);
 	}
-	ok = journal_write(journal, entries, (size_t)count, &why);
+	ok = journal_write(journal, entries, (size_t)count, &why) == JOURNAL_WRITTEN;
 	if (!ok)
 		printf("journal_write: %s\n", why);
 	arena_free(&arena);
@@ -238,6 +241,37 @@ static void test_keeper(void)
 	arena_free(&arena);
 }
 
+static void read_beyond(void *ctx)
+{
+	CHECK_INT(*(volatile char *)ctx, 0);
+	CHECK(!"there is a page to read");
+}
+
+static void read_nothing(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+/* What stat() cannot tell beforehand: a page is gone when it is read. */
+static void test_page_gone(void)
+{
+	char path[300];
+	bool ran = false;
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/mapped", folder);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, 4096) == 0);
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED && ftruncate(fd, 0) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(!mapfault_run(read_beyond, map));
+	CHECK(mapfault_run(read_nothing, &ran) && ran);
+	munmap(map, 4096);
+	close(fd);
+}
+
 /* Writes until it is killed, and says after each commit up to which number all is there. */
 static void write_for_ever(const struct journal_config *config, long from, int out)
 {
@@ -315,6 +349,7 @@ int main(void)
 	RUN(test_aged);
 	RUN(test_not_there);
 	RUN(test_keeper);
+	RUN(test_page_gone);
 	RUN(test_killed);
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
 	if (system(command) != 0)

@@ -14,14 +14,15 @@
 static struct arena *arena;
 static struct resolver *resolver;
 
-/* Half of the descriptors are for the DNS, while they are few, and some for all the rest. */
 static void test_sessions(void)
 {
-	CHECK(crowd_most(1) > 0);
-	CHECK_INT(crowd_most(1024), 1024 - 512 - 48);
-	CHECK_INT(crowd_most(LIMIT_SESSIONS + 4096 + 48 - 1), LIMIT_SESSIONS - 1);
-	CHECK_INT(crowd_most(LIMIT_SESSIONS + 4096 + 48), LIMIT_SESSIONS);
-	CHECK_INT(crowd_most(UINT64_MAX), LIMIT_SESSIONS);
+	CHECK(crowd_admits(1));
+	CHECK(crowd_admits(LIMIT_SESSIONS));
+	CHECK_INT(milter_sessions_refused(), 0);
+	CHECK(!crowd_admits(LIMIT_SESSIONS + 1));
+	CHECK_INT(milter_sessions_refused(), 1);
+	crowd_closed(LIMIT_SESSIONS - 1);
+	CHECK(crowd_admits(LIMIT_SESSIONS));
 }
 
 #define ALIASES 100 /* of one name: an item of a table is short */

@@ -342,6 +342,69 @@ static void test_null_sender(void)
 	CHECK_INT(finish(spf_check_new(arena, &request, &clock_manual))->result, SPF_PASS_);
 }
 
+static void test_helo_in_unicode(void)
+{
+	struct spf_request request = request_of("192.0.2.1", "u.example");
+
+	txt("u.example", "v=spf1 exists:%{h}.x.example -all");
+	rr("xn--bcher-kva.example.x.example", DNS_A, "127.0.0.2");
+	request.helo = STR("b\xc3\xbc\x63her.example");
+	fresh(ARRIVE_TOGETHER);
+	CHECK_INT(finish(spf_check_new(arena, &request, &clock_manual))->result, SPF_PASS_);
+	request.helo = STR("\xff.example");
+	fresh(ARRIVE_TOGETHER);
+	CHECK_INT(finish(spf_check_new(arena, &request, &clock_manual))->result, SPF_FAIL_);
+}
+
+/* RFC 8616 section 4: a local part that is not ASCII is no part of a name, so nothing matches. */
+static void test_local_part_that_is_not_ascii(void)
+{
+	static const struct {
+		const char *record;
+		enum spf_result result, ascii;
+	} cases[] = {
+	    {"v=spf1 exists:%{l}.x.example ~all", SPF_SOFTFAIL_, SPF_PASS_},
+	    {"v=spf1 -exists:%{s}.x.example +all", SPF_PASS_, SPF_FAIL_},
+	    {"v=spf1 a:%{l}.x.example ~all", SPF_SOFTFAIL_, SPF_PASS_},
+	    {"v=spf1 mx:%{L}.x.example ~all", SPF_SOFTFAIL_, SPF_PASS_},
+	    {"v=spf1 ptr:%{l}.x.example ~all", SPF_SOFTFAIL_, SPF_SOFTFAIL_},
+	    {"v=spf1 include:%{l}.x.example ~all", SPF_SOFTFAIL_, SPF_PASS_},
+	    {"v=spf1 redirect=%{l}.x.example", SPF_PERMERROR_, SPF_PASS_},
+	    {"v=spf1 a:%{l}.1.x a:%{l}.2.x a:%{l}.3.x +all", SPF_PASS_, SPF_PERMERROR_},
+	    {"v=spf1 exists:%{o}.x.example ~all", SPF_PASS_, SPF_PASS_},
+	    {"v=spf1 -all exp=%{l}.x.example", SPF_FAIL_, SPF_FAIL_},
+	};
+	static const char *const locals[] = {"someone", "s\xc3\xb6meone"};
+	size_t shared;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = str_printf(arena, "%s.x.example", locals[i]).s;
+
+		rr(name, DNS_A, "192.0.2.1");
+		rr(name, DNS_MX, "host.example");
+		txt(name, "v=spf1 +all");
+		rr(str_printf(arena, "%s@u.example.x.example", locals[i]).s, DNS_A, "192.0.2.1");
+	}
+	rr("host.example", DNS_A, "192.0.2.1");
+	rr("u.example.x.example", DNS_A, "192.0.2.1");
+	shared = zone.records.count;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct spf_request request = request_of("192.0.2.1", "u.example");
+
+		zone.records.count = shared;
+		txt("u.example", cases[i].record);
+		for (size_t ascii = 0; ascii < 2; ascii++) {
+			const struct spf_outcome *outcome;
+
+			request.local = str_of(locals[!ascii]);
+			fresh(ARRIVE_TOGETHER);
+			outcome = finish(spf_check_new(arena, &request, &clock_manual));
+			CHECK_INT(outcome->result, ascii ? cases[i].ascii : cases[i].result);
+			CHECK_INT(outcome->explanation.n > 0, ascii && i == 9);
+		}
+	}
+}
+
 static void test_domains_without_a_check(void)
 {
 	static const char *const domains[] = {"",
@@ -480,6 +543,8 @@ int main(void)
 	RUN_FRESH(test_doubling_names);
 	RUN_FRESH(test_mapped_and_local_clients);
 	RUN_FRESH(test_null_sender);
+	RUN_FRESH(test_helo_in_unicode);
+	RUN_FRESH(test_local_part_that_is_not_ascii);
 	RUN_FRESH(test_domains_without_a_check);
 	RUN_FRESH(test_failed_lookups);
 	RUN_FRESH(test_deadline);

@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sessions that wait for dead name servers hold up no other: 200 of them at once, all of whose
+commands come in the same moment, and mail that needs no DNS among them. No stopwatch says so but
+the order of the answers: whoever needs no DNS is done before the first of the others hears anything.
+"""
+
+import os
+import select
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "dns")]
+
+import faulty  # noqa: E402
+from commandkit import Folder  # noqa: E402
+from daemon import Postern  # noqa: E402
+from milterpeer import STEPS_V2, Milter, deliver  # noqa: E402
+from mta import wait_until  # noqa: E402
+from report import Tests, equal, true  # noqa: E402
+
+tests = Tests()
+SESSIONS = 200
+EVERY = 12          # one in so many needs no DNS
+BUDGET = 8          # seconds, of a command
+SLACK = 2           # what a busy machine may add
+POLICY = """
+set resolver "127.0.0.1@%d"
+known: accept when sender.domain is "friend.example"
+no:    reject 550 5.7.23 "SPF" when spf is fail
+"""
+
+
+class Session(Milter):
+    """One that has had its HELO, and every command of which is answered."""
+
+    def __init__(self, where, number):
+        super().__init__(where, steps=STEPS_V2, timeout=30)
+        self.stuck = number % EVERY != 5
+        self.domain = "drop%d.example" % number if self.stuck else "friend.example"
+        self.negotiate()
+        self.connect("host.example", "192.0.2.%d" % (number % 250 + 1))
+        self.helo("host.example")
+
+    def begin(self):
+        self.packet(b"M", b"<a@%s>\0" % self.domain.encode())
+
+
+def threads(daemon):
+    """Of the filter process."""
+    pid = daemon.process.pid
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+        return len(os.listdir("/proc/%s/task" % file.read().split()[0]))
+
+
+def answers(sessions, seconds):
+    """[(session, reply, seconds since now)] in the order in which they come."""
+    begun = time.monotonic()
+    poll, waiting, heard = select.poll(), {}, []
+    for session in sessions:
+        waiting[session.socket.fileno()] = session
+        poll.register(session.socket, select.POLLIN)
+    while waiting and time.monotonic() < begun + seconds:
+        # What is there at once came in no order that could be told; the quick ones go first.
+        ready = [waiting[fd] for fd, _ in poll.poll(100)]
+        for session in sorted(ready, key=lambda s: s.stuck):
+            poll.unregister(session.socket)
+            del waiting[session.socket.fileno()]
+            heard.append((session, session.reply(), time.monotonic() - begun))
+    return heard
+
+
+@tests.test
+def sessions_that_wait_hold_up_no_others():
+    server = faulty.Server()
+    with Folder() as folder:
+        path = os.path.join(folder.path, "filter.sock")
+        where = "unix:" + path
+        with Postern(folder.path, path, POLICY % server.port) as daemon:
+            sessions = [Session(where, number) for number in range(SESSIONS)]
+            time.sleep(0.5)     # all threads are idle now, and few
+            for session in sessions:
+                session.begin()
+            # A client that comes now, with a message of its own.
+            late = deliver(where, "<a@friend.example>", ["<b@here.example>"], client="192.0.2.1")
+            equal(late.verdict, "accept", "a message amid sessions that wait")
+            equal(select.select([s.socket for s in sessions if s.stuck], [], [], 0)[0], [],
+                  "sessions that waited, answered before that message was through")
+            heard = answers(sessions, 30)
+            equal(len(heard), SESSIONS, "sessions that were answered")
+            quick = [place for place, (session, _, _) in enumerate(heard) if not session.stuck]
+            equal(quick, list(range(len(quick))), "places of those that need no DNS")
+            for session, reply, took in heard:
+                equal(reply.kind, "accept", session.domain)
+                true(took < BUDGET + SLACK, "%s: answered after %.1f s" % (session.domain, took))
+            for session in sessions:
+                session.close()
+            # The threads that waited go again.
+            wait_until(lambda: threads(daemon) < SESSIONS // 2, 20)
+            equal(deliver(where, "<a@friend.example>", ["<b@here.example>"]).verdict, "accept",
+                  "a message afterwards")
+
+
+tests.finish()
