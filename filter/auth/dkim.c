@@ -17,10 +17,9 @@
 #include "filter/auth/dkimpick.h"
 #include "filter/auth/dkimsig.h"
 #include "postern/arena.h"
+#include "postern/limits.h"
 #include "postern/meter.h"
 
-#define SIGNATURE_BYTES_MAX 60000 /* above 64 KiB libopendkim gives up on all signatures */
-#define FED_MAX 20                /* DKIM-Signature fields that libopendkim sees */
 #define AHEAD_MAX 5 /* keys asked for before it is known which are tried; real mail has 1 to 3 */
 
 /*
@@ -42,9 +41,9 @@ struct dkim_verifier {
 	/* libopendkim's side; NULL where no signature is worth trying */
 	DKIM *dkim;
 	const char *broken; /* why it could not go on */
-	struct dkimpick *fed[FED_MAX];
-	DKIM_SIGINFO *infos[FED_MAX];
-	struct dkimkey keys[FED_MAX];
+	struct dkimpick *fed[LIMIT_SIGNATURES];
+	DKIM_SIGINFO *infos[LIMIT_SIGNATURES];
+	struct dkimkey keys[LIMIT_SIGNATURES];
 	size_t fed_count;
 	struct dkimbody body;
 	struct dkim_outcome outcome;
@@ -122,8 +121,8 @@ struct dkim_verifier *dkim_verifier_new(struct arena *arena, const struct dkim_o
 
 	v->arena = v->fields.arena = arena;
 	v->options = *options;
-	if (v->options.max_signatures > FED_MAX)
-		v->options.max_signatures = FED_MAX;
+	if (v->options.max_signatures > LIMIT_SIGNATURES)
+		v->options.max_signatures = LIMIT_SIGNATURES;
 	v->now = now;
 	return v;
 }
@@ -147,7 +146,7 @@ static void pick_read(struct dkim_verifier *v, struct dkimpick *pick, const stru
 
 	if (field->lost)
 		settle(pick, DKIM_RESULT_PERMERROR, "header too large");
-	else if (field->text.n > SIGNATURE_BYTES_MAX)
+	else if (field->text.n > LIMIT_SIGNATURE_BYTES)
 		settle(pick, DKIM_RESULT_PERMERROR, "signature too long");
 	else if (!dkimsig_read(v->arena, dkimfield_value(field), v->now, &pick->tags, &why))
 		settle(pick, DKIM_RESULT_PERMERROR, why);
@@ -219,7 +218,7 @@ static bool wants_untried(const struct dkim_verifier *v)
 static void feed_header(struct dkim_verifier *v)
 {
 	struct buf scratch = {.arena = v->arena};
-	size_t spare = wants_untried(v) ? FED_MAX - v->tried : 0, next = 0;
+	size_t spare = wants_untried(v) ? LIMIT_SIGNATURES - v->tried : 0, next = 0;
 
 	for (size_t i = 0; i < v->fields.all.count; i++) {
 		struct dkimfield *field = &v->fields.all.items[i];

@@ -23,7 +23,7 @@ static bool same_body_hash(const struct dkimsig *a, const struct dkimsig *b)
 static bool body_hash_too_many(const struct dkimpick *items, size_t count,
 			       const struct dkimpick *item)
 {
-	const struct dkimpick *seen[DKIMPICK_BODIES_MAX];
+	const struct dkimpick *seen[LIMIT_SIGNED_BODIES];
 	size_t distinct = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -38,7 +38,7 @@ static bool body_hash_too_many(const struct dkimpick *items, size_t count,
 		if (j == distinct)
 			seen[distinct++] = &items[i];
 	}
-	return distinct == DKIMPICK_BODIES_MAX;
+	return distinct == LIMIT_SIGNED_BODIES;
 }
 
 /* Could the signature align with the author? Related names are enough for an order. */
@@ -65,7 +65,7 @@ void dkimpick_choose(struct arena *arena, struct dkimpick *items, size_t count,
 
 	for (size_t i = 0; i < count; i++)
 		open += items[i].result == DKIM_RESULT_NONE;
-	if (open > options->max_signatures || open > DKIMPICK_BODIES_MAX)
+	if (open > options->max_signatures || open > LIMIT_SIGNED_BODIES)
 		if (address_list_parse(arena, from, &authors) != NULL)
 			authors.count = 0;
 	for (int pass = 0; pass < 2; pass++) {

@@ -9,8 +9,8 @@
 
 #include "filter/auth/dkimsig.h"
 #include "postern/dkim.h"
+#include "postern/limits.h"
 
-#define DKIMPICK_BODIES_MAX 3 /* body hashes that differ: each reads the whole body again */
 
 /* A DKIM-Signature field on its way to its result. */
 struct dkimpick {

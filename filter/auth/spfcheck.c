@@ -10,6 +10,7 @@
 #include "filter/auth/spfjudge.h"
 #include "filter/auth/spfpath.h"
 #include "postern/arena.h"
+#include "postern/limits.h"
 #include "postern/mail.h"
 
 /* The longest value of a macro that the client chooses; a name that DNS can hold is shorter. */
@@ -153,7 +154,7 @@ enum step spf_check_step(struct spf_check *check, struct lookups *lookups,
 	if (check->done)
 		return STEP_DONE;
 	if (!check->started)
-		check->deadline = lookups_time(lookups) + SPF_SECONDS * NS_PER_S;
+		check->deadline = lookups_time(lookups) + LIMIT_SPF_SECONDS * NS_PER_S;
 	check->started = true;
 	late = lookups_time(lookups) >= check->deadline;
 	if (!advance(check, lookups)) {

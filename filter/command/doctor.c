@@ -102,7 +102,7 @@ const char *doctor_run(struct arena *arena, const char *const *argv)
 
 static const struct dns_answer *ask(struct lookups *lookups, const char *name)
 {
-	int64_t deadline = clock_now(&clock_system) + (DNS_QUERY_SECONDS + 1) * NS_PER_S;
+	int64_t deadline = clock_now(&clock_system) + (LIMIT_QUERY_SECONDS + 1) * NS_PER_S;
 	const struct dns_answer *answer;
 
 	while (!(answer = lookups_get(lookups, str_of(name), DNS_A, LOOKUP_OTHER)))

@@ -9,8 +9,8 @@
 
 #include "postern/arena.h"
 
-#define QUERY_TIME (DNS_QUERY_SECONDS * NS_PER_S)
-#define MESSAGE_TIME (DNS_MESSAGE_SECONDS * NS_PER_S)
+#define QUERY_TIME (LIMIT_QUERY_SECONDS * NS_PER_S)
+#define MESSAGE_TIME (LIMIT_DNS_SECONDS * NS_PER_S)
 
 struct question {
 	struct dns_key key;
@@ -171,7 +171,7 @@ const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, e
 				     enum lookup_for purpose)
 {
 	static const size_t budgets[] = {
-	    [LOOKUP_SPF] = DNS_BUDGET_SPF, [LOOKUP_OTHER] = DNS_BUDGET_OTHER};
+	    [LOOKUP_SPF] = LIMIT_SPF_LOOKUPS, [LOOKUP_OTHER] = LIMIT_LOOKUPS};
 	struct dns_key key = {.type = type};
 	int64_t now = 0;
 	struct question *q;

@@ -81,7 +81,8 @@ static bool stream_wants_body(const void *stream)
 {
 	const struct content *content = stream;
 
-	return content->measure || (content->mime && !content->cut && mime_wants_body(content->mime));
+	return content->measure ||
+	       (content->mime && !content->cut && mime_wants_body(content->mime));
 }
 
 static bool stream_body(void *stream, struct str chunk)

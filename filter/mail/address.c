@@ -8,6 +8,7 @@
 #include "postern/mail.h"
 
 #include "postern/arena.h"
+#include "postern/limits.h"
 
 #include "filter/mail/scan.h"
 
@@ -55,7 +56,7 @@ static bool skip_cfws(struct parser *p)
 		char c = p->in.s[p->at];
 
 		if (c == '(') {
-			if (++depth > ADDRESS_NESTING_MAX) {
+			if (++depth > LIMIT_ADDRESS_NESTING) {
 				fail(p, "comments nested too deep");
 				return true;
 			}
@@ -224,7 +225,7 @@ static void read_address(struct parser *p, const struct words *w, struct str nam
 		return;
 	if (domain.s[0] != '[' && str_chr(domain, '.') < 0)
 		fail(p, "a domain of one label");
-	else if (p->boxes.count == ADDRESS_COUNT_MAX)
+	else if (p->boxes.count == LIMIT_ADDRESSES)
 		fail(p, "too many addresses");
 	else
 		*vec_push(p->arena, &p->boxes) =

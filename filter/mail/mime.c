@@ -9,11 +9,12 @@
 
 #include "filter/mail/mimefield.h"
 #include "postern/arena.h"
+#include "postern/limits.h"
 
 /* No boundary is longer: RFC 2046 allows 70 bytes, a header line has at most 998. */
 #define BOUNDARY_MAX 998
 /* What is kept of a line at a time: a field, or a boundary and white space. */
-#define LINE_MAX_KEPT MIME_FIELD_MAX
+#define LINE_MAX_KEPT LIMIT_MIME_FIELD_BYTES
 
 struct level {
 	char *boundary; /* made with the level, kept for the next one at its place */
@@ -47,7 +48,7 @@ struct mime {
 	struct arena *arena;
 	struct mimefield_parser *parser;
 	struct findings *found;
-	struct level levels[MIME_NESTING_MAX];
+	struct level levels[LIMIT_MIME_NESTING];
 	size_t depth, above; /* above: of the messages that this one was decoded from */
 	bool in_header;
 	struct part part;
@@ -62,7 +63,7 @@ struct mime {
 
 	/* The field that is read. */
 	enum field_kind kind;
-	char field[MIME_FIELD_MAX];
+	char field[LIMIT_MIME_FIELD_BYTES];
 	size_t field_length;
 
 	/* A message in base64 or the like. */
@@ -99,7 +100,7 @@ static struct mime *mime_make(struct arena *arena, struct mimefield_parser *pars
 
 static void header_begin(struct mime *m, bool digest)
 {
-	if (m->found->parts++ >= MIME_PARTS_MAX)
+	if (m->found->parts++ >= LIMIT_MIME_PARTS)
 		give_up(m, "too many parts");
 	m->part = (struct part){.digest = digest, .first_name = m->found->names.count};
 	m->kind = FIELD_OTHER;
@@ -110,7 +111,7 @@ static void push(struct mime *m, struct str boundary, bool digest)
 {
 	struct level *level = &m->levels[m->depth];
 
-	if (m->depth + m->above >= MIME_NESTING_MAX) {
+	if (m->depth + m->above >= LIMIT_MIME_NESTING) {
 		give_up(m, "parts nested too deep");
 		return;
 	}
@@ -132,7 +133,7 @@ static void push(struct mime *m, struct str boundary, bool digest)
 
 static void add_type(struct mime *m, struct str type)
 {
-	if (m->found->types.count >= MIME_NAMES_MAX)
+	if (m->found->types.count >= LIMIT_MIME_NAMES)
 		give_up(m, "too many parts");
 	else
 		*vec_push(m->arena, &m->found->types) = type;
@@ -145,10 +146,10 @@ static void add_name(struct mime *m, struct str name)
 	for (size_t i = m->part.first_name; i < found->names.count; i++)
 		if (str_eq(found->names.items[i], name))
 			return;
-	if (found->names.count - m->part.first_name >= MIME_PART_NAMES_MAX)
+	if (found->names.count - m->part.first_name >= LIMIT_MIME_PART_NAMES)
 		trouble(m, "a part with too many names");
-	else if (found->names.count >= MIME_NAMES_MAX ||
-		 (found->name_bytes += name.n) > MIME_FIELDS_MAX)
+	else if (found->names.count >= LIMIT_MIME_NAMES ||
+		 (found->name_bytes += name.n) > LIMIT_MIME_FIELDS_BYTES)
 		give_up(m, "too many names");
 	else
 		*vec_push(m->arena, &found->names) = name;
@@ -184,7 +185,7 @@ static void field_done(struct mime *m, enum field_kind kind, struct str value)
 	if (kind == FIELD_OTHER || m->found->stop)
 		return;
 	m->found->field_bytes += value.n;
-	if (m->found->field_bytes > MIME_FIELDS_MAX) {
+	if (m->found->field_bytes > LIMIT_MIME_FIELDS_BYTES) {
 		give_up(m, "too much header in parts");
 		return;
 	}
@@ -228,7 +229,7 @@ static void message_begin(struct mime *m)
 		header_begin(m, false);
 		return;
 	}
-	if (m->encoded >= MIME_ENCODED_MAX || m->above + m->depth >= MIME_NESTING_MAX) {
+	if (m->encoded >= LIMIT_MIME_ENCODED || m->above + m->depth >= LIMIT_MIME_NESTING) {
 		give_up(m, "messages encoded too deep");
 		return;
 	}
@@ -461,9 +462,9 @@ void mime_header(struct mime *m, struct str name, struct str value)
 
 	if (kind == FIELD_OTHER)
 		return;
-	if (value.n > MIME_FIELD_MAX) {
+	if (value.n > LIMIT_MIME_FIELD_BYTES) {
 		trouble(m, "a field of a part that is too long");
-		value.n = MIME_FIELD_MAX;
+		value.n = LIMIT_MIME_FIELD_BYTES;
 	}
 	field_done(m, kind, value);
 }

@@ -9,6 +9,7 @@
 #include <iconv.h>
 
 #include "filter/mail/mimefield.h"
+#include "postern/limits.h"
 #include "postern/mail.h"
 #include "postern/mime.h"
 
@@ -256,7 +257,7 @@ static void add_name(struct reading *r, struct str name)
 	for (size_t i = 0; i < r->field->names.count; i++)
 		if (str_eq(r->field->names.items[i], name))
 			return;
-	if (r->field->names.count >= MIME_PART_NAMES_MAX) {
+	if (r->field->names.count >= LIMIT_MIME_PART_NAMES) {
 		r->field->trouble = "a part with too many names";
 		return;
 	}
@@ -299,7 +300,7 @@ static void add_each(struct reading *r, struct str text)
 		struct str one = str_sub(text, from, text.n);
 		size_t equals;
 
-		if (++count > MIME_PART_NAMES_MAX) {
+		if (++count > LIMIT_MIME_PART_NAMES) {
 			r->field->trouble = "a part with too many names";
 			return;
 		}

@@ -75,7 +75,8 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	return pattern;
 }
 
-/* What one match may cost is bounded by its limits, what all those of a message cost by the meter. */
+/* What one match may cost is bounded by its limits, what all those of a message cost by the meter.
+ */
 int pattern_matches(const struct pattern *pattern, struct str text)
 {
 	pcre2_match_data *data;

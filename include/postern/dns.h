@@ -123,15 +123,8 @@ void resolver_count_in(struct resolver *resolver, struct dns_counts *counts);
 
 struct lookups;
 
-/* Seconds; one place for the reasons: an MTA waits 10 s (Sendmail) to 30 s (Postfix) a command. */
-#define DNS_QUERY_SECONDS 5
-#define DNS_MESSAGE_SECONDS 15
-
 /* SPF has its RFC's own budget; all else shares `budget` questions. Counted are questions asked. */
 enum lookup_for { LOOKUP_SPF, LOOKUP_OTHER };
-#define DNS_BUDGET_OTHER LIMIT_LOOKUPS
-#define DNS_BUDGET_SPF                                                                             \
-	250 /* above what RFC 7208 allows one check: 1 + 10 terms with 10 MX hosts, twice */
 
 /* Freed with the arena (or before), which cancels what is pending. One thread at a time. */
 struct lookups *lookups_new(struct arena *arena, struct resolver *resolver,
@@ -140,8 +133,8 @@ struct lookups *lookups_new(struct arena *arena, struct resolver *resolver,
  * The answer, or NULL while it is pending; starts the question if need be. `name` is any dotted
  * text, final dot optional, compared without regard to ASCII case; a name no DNS message can hold
  * (empty label, label over 63, name over 253 bytes) is answered NXDOMAIN without a query. Past the
- * budget, past DNS_QUERY_SECONDS since the question, or once the message had questions pending
- * for DNS_MESSAGE_SECONDS in all (a slow client's own time does not count): DNS_FAILED. Answers
+ * budget, past LIMIT_QUERY_SECONDS since the question, or once the message had questions pending
+ * for LIMIT_DNS_SECONDS in all (a slow client's own time does not count): DNS_FAILED. Answers
  * live until the lookups are freed.
  */
 const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, enum dns_type type,

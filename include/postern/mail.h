@@ -69,10 +69,6 @@ struct mailboxes {
 	size_t count;
 };
 
-/* Limits, each with the reason that threats.md's attacks give: nesting of comments, mailboxes. */
-#define ADDRESS_NESTING_MAX 32
-#define ADDRESS_COUNT_MAX 1000
-
 /*
  * Parses the whole value of a From field (RFC 5322 3.4 with the obsolete forms, RFC 6532 UTF-8,
  * group syntax): mailbox-list or group. NULL on success; else a short text that says why the

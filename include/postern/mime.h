@@ -24,19 +24,6 @@
 struct arena;
 struct mime;
 
-/* Multiparts and messages within each other; real mail stays below ten. */
-#define MIME_NESTING_MAX 32
-/* Parts of a message; real mail stays below two hundred. */
-#define MIME_PARTS_MAX 1000
-/* Names of one part, and names of all: one part may be named several times. */
-#define MIME_PART_NAMES_MAX 50
-#define MIME_NAMES_MAX 2000
-/* Octets of one field that tells of a part, and of all such fields of a message. */
-#define MIME_FIELD_MAX 4096
-#define MIME_FIELDS_MAX 262144
-/* Encoded messages (base64) within each other: each reads all that is within it once more. */
-#define MIME_ENCODED_MAX 4
-
 struct mime_parts {
 	/* File names, decoded to UTF-8; bytes that no charset explains stay as they are. */
 	const struct str *names;

@@ -29,12 +29,6 @@ enum spf_result {
 };
 const char *spf_result_name(enum spf_result result);
 
-/*
- * What a check may wait for the DNS in all, counted while questions are pending. RFC 7208 4.6.4
- * wants at least 20 s; an MTA waits less.
- */
-#define SPF_SECONDS 10
-
 struct spf_request {
 	struct ip ip;
 	struct str local;    /* of the envelope sender, without quotes; empty: "postmaster" */
@@ -59,7 +53,7 @@ struct spf_check *spf_check_new(struct arena *arena, const struct spf_request *r
 /*
  * Goes on as far as the answers that are there allow, starts the lookups that are needed next
  * (includes, redirects, a and mx of the same record side by side, within RFC 7208's limits). When
- * DONE, *outcome_r is set and stays the same. Past SPF_SECONDS of waiting: temperror.
+ * DONE, *outcome_r is set and stays the same. Past LIMIT_SPF_SECONDS of waiting: temperror.
  */
 enum step spf_check_step(struct spf_check *check, struct lookups *lookups,
 			 const struct spf_outcome **outcome_r);

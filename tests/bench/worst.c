@@ -5,7 +5,8 @@
  * libraries below it took for it at once.
  *
  *   worst [--only WORD] POLICY...    the table, or the messages of it with that word in the name
- *   worst --check                    a test: each stays below the limit of memory, and has a clear verdict
+ *   worst --check                    a test: each stays below the limit of memory, and has a clear
+ * verdict
  *
  * A test cannot hold a limit of time, since a machine may be slow or busy; the table says so with
  * an '!'.

@@ -94,7 +94,8 @@ static void signed_letter(void)
 static void text_lines(void)
 {
 	usual_header();
-	body_of("An ordinary line of text, as long as most of them are in mail that people write\r\n");
+	body_of(
+	    "An ordinary line of text, as long as most of them are in mail that people write\r\n");
 }
 
 static void one_field(void)
@@ -133,15 +134,16 @@ static void patterns(void)
 static void forged_results(void)
 {
 	usual_header();
-	field("Authentication-Results", repeated(" mx.example.net; dkim=pass (a(b\\)c)) x.y=z;", 9990),
-	      1000);
+	field("Authentication-Results",
+	      repeated(" mx.example.net; dkim=pass (a(b\\)c)) x.y=z;", 9990), 1000);
 }
 
 static void received(void)
 {
 	usual_header();
 	field("Received",
-	      repeated(" from a (b [192.0.2.1]) by c with d id e; Mon, 1 Jan 2024 00:00:00 +0000", 250),
+	      repeated(" from a (b [192.0.2.1]) by c with d id e; Mon, 1 Jan 2024 00:00:00 +0000",
+		       250),
 	      WORST_BYTES / 250);
 }
 
@@ -292,8 +294,8 @@ static void in_mime_near_boundaries(void)
 	buf_puts(&type, " multipart/mixed; boundary=\"");
 	buf_add(&type, repeated("-", 69));
 	buf_puts(&type, "b\"");
-	mime(buf_str(&type).s, repeated("----------------------------------------------\r\n",
-					WORST_BYTES));
+	mime(buf_str(&type).s,
+	     repeated("----------------------------------------------\r\n", WORST_BYTES));
 }
 
 static void in_mime_names(void)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "postern/arena.h"
+#include "postern/limits.h"
 #include "postern/mail.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *why;
 
 	if (!address_list_parse(arena, (struct str){(const char *)data, size}, &list)) {
-		require(list.count > 0 && list.count <= ADDRESS_COUNT_MAX);
+		require(list.count > 0 && list.count <= LIMIT_ADDRESSES);
 		for (size_t i = 0; i < list.count; i++) {
 			struct mailbox box = list.items[i];
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "postern/arena.h"
+#include "postern/limits.h"
 #include "postern/mime.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	whole = parts_of(arena, buf_str(&body), body.n, 0);
 	require(whole->name_count >= 1 && str_eq(whole->names[0], STR("first.exe")));
 	require(whole->type_count >= 1 && str_eq(whole->types[0], STR("a/b")));
-	require(whole->name_count <= MIME_NAMES_MAX && whole->type_count <= MIME_NAMES_MAX);
+	require(whole->name_count <= LIMIT_MIME_NAMES && whole->type_count <= LIMIT_MIME_NAMES);
 	for (size_t i = 0; i < whole->name_count; i++)
 		require(mime_extension(arena, whole->names[i]).n < whole->names[i].n);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

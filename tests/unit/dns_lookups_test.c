@@ -85,7 +85,7 @@ static void test_budgets(void)
 	char name[32];
 
 	start();
-	for (int i = 0; i < DNS_BUDGET_OTHER; i++) {
+	for (int i = 0; i < LIMIT_LOOKUPS; i++) {
 		snprintf(name, sizeof(name), "n%d.example", i);
 		CHECK_INT(get(name, DNS_A)->status, DNS_NXDOMAIN);
 	}
@@ -94,14 +94,14 @@ static void test_budgets(void)
 	CHECK_STR(str_of(answer->problem), "too many lookups");
 	CHECK_INT(get("a.example", DNS_A)->status, DNS_FAILED);
 	CHECK_INT(get("n0.example", DNS_A)->status, DNS_NXDOMAIN);
-	for (int i = 0; i < DNS_BUDGET_SPF; i++) {
+	for (int i = 0; i < LIMIT_SPF_LOOKUPS; i++) {
 		snprintf(name, sizeof(name), "s%d.example", i);
 		answer = lookups_get(lookups, str_of(name), DNS_A, LOOKUP_SPF);
 		CHECK_INT(answer->status, DNS_NXDOMAIN);
 	}
 	answer = lookups_get(lookups, STR("a.example"), DNS_A, LOOKUP_SPF);
 	CHECK_INT(answer->status, DNS_FAILED);
-	CHECK_INT(lookups_asked(lookups), DNS_BUDGET_OTHER + DNS_BUDGET_SPF);
+	CHECK_INT(lookups_asked(lookups), LIMIT_LOOKUPS + LIMIT_SPF_LOOKUPS);
 	stop();
 }
 
@@ -119,7 +119,7 @@ static void test_query_deadline(void)
 	CHECK_INT(hands.monotonic, 1000 + 2 * NS_PER_S);
 	CHECK(get("slow.example", DNS_A) == NULL);
 	CHECK(lookups_wait(lookups, INT64_MAX));
-	CHECK_INT(hands.monotonic, 1000 + DNS_QUERY_SECONDS * NS_PER_S);
+	CHECK_INT(hands.monotonic, 1000 + LIMIT_QUERY_SECONDS * NS_PER_S);
 	answer = get("slow.example", DNS_A);
 	CHECK(answer && answer->status == DNS_FAILED);
 	CHECK_STR(str_of(answer->problem), "timed out");
@@ -150,7 +150,7 @@ static void test_delay(void)
 	CHECK_INT(lookups_time(lookups), delay + delay / 2);
 	CHECK(get("none.example", DNS_A)->status == DNS_NXDOMAIN);
 	/* One that comes too late, and one that is not waited for, leave nothing behind. */
-	resolver_delay(resolver, (DNS_QUERY_SECONDS + 1) * NS_PER_S);
+	resolver_delay(resolver, (LIMIT_QUERY_SECONDS + 1) * NS_PER_S);
 	CHECK(get("a.example", DNS_AAAA) == NULL);
 	CHECK(lookups_wait(lookups, INT64_MAX));
 	CHECK(get("a.example", DNS_AAAA)->status == DNS_FAILED);
@@ -162,7 +162,7 @@ static void test_expires_without_wait(void)
 {
 	start();
 	CHECK(get("slow.example", DNS_A) == NULL);
-	clock_advance(&hands, DNS_QUERY_SECONDS * NS_PER_S);
+	clock_advance(&hands, LIMIT_QUERY_SECONDS * NS_PER_S);
 	CHECK_INT(get("slow.example", DNS_A)->status, DNS_FAILED);
 	stop();
 }
@@ -216,7 +216,7 @@ static void test_news(void)
 {
 	start();
 	CHECK(get("slow.example", DNS_A) == NULL);
-	clock_advance(&hands, DNS_QUERY_SECONDS * NS_PER_S);
+	clock_advance(&hands, LIMIT_QUERY_SECONDS * NS_PER_S);
 	CHECK(get("slow1.example", DNS_A) == NULL);
 	CHECK_INT(lookups_pending(lookups), 1);
 	CHECK(lookups_wait(lookups, hands.monotonic));

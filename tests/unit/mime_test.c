@@ -7,6 +7,7 @@
 #include <malloc.h>
 
 #include "postern/arena.h"
+#include "postern/limits.h"
 #include "postern/mime.h"
 #include "tests/unit/unit.h"
 
@@ -351,8 +352,8 @@ static void test_nesting(void)
 	struct arena *own = arena_new(NULL);
 	struct buf messages = {.arena = own};
 
-	check("32 deep", nested(own, MIME_NESTING_MAX), "text/plain x.exe");
-	check("33 deep", nested(own, MIME_NESTING_MAX + 1), "  !parts nested too deep");
+	check("32 deep", nested(own, LIMIT_MIME_NESTING), "text/plain x.exe");
+	check("33 deep", nested(own, LIMIT_MIME_NESTING + 1), "  !parts nested too deep");
 	check("2000 deep", nested(own, 2000), "  !parts nested too deep");
 	for (int i = 0; i < 40; i++)
 		buf_puts(&messages, "Content-Type: message/rfc822\r\n\r\n");
@@ -384,7 +385,7 @@ static void test_encoded(void)
 	struct arena *own = arena_new(NULL);
 	struct str message = STR(MIXED PART EXE END);
 
-	for (int i = 0; i < MIME_ENCODED_MAX; i++)
+	for (int i = 0; i < LIMIT_MIME_ENCODED; i++)
 		message = str_printf(own,
 				     "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: "
 				     "base64\r\n\r\n" STR_FMT "\r\n",
@@ -412,8 +413,8 @@ static void test_many(void)
 		buf_printf(&many, PART "Content-Type: a/b; name=%d.txt\r\n\r\nx\r\n", i);
 	parts = parts_of(buf_str(&many), 65536);
 	CHECK_STR(str_of(parts->trouble), "too many parts");
-	CHECK_INT(parts->name_count, MIME_PARTS_MAX - 1);
-	CHECK_INT(parts_of(buf_str(&many), 1)->name_count, MIME_PARTS_MAX - 1);
+	CHECK_INT(parts->name_count, LIMIT_MIME_PARTS - 1);
+	CHECK_INT(parts_of(buf_str(&many), 1)->name_count, LIMIT_MIME_PARTS - 1);
 
 	buf_puts(&names, MIXED PART "Content-Disposition: a");
 	for (int i = 0; i < 100; i++)
@@ -421,7 +422,7 @@ static void test_many(void)
 	buf_puts(&names, "\r\n\r\n");
 	parts = parts_of(buf_str(&names), 65536);
 	CHECK_STR(str_of(parts->trouble), "a part with too many names");
-	CHECK_INT(parts->name_count, MIME_PART_NAMES_MAX);
+	CHECK_INT(parts->name_count, LIMIT_MIME_PART_NAMES);
 
 	buf_puts(&fields, MIXED PART);
 	for (int i = 0; i < 1000; i++)
