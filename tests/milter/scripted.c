@@ -275,6 +275,12 @@ struct reply session_edit_failed(struct session *s, const struct edit *refused)
 			      .text = "Message could not be edited"};
 }
 
+void session_postpone(struct session *s, bool on)
+{
+	if (on)
+		event(s, "postpone", STR(""));
+}
+
 void session_abort(struct session *s)
 {
 	event(s, "abort", STR(""));
