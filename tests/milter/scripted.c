@@ -280,12 +280,6 @@ void session_abort(struct session *s)
 	event(s, "abort", STR(""));
 }
 
-void session_postpone(struct session *s, bool on)
-{
-	if (on)
-		event(s, "postpone", STR(""));
-}
-
 static void settled(void *ctx, const struct session *session)
 {
 	(void)session;
