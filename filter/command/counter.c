@@ -280,6 +280,9 @@ static void give(struct counter *c, const struct witness_fact *one)
 
 	if (slot->scope == SCOPE_RECIPIENT && c->witness->other_count > 0)
 		ok = false;
+	/* Whether a text is in a table is no fact that can be given. */
+	if (slot->def->table && table_kind(slot->def->table) != TABLE_MAP)
+		ok = false;
 	buf_add(&text, slot->text);
 	buf_putc(&text, '=');
 	switch (one->value.state) {

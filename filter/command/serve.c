@@ -283,7 +283,8 @@ static void open_log(const struct server *server)
 
 static int serve(struct server *server)
 {
-	struct milter_config config = {.name = "postern", .renew = renew, .confine = confine_server, .status = status};
+	struct milter_config config = {
+	    .name = "postern", .renew = renew, .confine = confine_server, .status = status};
 
 	config.listen = keep(server, "listen");
 	config.group = keep(server, "socket.group");

@@ -59,7 +59,8 @@ int server_resolver(struct server *server, const struct policy *policy,
 
 /* ---- confine.c: in the filter process, before it has a second thread ---- */
 
-/* What it will need in the sandbox, and what has to be started outside. A status of milter_run(). */
+/* What it will need in the sandbox, and what has to be started outside. A status of milter_run().
+ */
 int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r);
 /* Where the name server listens that the policy wants. */
 unsigned server_resolver_port(const struct policy *policy);

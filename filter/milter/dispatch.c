@@ -9,7 +9,8 @@
  * libmilter comes here by mi_start_session(), which its listener calls for each connection as for
  * any public symbol; mi_engine() serves a session as long as commands come without a pause. It
  * does not tell the connection's descriptor, which is what accept() (stead.c) has just returned on
- * the same thread. Where any of this is otherwise, libmilter's own pool does its work, and nudge.c helps.
+ * the same thread. Where any of this is otherwise, libmilter's own pool does its work, and nudge.c
+ * helps.
  */
 
 #include "filter/milter/process.h"

@@ -182,12 +182,9 @@ static bool right_string(struct loader *loader, const struct operand *right,
 			     STR_ARG(text));
 	else if (is_number(as.base))
 		wrong_type(loader, right, def);
-	else if (as.base == TYPE_ADDRESS && text.n == 0)
-		loader_error(loader, right->span, "the null sender is '<>', write '%s is <>'",
-			     def->name);
 	else if (text.n == 0)
-		loader_error(loader, right->span, "nothing is empty here, write '%s is absent'",
-			     def->name);
+		loader_error(loader, right->span, "nothing is empty here, write '%s is %s'",
+			     def->name, as.base == TYPE_ADDRESS ? "<>" : "absent");
 	else
 		loader_error(loader, right->span, "'%s' is " STR_FMT ", and this is %s", def->name,
 			     STR_ARG(type_of(loader, &def->type)), why);

@@ -299,6 +299,8 @@ static void address_cases(struct prover *p, struct subject *subject, bool recipi
 	bool routed = has_part(p, subject, PART_ROUTED);
 
 	gather(p, subject, &locals, &domains, &whole);
+	if (subject_too_large(subject, locals.items.count + domains.items.count))
+		return; /* they stay free */
 	drop_alike(p, subject, PART_LOCAL, &locals, &whole);
 	drop_alike(p, subject, PART_DOMAIN, &domains, &whole);
 	if (locals.items.count * domains.items.count > PROVE_CASES)
@@ -364,6 +366,8 @@ static void client_cases(struct prover *p, struct subject *subject)
 			continue;
 		candidates_of_test(p, one->test, &ips);
 	}
+	if (subject_too_large(subject, ips.items.count))
+		return;
 	for (size_t i = 0; i < ips.items.count; i++) {
 		struct value ip = ips.items.items[i].value, again;
 

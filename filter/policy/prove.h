@@ -33,12 +33,15 @@ static inline bool prover_asks_sum(const struct policy *policy, const struct con
 #define PROVE_ITEMS 4000
 /* Cases of a subject; beyond, its conditions stay free. */
 #define PROVE_CASES 20000
+/* Values times conditions of a subject, which all meet; beyond, the same. */
+#define PROVE_MEETINGS 20000000
 
 struct elementary {
 	const struct cond *test; /* NULL: can a text have the fact? */
 	unsigned slot;           /* of the left side */
 	unsigned subject, column;
 	unsigned side;
+	uint32_t next;             /* with the same hash, or ASSUMED_NOT */
 	VEC(uint32_t) constraints; /* in which it occurs */
 };
 
@@ -80,6 +83,7 @@ struct prover {
 	struct arena *arena;
 	const struct policy *policy;
 	VEC(struct elementary) elementary;
+	uint32_t *buckets; /* the last one of each hash, or ASSUMED_NOT */
 	VEC(struct subject) subjects;
 	size_t words; /* of the cases of all subjects */
 	uint32_t *tests[SIDES], *texts[SIDES];
@@ -111,6 +115,8 @@ static inline struct constraint *prover_rule(const struct prover *p, unsigned si
 /* ---- subjects.c ---- */
 
 void subjects_make(struct prover *p);
+/* Are these values too many to be held against each condition? */
+bool subject_too_large(const struct subject *subject, size_t values);
 /* How a test may fail though its left side is there. */
 cond_set elementary_may(const struct prover *p, const struct cond *test);
 
@@ -203,7 +209,7 @@ struct goal {
 	struct prover *p;
 	unsigned allowed; /* outcomes */
 	enum fate fate;
-	bool local; /* of mail handed in on this host itself */
+	bool local;    /* of mail handed in on this host itself */
 	bool discards; /* other recipients may be discarded */
 	bool by;
 	enum stage stage;

@@ -39,6 +39,7 @@ const char *parse_nearest(struct parser *p, const struct token *t, struct str *w
 			return nearest;
 		}
 	}
+	*written_r = t->text;
 	nearest = diag_nearest(t->text, (const char *const *)p->starters, p->starter_count);
 	/* "add" alone: the first of the actions that begin so. */
 	for (size_t i = 0; i < p->action_count && !(nearest && strchr(nearest, ' ')); i++) {

@@ -6,6 +6,8 @@
 
 #include "filter/policy/prove.h"
 
+#define BUCKETS 8192
+
 /* ---- equal tests ---- */
 
 static bool same_values(enum type_base base, const struct value *a, const struct value *b,
@@ -87,18 +89,38 @@ static unsigned subject_of(struct prover *p, unsigned slot, unsigned side, size_
 	return (unsigned)(subject - p->subjects.items);
 }
 
+/* Equal ones have the same; FNV-1a. */
+static uint32_t hash_of(const struct elementary *one)
+{
+	uint32_t hash = 2166136261u ^ one->slot;
+	struct str text = STR("");
+
+	if (one->test && one->test->right_kind == RIGHT_VALUE) {
+		text = one->test->value.text;
+		hash ^= (uint32_t)one->test->value.number * 31u;
+		for (size_t i = 0; i < sizeof(one->test->value.network.ip.bytes); i++)
+			hash = (hash ^ one->test->value.network.ip.bytes[i]) * 16777619u;
+	}
+	for (size_t i = 0; i < text.n; i++)
+		hash = (hash ^ (uint32_t)(text.s[i] | 0x20)) * 16777619u;
+	return hash % BUCKETS;
+}
+
 static uint32_t elementary_add(struct prover *p, struct elementary one)
 {
+	uint32_t *bucket = &p->buckets[hash_of(&one)];
 	struct subject *subject;
 	size_t at;
 
-	for (size_t i = 0; i < p->elementary.count; i++) {
+	for (uint32_t i = *bucket; i != ASSUMED_NOT; i = p->elementary.items[i].next) {
 		const struct elementary *other = &p->elementary.items[i];
 
 		if (other->slot == one.slot && other->side == one.side &&
 		    !one.test == !other->test && (!one.test || same_test(one.test, other->test)))
-			return (uint32_t)i;
+			return i;
 	}
+	one.next = *bucket;
+	*bucket = (uint32_t)p->elementary.count;
 	one.subject = subject_of(p, one.slot, one.side, &at);
 	subject = &p->subjects.items[one.subject];
 	one.column = (unsigned)subject->conditions.count;
@@ -277,6 +299,11 @@ void subject_add(struct prover *p, struct subject *subject, const struct candida
 	subject_add_states(p, subject, columns, values, vague);
 }
 
+bool subject_too_large(const struct subject *subject, size_t values)
+{
+	return values * subject->conditions.count > PROVE_MEETINGS;
+}
+
 /* A fact that stands alone. */
 static void single_cases(struct prover *p, struct subject *subject)
 {
@@ -292,6 +319,8 @@ static void single_cases(struct prover *p, struct subject *subject)
 			candidates_of_test(p, one->test, &candidates);
 	}
 	candidates_apart(p, &candidates, slot->def->type.base);
+	if (subject_too_large(subject, candidates.items.count))
+		return;
 	for (size_t i = 0; i < candidates.items.count; i++)
 		subject_add(p, subject, &candidates.items.items[i]);
 	if (!slot->def->always) {
@@ -350,6 +379,7 @@ void subjects_make(struct prover *p)
 {
 	const struct policy *policy = p->policy;
 
+	p->buckets = no_variables(p, BUCKETS);
 	for (unsigned side = 0; side < SIDES; side++) {
 		p->tests[side] = no_variables(p, policy->cond_count);
 		p->texts[side] = no_variables(p, policy->all_slot_count);

@@ -3,15 +3,22 @@
 
 The name server answers until the cache has all that the healthy mail needs, and never again. Then
 healthy mail goes through over 16 connections, alone and beside 184 connections of other domains,
-of which every question dies; once from clients that are believed, once with cached answers.
+of which every question dies: with cached answers and from clients that are believed, as fast as it
+goes, and with a pause before each session, so that the daemon's threads are idle in between.
 """
 
 import json
 import os
+import select
 import signal
 import statistics
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+from milterpeer import STEPS_V2, Milter  # noqa: E402
 
 HEALTHY, DEAD = 16, 184
 FIRST_DEAD = 40000
@@ -59,6 +66,41 @@ class Dying:
             return json.load(file)
 
 
+def storm(where):
+    """All connections speak in the same moment, when all threads are idle. Milliseconds until the
+    healthy ones were answered, and until the others were."""
+    sessions, waiting, times = [], {}, {True: [], False: []}
+    for number in range(HEALTHY + DEAD):
+        session = Milter(where, steps=STEPS_V2).negotiate()
+        session.healthy = number % 12 == 5 and number < HEALTHY * 12
+        session.left = 1 if session.healthy else 3
+        sessions.append(session)
+    time.sleep(0.5)
+    poll = select.poll()
+    for number, session in enumerate(sessions):
+        address = b"198.%d.77.%d" % (19 if session.healthy else 18, number)
+        session.packet(b"C", b"host.example\0" + b"4\0\0" + address + b"\0")
+        if not session.healthy:
+            session.packet(b"H", b"host.example\0")
+            session.packet(b"M", b"<a@storm%d-%d.example>\0" % (number, time.monotonic_ns()))
+        session.begun = time.monotonic()
+        waiting[session.socket.fileno()] = session
+        poll.register(session.socket, select.POLLIN)
+    while waiting:
+        for fd, _ in poll.poll(LONGEST * 1000):
+            session = waiting[fd]
+            more = True
+            while more and session.left:
+                session.reply()
+                session.left -= 1
+                more = session.pending()
+            if session.left == 0:
+                times[session.healthy].append((time.monotonic() - session.begun) * 1000)
+                poll.unregister(fd)
+                waiting.pop(fd).close()
+    return times[True], times[False]
+
+
 def believed(bench):
     """The list of healthy messages as they come from clients that are believed."""
     with open(os.path.join(bench.mail, "list"), encoding="ascii") as file:
@@ -79,7 +121,7 @@ def measure(bench, start):
     bench.load("postern", pid, HEALTHY, 400, TEXTS, warm=0)
     os.kill(server, signal.SIGSTOP)
     runs = {(kind, dead): [] for kind in kinds for dead in (0, DEAD)}
-    dying = []
+    dying, storms = [], []
     try:
         for turn in range(arguments.rounds):
             for dead in (0, DEAD) if turn % 2 == 0 else (DEAD, 0):
@@ -90,12 +132,22 @@ def measure(bench, start):
                         pause=pause))
                 if beside:
                     dying.append(beside.stop())
+            storms.append(storm("unix:" + bench.path("postern.sock")))
             print("round %d of %d done" % (turn + 1, arguments.rounds), flush=True)
     finally:
         os.kill(server, signal.SIGCONT)
     report(seconds, arguments.rounds, kinds, runs, dying)
+    report_storms(storms)
     return [{"scenario": "dead", "mail": kind, "dead": dead, "runs": these}
-            for (kind, dead), these in runs.items()]
+            for (kind, dead), these in runs.items()] + [{"scenario": "storm", "runs": storms}]
+
+
+def report_storms(storms):
+    print("%d storms: all %d connections speak in the same moment" % (len(storms), HEALTHY + DEAD))
+    for what, which in (("healthy", 0), ("dying", 1)):
+        times = sorted(time for one in storms for time in one[which])
+        print("%-7s  answered after p50 %.1f  p99 %.1f  max %.1f ms"
+              % (what, times[len(times) // 2], times[len(times) * 99 // 100], times[-1]))
 
 
 def report(seconds, rounds, kinds, runs, dying):

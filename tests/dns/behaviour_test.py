@@ -33,7 +33,7 @@ GOOD = ("pass", "pass", "pass", "yes")
 DEAD = ("temperror", "temperror", "temperror", "failed")
 NOTHING = ("none", "permerror", "none", "no")
 TABLE = {
-    "ok": GOOD, "ttl0": GOOD, "slow300": GOOD, "slow1500": GOOD, "chain5": GOOD, "flood": GOOD,
+    "ok": GOOD, "ttl0": GOOD, "slow300": GOOD, "slow900": GOOD, "chain5": GOOD, "flood": GOOD,
     "tcponly": DEAD, "truncated": GOOD, "empty": GOOD,
     "nxdomain": NOTHING, "gone": NOTHING, "nodata": NOTHING,
     "servfail": DEAD, "refused": DEAD, "formerr": DEAD, "notimp": DEAD, "lame": DEAD,
@@ -158,7 +158,8 @@ def send_all(policies):
                 daemons.append(Postern(folder.path, path, text + '\nset resolver "127.0.0.1@%d"\n'
                                        % server.port, name=name))
                 daemons[-1].start()
-                for word in TABLE:
+                # Whose turn it is must not hang on another daemon's questions.
+                for word in [word for word in TABLE if word != "flip" or name == "facts"]:
                     jobs[name, word] = pool.submit(Sent, "unix:" + path, word)
             return {key: job.result(60) for key, job in jobs.items()}
         finally:

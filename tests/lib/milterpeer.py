@@ -179,6 +179,10 @@ class Milter:
         data = self._exactly(size)
         return data[:1], data[1:]
 
+    def pending(self):
+        """True if more than what was asked for has been read."""
+        return bool(self._buffer)
+
     def quiet(self, seconds=0.2):
         """True if the filter says nothing for that long, and does not hang up."""
         if self._buffer:

@@ -340,24 +340,26 @@ class PrivateSendmail:
             "define(`confRUN_AS_USER', `nobody:nogroup')", "define(`confTRUSTED_USER', `nobody')",
             "define(`confSERVICE_SWITCH_FILE', `%s/switch')" % self.dir,
             "define(`confHOSTS_FILE', `/etc/hosts')", "define(`confBIND_OPTS', `')",
-            "define(`confDELIVERY_MODE', `interactive')",
+            "define(`confDELIVERY_MODE', `interactive')", "define(`confQUEUE_LA', `1000')",
+            "define(`confREFUSE_LA', `1000')", "define(`confDELAY_LA', `0')",
             "define(`RELAY_MAILER_ARGS', `TCP $h %d')" % port,
             "FEATURE(`msp', `[127.0.0.1]')", ""])
 
     def submit(self, sender, recipients, message, port):
         """
-        Local submission, as a program on this host does it: SMTP to the daemon, and another attempt
-        for who was put off, as the queue's own runner would make it later. What was said.
+        Local submission, as a program on this host does it: SMTP to the daemon. What was said; who
+        was put off waits in a queue of its own for settled().
         """
         self._submission(port)
-        program = self._named([self.root() + "/usr/libexec/sendmail/sendmail",
-                               "-C" + self.dir + "/submit.cf"])
-        said = b""
-        for words in ["-i", "-f", sender, "--", *recipients], ["-q"]:
-            said += subprocess.run(program + words, input=message, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, timeout=60,
-                                   env=dict(os.environ, LD_LIBRARY_PATH=self._libraries())).stdout
-        return said.decode("utf-8", "backslashreplace")
+        return self._client("-i", "-f", sender, "--", *recipients, message=message)
+
+    def _client(self, *words, message=b""):
+        return subprocess.run(
+            self._named([self.root() + "/usr/libexec/sendmail/sendmail",
+                         "-C" + self.dir + "/submit.cf", *words]),
+            input=message, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+            env=dict(os.environ, LD_LIBRARY_PATH=self._libraries())
+        ).stdout.decode("utf-8", "backslashreplace")
 
     def _compile(self, name, rows):
         source = os.path.join(self.dir, name + ".mc")
@@ -456,11 +458,16 @@ class PrivateSendmail:
                 found[name] = read_text(os.path.join(self.queue, name))
         return found
 
-    def settled(self, seconds=20):
-        """Waits until nothing but quarantined mail is in the queues."""
+    def settled(self, seconds=60):
+        """Waits until nothing but quarantined mail is in the queues, and has them run meanwhile."""
         client = os.path.join(self.dir, "client")
-        return wait_until(lambda: all(name.startswith("hf") for name in self.queued()) and not
-                          (os.path.isdir(client) and os.listdir(client)), seconds)
+
+        def empty():
+            if not os.path.isdir(client) or not os.listdir(client):
+                return all(name.startswith("hf") for name in self.queued())
+            self._client("-q")
+            return False
+        return wait_until(empty, seconds, 0.3)
 
     def log(self):
         return read_text(self.log_path)

@@ -82,6 +82,8 @@ def the_journal_says_more_than_the_old_policy_asked():
                'hold "who" when recipient.local is "postmaster"\n')
         # One was refused at MAIL, before it had a recipient.
         equal(counts(folder, journal, new)[:3], (1, 2, 1), "counts")
+        examples = [text for group in counts(folder, journal, new)[3] for text in group["examples"]]
+        true(any(text.endswith(" to -") for text in examples), "a message without a recipient")
 
 
 @tests.test

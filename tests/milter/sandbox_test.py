@@ -65,7 +65,7 @@ def the_processes_have_no_privileges():
         equal((child["NoNewPrivs"], parent["NoNewPrivs"]), ("1", "1"), "no_new_privs")
         equal((child["Seccomp"], parent["Seccomp"]), ("2" if "calls" in STATE else "0", "0"),
               "seccomp")
-        contains(server.log(), "sandbox: " + STATE, "the log")
+        true(wait_until(lambda: "sandbox: " + STATE in server.log()), "the log says so")
         contains(postern("status", "-c", server.policy_path).out, "sandbox    " + STATE, "status")
         equal((verdict(server, "<no@example.net>"), verdict(server, "<a@example.net>")),
               ("reject", "accept"), "verdicts")
@@ -166,7 +166,8 @@ def what_is_required_and_missing_is_said():
     contains(refused("absent", "required"), "sandbox: this kernel has no landlock")
     with Folder() as folder, weak(folder, "absent", "on") as server:
         equal(verdict(server, "<no@example.net>"), "reject", "verdict")
-        contains(server.log(), "warning: sandbox: no landlock, seccomp", "the log")
+        true(wait_until(lambda: "warning: sandbox: no landlock, seccomp" in server.log()),
+             "the log says so")
 
 
 @tests.test

@@ -277,18 +277,13 @@ struct reply session_edit_failed(struct session *s, const struct edit *refused)
 
 void session_postpone(struct session *s, bool on)
 {
-	event(s, on ? "postpone" : "resume", STR(""));
+	if (on)
+		event(s, "postpone", STR(""));
 }
 
 void session_abort(struct session *s)
 {
 	event(s, "abort", STR(""));
-}
-
-void session_postpone(struct session *s, bool on)
-{
-	if (on)
-		event(s, "postpone", STR(""));
 }
 
 static void settled(void *ctx, const struct session *session)

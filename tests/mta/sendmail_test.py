@@ -32,7 +32,7 @@ class Player(scene.Player):
         equal(said, "", "what the submitting program said")
 
     def settle(self):
-        true(self.mta.settled(), "the queues get empty: %s" % self.mta.queued())
+        true(self.mta.settled(), "the queues get empty: %s" % sorted(self.mta.queued()))
         self.on_hold = list(self.mta.queued().values())
 
     def says(self, reply, wanted, line):

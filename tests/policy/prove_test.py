@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import resource
 import shlex
 import sys
 import time
@@ -400,6 +401,14 @@ def a_removed_recipient_is_explained():
 
 
 @tests.test
+def what_cannot_be_given_is_not_played():
+    ran, _ = check("table spam patterns { /l.ttery/ }\naccept when subject in spam\n"
+                   'reject "No"\nassert refused when size > 0B\n')
+    contains(ran.err, "not confirmed: no value is known for 'subject in spam'", "what is said")
+    lacks(ran.err, "--given", "what is said")
+
+
+@tests.test
 def removed_is_not_delivered():
     proved('remove recipient when recipient.local is "trap"\n'
            'assert not delivered when recipient.local is "trap"\n')
@@ -514,6 +523,23 @@ def made_up(rules, conditions, seed):
         action = ('accept', 'reject "No"', 'defer "Later"')[below(3)]
         lines.append("%s when %s" % (action, (" and ", " or ")[below(8) == 0].join(parts)))
     return "\n".join(lines)
+
+
+@tests.test
+def a_very_large_policy_is_checked_in_time():
+    conditions = ('sender.domain is "d%d.example" and recipient.local is "u%d"',
+                  'client.ip is 10.1.%d.%d')
+    lines = []
+    for i in range(10000):
+        numbers = (i, i % 100) if i % 2 == 0 else (i // 256, i % 256)
+        lines.append('reject "No" when ' + conditions[i % 2] % numbers)
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    with Folder() as folder:
+        ran = postern("check", folder.file("large.policy", "\n".join(lines) + "\n"))
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun
+    equal(ran.status, 0, "status: " + ran.err[:500])
+    print("10,000 rules: %.1f s" % spent)
+    true(spent < 20, "%.1f s are too long" % spent)
 
 
 @tests.test

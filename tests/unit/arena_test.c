@@ -189,6 +189,66 @@ static void test_no_guard(void)
 	arena_free(&arena);
 }
 
+static unsigned freed;
+
+static void count_freed(void *handle)
+{
+	(void)handle;
+	freed++;
+}
+
+struct trial {
+	struct arena *left;
+	bool exhausts, nested;
+};
+
+static void make_arenas(void *ctx)
+{
+	struct trial *trial = ctx;
+	struct arena *inner;
+
+	if (trial->nested) {
+		struct trial own = {.exhausts = true};
+
+		CHECK(!arena_attempt(make_arenas, &own));
+		CHECK_INT(freed, 2);
+		own.exhausts = false;
+		CHECK(arena_attempt(make_arenas, &own));
+	}
+	trial->left = arena_new(NULL);
+	arena_cleanup(trial->left, count_freed, NULL);
+	inner = arena_try();
+	CHECK(inner != NULL);
+	arena_cleanup(inner, count_freed, NULL);
+	if (trial->exhausts)
+		arena_exhausted(NULL);
+	arena_free(&inner);
+}
+
+static void test_attempt(void)
+{
+	struct trial trial = {.exhausts = false};
+
+	freed = 0;
+	CHECK(arena_attempt(make_arenas, &trial));
+	CHECK_INT(freed, 1);
+	/* What was left is a root of its own. */
+	(void)arena_alloc(trial.left, 10);
+	arena_free(&trial.left);
+	CHECK_INT(freed, 2);
+
+	freed = 0;
+	trial.exhausts = true;
+	CHECK(!arena_attempt(make_arenas, &trial));
+	CHECK_INT(freed, 2);
+
+	/* An attempt within one: what the inner one left goes with the outer one. */
+	freed = 0;
+	trial.nested = true;
+	CHECK(!arena_attempt(make_arenas, &trial));
+	CHECK_INT(freed, 6);
+}
+
 static bool fits(struct arena *arena, size_t size)
 {
 	struct arena *volatile held = arena;
@@ -251,6 +311,7 @@ int main(void)
 	RUN(test_children_may_go_first);
 	RUN(test_guard);
 	RUN(test_no_guard);
+	RUN(test_attempt);
 	RUN(test_limit);
 	RUN(test_vectors);
 	return unit_done();
