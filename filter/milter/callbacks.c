@@ -135,6 +135,9 @@ static bool conn_deferral(struct conn *conn, struct reply *reply_r)
 
 	if (!conn->refusing && !conn->failed && conn->session) {
 		if (judgement_enter(judgement)) {
+			/* In order: nothing goes before what was kept back. */
+			judgement->postponed |=
+			    backlog_holds(&conn->backlog) && !judgement->has_header;
 			session_postpone(conn->session, judgement->postponed);
 			if (judgement->postponed || !judgement->has_header)
 				return false;

@@ -104,6 +104,8 @@ struct backlog {
 	size_t used, size;
 };
 
+/* Has anything been kept back? */
+bool backlog_holds(const struct backlog *backlog);
 /* False: memory ended, or it is more than BACKLOG_MOST. */
 bool backlog_add(struct backlog *backlog, const char *name, const char *value);
 /* Tells the session all of it, DATA first, and forgets it. The answer to DATA. */
