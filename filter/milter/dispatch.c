@@ -22,6 +22,10 @@
 
 #include <libmilter/mfapi.h>
 
+#include "postern/clock.h"
+#include "postern/log.h"
+#include "postern/stretch.h"
+
 /* Threads without work that are kept: starting one for each command would cost more. */
 #define IDLE_MOST 32
 /* What mi_engine() says when the session goes on. */
@@ -43,7 +47,9 @@ static struct {
 	int epoll;       /* -1: there is none */
 	atomic_int idle; /* threads that wait, or are about to, and those being started */
 	atomic_bool used;
-} room = {.once = PTHREAD_ONCE_INIT, .epoll = -1};
+	pthread_mutex_t lock; /* of what follows */
+	struct stretch short_of_threads;
+} room = {.once = PTHREAD_ONCE_INIT, .epoll = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local int accepted = -1;
 
@@ -78,17 +84,32 @@ static bool seat_serve(struct seat *seat)
 
 static void *dispatch_run(void *unused);
 
+static void say_started(bool ok)
+{
+	int64_t now = clock_now(&clock_system);
+
+	pthread_mutex_lock(&room.lock);
+	if (!ok && stretch_failed(&room.short_of_threads, now))
+		log_line(LOG_LEVEL_ERROR, "no more threads: sessions wait for each other; raise "
+					  "TasksMax= of the unit, or the limit of processes");
+	if (ok && stretch_over(&room.short_of_threads, now))
+		log_line(LOG_LEVEL_INFO, "threads are to be had again");
+	pthread_mutex_unlock(&room.lock);
+}
+
 static bool thread_start(void)
 {
 	pthread_t thread;
+	bool ok;
 
 	atomic_fetch_add(&room.idle, 1);
-	if (pthread_create(&thread, NULL, dispatch_run, NULL) != 0) {
+	ok = pthread_create(&thread, NULL, dispatch_run, NULL) == 0;
+	if (ok)
+		pthread_detach(thread);
+	else
 		atomic_fetch_sub(&room.idle, 1);
-		return false;
-	}
-	pthread_detach(thread);
-	return true;
+	say_started(ok);
+	return ok;
 }
 
 /* Without a thread in its place who comes next waits until one has ended what it does. */

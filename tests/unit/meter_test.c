@@ -145,8 +145,8 @@ static void test_next_message(void)
 	struct policy *policy;
 	struct session *s;
 
-	*source = (struct source){"policy",
-				  STR("reject 550 \"no\" when sender.local matches /^x/")};
+	*source =
+	    (struct source){"policy", STR("reject 550 \"no\" when sender.local matches /^x/")};
 	policy = policy_compile(source, ".", NULL, diag);
 	CHECK(policy != NULL);
 	s = session_new(policy, &env);
