@@ -13,7 +13,7 @@
  * helps.
  */
 
-#include "filter/milter/process.h"
+#include "filter/milter/conn.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -52,6 +52,7 @@ static struct {
 } room = {.once = PTHREAD_ONCE_INIT, .epoll = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local int accepted = -1;
+static _Thread_local bool serves;
 
 void dispatch_accepted(int fd)
 {
@@ -133,6 +134,7 @@ static void *dispatch_run(void *unused)
 	struct epoll_event event;
 
 	(void)unused;
+	serves = true;
 	do {
 		struct seat *seat;
 
@@ -141,6 +143,7 @@ static void *dispatch_run(void *unused)
 		thread_taken();
 		seat = event.data.ptr;
 		if (!seat_serve(seat)) {
+			callbacks_end(seat->ctx);
 			mi_clr_ctx(seat->ctx);
 			free(seat);
 		}
@@ -155,6 +158,11 @@ static void dispatch_open(void)
 		return;
 	close(room.epoll);
 	room.epoll = -1;
+}
+
+bool dispatch_serves(void)
+{
+	return serves;
 }
 
 bool dispatch_used(void)
