@@ -36,6 +36,7 @@ typedef int start_session_fn(SMFICTX *ctx);
 struct seat {
 	SMFICTX *ctx;
 	int fd;
+	atomic_uint turns; /* what one thread has written the next one sees, whatever epoll does */
 };
 
 static struct {
@@ -58,6 +59,7 @@ static bool seat_await(struct seat *seat, int operation)
 	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
 				    .data.ptr = seat};
 
+	atomic_fetch_add_explicit(&seat->turns, 1, memory_order_release);
 	return epoll_ctl(room.epoll, operation, seat->fd, &event) == 0;
 }
 
@@ -119,6 +121,7 @@ static void *dispatch_run(void *unused)
 			;
 		thread_taken();
 		seat = event.data.ptr;
+		(void)atomic_load_explicit(&seat->turns, memory_order_acquire);
 		if (!seat_serve(seat)) {
 			mi_clr_ctx(seat->ctx);
 			free(seat);
@@ -162,7 +165,7 @@ int mi_start_session(SMFICTX *ctx)
 	atomic_store(&room.used, true);
 	seat = malloc(sizeof(*seat));
 	if (seat) {
-		*seat = (struct seat){ctx, fd};
+		*seat = (struct seat){.ctx = ctx, .fd = fd};
 		if (seat_await(seat, EPOLL_CTL_ADD))
 			return MI_SUCCESS;
 		free(seat);
