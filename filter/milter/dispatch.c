@@ -58,9 +58,10 @@ static bool seat_await(struct seat *seat, int operation)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
 				    .data.ptr = seat};
+	int fd = seat->fd;
 
 	atomic_fetch_add_explicit(&seat->turns, 1, memory_order_release);
-	return epoll_ctl(room.epoll, operation, seat->fd, &event) == 0;
+	return epoll_ctl(room.epoll, operation, fd, &event) == 0;
 }
 
 /* What has come for a session. False: it is over. Else another thread may have it already. */
