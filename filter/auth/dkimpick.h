@@ -11,7 +11,6 @@
 #include "postern/dkim.h"
 #include "postern/limits.h"
 
-
 /* A DKIM-Signature field on its way to its result. */
 struct dkimpick {
 	struct dkimsig tags;

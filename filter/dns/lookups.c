@@ -237,7 +237,7 @@ int64_t lookups_time(const struct lookups *lookups)
 
 size_t lookups_pending(const struct lookups *lookups)
 {
-	return lookups->pending;
+	return lookups->pending + lookups->fresh;
 }
 
 size_t lookups_asked(const struct lookups *lookups)

@@ -166,8 +166,6 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 	switch (verdict) {
 	case VERDICT_REJECT:
 	case VERDICT_DEFER:
-		if (goal->local && goal->stage == STAGE_RCPT)
-			at.stage = STAGE_MAIL;
 		if (goal->stage < STAGE_MAIL) {
 			if (!early_connect(goal->p->policy))
 				return false;

@@ -389,8 +389,9 @@ struct proof_result prove_assertion(struct prover *p, const struct plan_assertio
 	goal.fate = first ? FATE_FIRST : FATE_STRICTEST;
 	if (!done && recipients_differ(p) && !alone(p->policy, assertion->cond))
 		done = try_fate(p, &goal, assertion, &result);
-	/* No recipient of such mail is refused by itself, nor at RCPT. */
+	/* No recipient of such mail is refused by itself; it has no stages to be told at. */
 	goal.local = true;
+	goal.by = false;
 	if (!done && !alone(p->policy, assertion->cond))
 		done = try_fate(p, &goal, assertion, &result);
 	if (!done && assertion->outcome == OUTCOME_ACCEPT && !assertion->negated && !first &&

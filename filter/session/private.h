@@ -74,7 +74,7 @@ struct session {
 	bool submitter;   /* the client is in the table of `set submitters` */
 
 	int64_t cpu_spent; /* nanoseconds, on this message */
-	int64_t began; /* clock_now() at MAIL; 0: no message */
+	int64_t began;     /* clock_now() at MAIL; 0: no message */
 	struct path sender;
 	struct str sender_text;
 	VEC(struct recipient) recipients;                /* answered 250 */

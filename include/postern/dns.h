@@ -145,8 +145,12 @@ const struct dns_answer *lookups_get(struct lookups *lookups, struct str name, e
  * call of lookups_get() said "pending", and was not fetched yet, counts: true at once.
  */
 bool lookups_wait(struct lookups *lookups, int64_t deadline);
-/* How many are pending; how many were asked so far, cached ones included. */
+/*
+ * How many lookups_wait() may tell of: those pending, and those whose answer came unseen, while
+ * another question was asked.
+ */
 size_t lookups_pending(const struct lookups *lookups);
+/* How many were asked so far, cached ones included. */
 size_t lookups_asked(const struct lookups *lookups);
 /*
  * Nanoseconds in which a question of this message was pending: what is waited for, whatever time a

@@ -18,7 +18,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # Whose contract a header of include/postern is.
 CONTRACTS = {
-    "base": "arena clock dict diag histogram ip limits log sandbox service str stretch",
+    "base": "arena clock dict diag histogram ip limits log meter sandbox service str stretch",
     "mail": "author mail mime",
     "policy": "policy policytest check prove engine format",
     "dns": "dns",

@@ -404,14 +404,14 @@ static bool is_outcome(const struct report_outcome *o, enum outcome outcome)
 	return o->verdict == VERDICT_HOLD;
 }
 
-static bool holds(const struct plan_assertion *a, const struct report_outcome *o)
+static bool holds(const struct plan_assertion *a, const struct report_outcome *o, bool local)
 {
 	bool put_off = o->verdict == VERDICT_DEFER && o->enhanced &&
 		       (strcmp(o->enhanced, "4.4.3") == 0 || strcmp(o->enhanced, "4.5.3") == 0);
 
 	if (put_off && (a->outcome != OUTCOME_ACCEPT || a->negated))
 		return true;
-	return is_outcome(o, a->outcome) != a->negated && (!a->by || o->stage <= a->stage);
+	return is_outcome(o, a->outcome) != a->negated && (!a->by || local || o->stage <= a->stage);
 }
 
 static struct session *play(struct world *w)
@@ -464,7 +464,7 @@ static const char *break_it(const struct policy *policy, const struct plan_asser
 			o = &report->recipients[i].outcome;
 		else if (report->recipient_count > 0)
 			break;
-		if (condition_of(&w, w.recipients[i], a->cond) != COND_TRUE || holds(a, o))
+		if (condition_of(&w, w.recipients[i], a->cond) != COND_TRUE || holds(a, o, w.local))
 			continue;
 		snprintf(text, sizeof(text),
 			 "%s at %s by %s, recipient %d of %d, %s, client %s%s %s",

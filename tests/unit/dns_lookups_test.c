@@ -218,9 +218,25 @@ static void test_news(void)
 	CHECK(get("slow.example", DNS_A) == NULL);
 	clock_advance(&hands, LIMIT_QUERY_SECONDS * NS_PER_S);
 	CHECK(get("slow1.example", DNS_A) == NULL);
+	CHECK_INT(lookups_pending(lookups), 2);
+	CHECK(lookups_wait(lookups, hands.monotonic));
+	CHECK_INT(lookups_pending(lookups), 1);
+	CHECK(!lookups_wait(lookups, hands.monotonic));
+	stop();
+}
+
+/* Were the last one not counted, who asked would take it for one that never comes. */
+static void test_last_answer_comes_unseen(void)
+{
+	start();
+	CHECK(get("slow.example", DNS_A) == NULL);
+	clock_advance(&hands, LIMIT_QUERY_SECONDS * NS_PER_S);
+	CHECK(get("a.example", DNS_A) != NULL);
 	CHECK_INT(lookups_pending(lookups), 1);
 	CHECK(lookups_wait(lookups, hands.monotonic));
+	CHECK_INT(lookups_pending(lookups), 0);
 	CHECK(!lookups_wait(lookups, hands.monotonic));
+	CHECK(get("slow.example", DNS_A) != NULL);
 	stop();
 }
 
@@ -326,6 +342,7 @@ int main(void)
 	RUN(test_message_deadline);
 	RUN(test_slow_client);
 	RUN(test_news);
+	RUN(test_last_answer_comes_unseen);
 	RUN(test_each);
 	RUN(test_real_time);
 	RUN(test_resolver_first);
