@@ -72,12 +72,14 @@ static void write_journal(const struct server *server, struct sandbox *sandbox)
 	/* Where it cannot be made, opening the journal says so. */
 	journal_folder(path);
 	sandbox_write(sandbox, path);
-	/* One that was removed is made anew, where it stands in a folder of our own. */
+	/* One that was removed is made anew, where it stands in a folder of ours and nobody's else.
+	 */
 	slash = strrchr(path, '/');
 	parent = str_dup(sandbox->arena,
 			 (struct str){path, slash && slash > path ? (size_t)(slash - path) : 0})
 		     .s;
-	if (*parent && stat(parent, &st) == 0 && st.st_uid == geteuid())
+	if (*parent && stat(parent, &st) == 0 && st.st_uid == geteuid() &&
+	    (st.st_mode & S_IWOTH) == 0)
 		sandbox_write(sandbox, parent);
 }
 

@@ -121,7 +121,8 @@ static void finish(void *ctx)
 {
 	struct server *server = ctx;
 
-	keeper_free(&server->keeper);
+	/* It stays: commands and metrics ask for its counts until the process ends. */
+	keeper_end(server->keeper);
 }
 
 /* From now on somebody may ask how many sessions there are, and for another policy. */

@@ -38,6 +38,11 @@ static void append(struct backlog *backlog, const char *text, size_t n)
 	backlog->used += n + 1;
 }
 
+bool backlog_holds(const struct backlog *backlog)
+{
+	return backlog->data || backlog->used > 0;
+}
+
 bool backlog_add(struct backlog *backlog, const char *name, const char *value)
 {
 	size_t name_size = strlen(name), value_size = strlen(value);

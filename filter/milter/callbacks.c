@@ -135,6 +135,9 @@ static bool conn_deferral(struct conn *conn, struct reply *reply_r)
 
 	if (!conn->refusing && !conn->failed && conn->session) {
 		if (judgement_enter(judgement)) {
+			/* In order: nothing goes before what was kept back. */
+			judgement->postponed |=
+			    backlog_holds(&conn->backlog) && !judgement->has_header;
 			session_postpone(conn->session, judgement->postponed);
 			if (judgement->postponed || !judgement->has_header)
 				return false;
@@ -248,8 +251,13 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	bool has_ip;
 
 	/* An MTA may end a session and begin another without negotiating again. */
-	if (!conn && !(conn = conn_new(ctx)))
-		return SMFIS_TEMPFAIL;
+	if (!conn) {
+		conn = conn_new(ctx);
+		if (!conn)
+			return SMFIS_TEMPFAIL;
+		/* libmilter's own pool: what was agreed on is forgotten. */
+		conn->refusing = true;
+	}
 	if (conn->session) {
 		conn_abort(conn);
 		session_free(&conn->session);
@@ -452,12 +460,23 @@ static sfsistat on_close(SMFICTX *ctx)
 	(void)judgement_enter(&conn->judgement);
 	session_free(&conn->session);
 	conn_message_over(conn);
+	/* Another session may follow, under the same agreement: QUIT_NC looks the same here. */
+	if (!dispatch_serves())
+		callbacks_end(ctx);
+	return SMFIS_CONTINUE;
+}
+
+void callbacks_end(SMFICTX *ctx)
+{
+	struct conn *conn = conn_of(ctx);
+
+	if (!conn)
+		return;
 	generation_release(conn->generation);
 	free(conn->scratch);
 	free(conn);
 	(void)smfi_setpriv(ctx, NULL);
 	crowd_closed(nudge_closed(room.nudge));
-	return SMFIS_CONTINUE;
 }
 
 static sfsistat on_unknown(SMFICTX *ctx, const char *command)

@@ -104,6 +104,8 @@ struct backlog {
 	size_t used, size;
 };
 
+/* Has anything been kept back? */
+bool backlog_holds(const struct backlog *backlog);
 /* False: memory ended, or it is more than BACKLOG_MOST. */
 bool backlog_add(struct backlog *backlog, const char *name, const char *value);
 /* Tells the session all of it, DATA first, and forgets it. The answer to DATA. */
@@ -173,6 +175,8 @@ const struct edit *edits_make(struct conn *conn, const struct edits *edits);
 /* What the callbacks work with: libmilter hands them nothing but a connection. Before threads. */
 void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
 		   struct suspects *suspects);
+/* Where dispatch_serves(): nothing more comes for this connection. */
+void callbacks_end(SMFICTX *ctx);
 /* The description for smfi_register(). */
 struct smfiDesc callbacks_desc(const char *name);
 

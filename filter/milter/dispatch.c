@@ -13,7 +13,7 @@
  * helps.
  */
 
-#include "filter/milter/process.h"
+#include "filter/milter/conn.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -21,6 +21,10 @@
 #include <unistd.h>
 
 #include <libmilter/mfapi.h>
+
+#include "postern/clock.h"
+#include "postern/log.h"
+#include "postern/stretch.h"
 
 /* Threads without work that are kept: starting one for each command would cost more. */
 #define IDLE_MOST 32
@@ -44,9 +48,12 @@ static struct {
 	int epoll;       /* -1: there is none */
 	atomic_int idle; /* threads that wait, or are about to, and those being started */
 	atomic_bool used;
-} room = {.once = PTHREAD_ONCE_INIT, .epoll = -1};
+	pthread_mutex_t lock; /* of what follows */
+	struct stretch short_of_threads;
+} room = {.once = PTHREAD_ONCE_INIT, .epoll = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local int accepted = -1;
+static _Thread_local bool serves;
 
 void dispatch_accepted(int fd)
 {
@@ -81,17 +88,32 @@ static bool seat_serve(struct seat *seat)
 
 static void *dispatch_run(void *unused);
 
+static void say_started(bool ok)
+{
+	int64_t now = clock_now(&clock_system);
+
+	pthread_mutex_lock(&room.lock);
+	if (!ok && stretch_failed(&room.short_of_threads, now))
+		log_line(LOG_LEVEL_ERROR, "no more threads: sessions wait for each other; raise "
+					  "TasksMax= of the unit, or the limit of processes");
+	if (ok && stretch_over(&room.short_of_threads, now))
+		log_line(LOG_LEVEL_INFO, "threads are to be had again");
+	pthread_mutex_unlock(&room.lock);
+}
+
 static bool thread_start(void)
 {
 	pthread_t thread;
+	bool ok;
 
 	atomic_fetch_add(&room.idle, 1);
-	if (pthread_create(&thread, NULL, dispatch_run, NULL) != 0) {
+	ok = pthread_create(&thread, NULL, dispatch_run, NULL) == 0;
+	if (ok)
+		pthread_detach(thread);
+	else
 		atomic_fetch_sub(&room.idle, 1);
-		return false;
-	}
-	pthread_detach(thread);
-	return true;
+	say_started(ok);
+	return ok;
 }
 
 /* Without a thread in its place who comes next waits until one has ended what it does. */
@@ -115,6 +137,7 @@ static void *dispatch_run(void *unused)
 	struct epoll_event event;
 
 	(void)unused;
+	serves = true;
 	do {
 		struct seat *seat;
 
@@ -124,6 +147,7 @@ static void *dispatch_run(void *unused)
 		seat = event.data.ptr;
 		(void)atomic_load_explicit(&seat->turns, memory_order_acquire);
 		if (!seat_serve(seat)) {
+			callbacks_end(seat->ctx);
 			mi_clr_ctx(seat->ctx);
 			free(seat);
 		}
@@ -138,6 +162,11 @@ static void dispatch_open(void)
 		return;
 	close(room.epoll);
 	room.epoll = -1;
+}
+
+bool dispatch_serves(void)
+{
+	return serves;
 }
 
 bool dispatch_used(void)

@@ -21,6 +21,8 @@
 
 /* What a filter process gets beyond the time to drain before it is killed. */
 #define STOP_MARGIN (2 * NS_PER_S)
+/* And one that was killed, to be gone. */
+#define KILL_TIME (1 * NS_PER_S)
 /* The second socket is for root, for the daemon's own user and for its group. */
 #define CONTROL_MODE 0660
 
@@ -194,12 +196,23 @@ static int process_watch(struct parent *p)
 	}
 }
 
+/* Has the child ended by then? */
+static bool process_await(struct parent *p, int64_t time)
+{
+	int64_t deadline = clock_now(&clock_system) + time;
+	int status;
+
+	while (!process_ended(p, &status)) {
+		if (clock_now(&clock_system) >= deadline)
+			return false;
+		(void)process_signal(p, deadline);
+	}
+	return true;
+}
+
 /* The socket goes first, so that MTAs come to nothing, or to a successor, at once. */
 static void process_stop(struct parent *p)
 {
-	int64_t deadline = clock_now(&clock_system) + DRAIN_TIME + STOP_MARGIN;
-	int status;
-
 	listener_remove(&p->listener);
 	close_if_open(&p->listener.fd);
 	listener_remove(&p->commands);
@@ -209,15 +222,15 @@ static void process_stop(struct parent *p)
 	if (p->child == 0)
 		return;
 	close_if_open(&p->control);
-	while (!process_ended(p, &status)) {
-		if (clock_now(&clock_system) >= deadline) {
-			log_line(LOG_LEVEL_WARNING, "the filter process does not end: killed");
-			kill(p->child, SIGKILL);
-			waitpid(p->child, &status, 0);
-			return;
-		}
-		(void)process_signal(p, deadline);
-	}
+	if (process_await(p, DRAIN_TIME + STOP_MARGIN))
+		return;
+	log_line(LOG_LEVEL_WARNING, "the filter process does not end: killed");
+	kill(p->child, SIGKILL);
+	/* One that waits for a dead disk ends when the disk answers, and nobody waits for that. */
+	if (!process_await(p, KILL_TIME))
+		log_line(LOG_LEVEL_ERROR,
+			 "filter process %ld was killed and has not ended: it waits for a disk",
+			 (long)p->child);
 }
 
 /* Where the MTAs come: what the service manager passed, else what the policy says. */

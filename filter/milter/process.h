@@ -152,6 +152,8 @@ bool drain_wait(struct drain *drain, int64_t deadline);
 void dispatch_accepted(int fd);
 /* Do our own threads serve the sessions, and not libmilter's pool? */
 bool dispatch_used(void);
+/* Is this one of them, at work? */
+bool dispatch_serves(void);
 
 /* ---- nudge.c ---- */
 

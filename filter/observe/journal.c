@@ -110,45 +110,59 @@ static int remove_name(struct journal *journal, MDB_txn *txn, enum name_kind kin
 	return error == MDB_NOTFOUND ? 0 : error;
 }
 
-struct removal {
-	struct journal *journal;
-	MDB_txn *txn;
-	const MDB_val *key, *bytes;
-	int error;
-};
-
-static void remove_names_of(void *ctx)
+static int remove_names_of(struct journal *journal, MDB_txn *txn, const MDB_val *key,
+			   const struct record *record)
 {
-	struct removal *removal = ctx;
-	struct journal *journal = removal->journal;
-	MDB_txn *txn = removal->txn;
-	const MDB_val *key = removal->key;
-	struct arena *arena = arena_new(NULL);
-	struct str text = {removal->bytes->mv_data, removal->bytes->mv_size};
-	struct record record;
-	int error = 0;
+	int error = remove_name(journal, txn, NAME_QUEUE, record->queue_id, key);
 
-	/* What cannot be read any more has no names that could be told. */
-	if (record_decode(arena, text, &record)) {
-		error = remove_name(journal, txn, NAME_QUEUE, record.queue_id, key);
-		if (error == 0)
-			error = remove_name(journal, txn, NAME_MESSAGE, record.message_id, key);
-		if (error == 0)
-			error = remove_name(journal, txn, NAME_REFERENCE, record.reference, key);
-		for (size_t i = 0; i < record.recipient_count && error == 0; i++)
-			error = remove_name(journal, txn, NAME_RECIPIENT,
-					    record.recipients[i].address, key);
-	}
-	arena_free(&arena);
-	removal->error = error;
+	if (error == 0)
+		error = remove_name(journal, txn, NAME_MESSAGE, record->message_id, key);
+	if (error == 0)
+		error = remove_name(journal, txn, NAME_REFERENCE, record->reference, key);
+	for (size_t i = 0; i < record->recipient_count && error == 0; i++)
+		error =
+		    remove_name(journal, txn, NAME_RECIPIENT, record->recipients[i].address, key);
+	return error;
 }
 
+struct decoding {
+	struct str text;
+	struct arena *arena; /* of the record */
+	struct record record;
+	bool good;
+};
+
+static void decode(void *ctx)
+{
+	struct decoding *d = ctx;
+	struct arena *arena = arena_new(NULL);
+
+	d->good = record_decode(arena, d->text, &d->record);
+	d->arena = arena;
+}
+
+/*
+ * The store's map may fault (mapfault.h), which leaves past an arena_attempt() without ending it:
+ * so nothing of the map is touched within one.
+ */
 static int remove_names(struct journal *journal, MDB_txn *txn, const MDB_val *key,
 			const MDB_val *bytes)
 {
-	struct removal removal = {journal, txn, key, bytes, 0};
+	char *copy = malloc(bytes->mv_size + 1);
+	struct decoding d = {.text = {copy, bytes->mv_size}};
+	int error = 0;
 
-	return arena_attempt(remove_names_of, &removal) ? removal.error : ENOMEM;
+	if (!copy)
+		return ENOMEM;
+	memcpy(copy, bytes->mv_data, bytes->mv_size);
+	if (!arena_attempt(decode, &d))
+		error = ENOMEM;
+	/* What cannot be read any more has no names that could be told. */
+	else if (d.good)
+		error = remove_names_of(journal, txn, key, &d.record);
+	arena_free(&d.arena);
+	free(copy);
+	return error;
 }
 
 /* Removes the oldest records: those before `before`, at most `most`. */

@@ -44,7 +44,7 @@ struct keeper {
 	struct queued *first, **end;
 	size_t bytes; /* with those that are being written */
 	struct keeper_counts *counts, own;
-	bool ending;
+	bool ending, ended;
 
 	/* The thread's own. */
 	struct queued *batch; /* taken from the queue */
@@ -309,18 +309,37 @@ struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts)
 	return keeper;
 }
 
+void keeper_end(struct keeper *keeper)
+{
+	if (!keeper || keeper->ended)
+		return;
+	keeper->ended = true;
+	pthread_mutex_lock(&keeper->lock);
+	keeper->ending = true;
+	pthread_cond_signal(&keeper->more);
+	pthread_mutex_unlock(&keeper->lock);
+	pthread_join(keeper->thread, NULL);
+	journal_close(&keeper->journal);
+}
+
+static void queue_free(struct keeper *keeper)
+{
+	struct queued *next;
+
+	for (struct queued *q = keeper->first; q; q = next) {
+		next = q->next;
+		free(q);
+	}
+}
+
 void keeper_free(struct keeper **keeper)
 {
 	struct keeper *k = *keeper;
 
 	if (!k)
 		return;
-	pthread_mutex_lock(&k->lock);
-	k->ending = true;
-	pthread_cond_signal(&k->more);
-	pthread_mutex_unlock(&k->lock);
-	pthread_join(k->thread, NULL);
-	journal_close(&k->journal);
+	keeper_end(k);
+	queue_free(k);
 	pthread_cond_destroy(&k->more);
 	pthread_mutex_destroy(&k->lock);
 	free(k);

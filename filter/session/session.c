@@ -156,6 +156,7 @@ static struct reply guarded(struct session *s,
 			    struct reply (*handle)(struct session *s, const struct event *event),
 			    const struct event *event)
 {
+	bool begins = handle == event_helo || handle == event_mail;
 	jmp_buf out;
 	struct reply reply;
 
@@ -167,9 +168,12 @@ static struct reply guarded(struct session *s,
 		return out_of_memory(s);
 	}
 	arena_guard(s->arena, &out);
-	/* A field is only put aside, and there may be very many. */
+	/*
+	 * A field is only put aside, and there may be very many. What the message before has spent
+	 * is forgotten within the event that begins the next.
+	 */
 	if (s->env.cpu > 0 && handle != event_header)
-		meter_begin(s->env.cpu - s->cpu_spent);
+		meter_begin(s->env.cpu - (begins ? 0 : s->cpu_spent));
 	reply = handle(s, event);
 	s->cpu_spent += meter_end();
 	arena_guard(s->arena, NULL);

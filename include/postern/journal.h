@@ -79,7 +79,12 @@ struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts)
 /* Hands a record in and never waits; when the queue is full it is dropped and counted. */
 void keeper_submit(struct keeper *keeper, const struct record *record);
 void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r);
-/* Writes what is queued, ends the thread, closes the journal. */
+/*
+ * Writes what is queued, ends the thread, closes the journal, once. Other threads may go on to use
+ * the keeper: what they submit waits for nobody.
+ */
+void keeper_end(struct keeper *keeper);
+/* Ends it if it has not been ended, and frees it. */
 void keeper_free(struct keeper **keeper);
 
 /* ---- the readers' side: filter/observe/journalread.c ---- */

@@ -7,6 +7,7 @@ the order of the answers: whoever needs no DNS is done before the first of the o
 
 import os
 import select
+import subprocess
 import sys
 import time
 
@@ -15,13 +16,14 @@ sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "dns")
 
 import faulty  # noqa: E402
 from commandkit import Folder  # noqa: E402
-from daemon import Postern  # noqa: E402
+from daemon import Postern, program  # noqa: E402
 from milterpeer import STEPS_V2, Milter, deliver  # noqa: E402
 from mta import wait_until  # noqa: E402
-from report import Tests, equal, true  # noqa: E402
+from report import Tests, contains, equal, true  # noqa: E402
 
 tests = Tests()
 SESSIONS = 200
+IDLE_AT_FIRST = 20  # more than the threads of a daemon that has had no burst
 EVERY = 12          # one in so many needs no DNS
 BUDGET = 8          # seconds, of a command
 SLACK = 2           # what a busy machine may add
@@ -100,6 +102,44 @@ def sessions_that_wait_hold_up_no_others():
             wait_until(lambda: threads(daemon) < SESSIONS // 2, 20)
             equal(deliver(where, "<a@friend.example>", ["<b@here.example>"]).verdict, "accept",
                   "a message afterwards")
+
+
+@tests.test
+def without_threads_sessions_wait_and_that_is_said():
+    server = faulty.Server()
+    with Folder() as folder:
+        path = os.path.join(folder.path, "filter.sock")
+        where = "unix:" + path
+        shim = os.path.join(folder.path, "stinted.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, os.path.join(HERE, "stinted.c")],
+                       check=True, timeout=60)
+        stinted = folder.file("stinted", b"\0")
+        command = ["env", "LD_PRELOAD=" + shim, "STINTED=" + stinted,
+                   "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") +
+                   ":verify_asan_link_order=0", program()]
+        with Postern(folder.path, path, POLICY % server.port, command=command) as daemon:
+            sessions = [Session(where, 2 * number) for number in range(IDLE_AT_FIRST)]
+            quick = Session(where, 5)
+            with open(stinted, "r+b", buffering=0) as file:
+                file.write(b"\1")
+            # As many as had a thread that was idle, and one more.
+            begun = []
+            for session in sessions:
+                session.begin()
+                begun.append(session)
+                if wait_until(lambda: "no more threads" in daemon.log(), 0.5):
+                    break
+            contains(daemon.log(), "TasksMax=", "what is to be done")
+            quick.begin()
+            heard = answers(begun + [quick], 3 * BUDGET)
+            equal([reply.kind for _, reply, _ in heard], ["accept"] * (len(begun) + 1), "replies")
+            equal(daemon.log().count("no more threads"), 1, "said once")
+            with open(stinted, "r+b", buffering=0) as file:
+                file.write(b"\0")
+            equal(deliver(where, "<a@friend.example>", ["<b@here.example>"]).verdict, "accept",
+                  "a message afterwards")
+            for session in begun + [quick]:
+                session.close()
 
 
 tests.finish()

@@ -556,9 +556,13 @@ def a_new_session_without_a_new_negotiation():
         m.packet(b"C", b"second\0U")
         equal(m.reply().kind, "continue", "answer to connect")
         equal(m.mail("<eom-reject@b>").kind, "continue", "answer to MAIL")
-        m.rcpt("<c@d>")
+        m.rcpt("<c@d>"), m.data()
+        # What was agreed on goes on: no answer to a field, and its space comes with it.
+        m.header("Again", " x")
+        m.eoh()
         equal(m.eom().code, 554, "answer to the end")
         m.quit()
+    daemon().event("header [Again: x]")
 
 
 @tests.test

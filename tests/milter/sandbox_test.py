@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
@@ -99,6 +100,19 @@ def started_as_root_it_has_no_capability():
             true(child["Uid"] != "0", "another user")
             equal(verdict(server, "<no@example.net>"), "reject", "verdict")
             true(wait_until(lambda: status(server)["journal"]["written"] == 1), "the journal")
+
+
+@tests.test
+def a_journal_may_stand_in_a_folder_of_everybody():
+    """As /tmp, where the sandbox is seen not to let anything be written."""
+    place = tempfile.mkdtemp(prefix="postern-journal-", dir="/tmp")
+    os.rmdir(place)
+    try:
+        with Folder() as folder, daemon(folder, 'set journal.path "%s"\n' % place + POLICY) as d:
+            equal(verdict(d, "<yes@example.net>"), "accept")
+            true(wait_until(lambda: status(d)["journal"]["written"] == 1), "the journal")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @tests.test

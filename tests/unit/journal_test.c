@@ -232,6 +232,16 @@ static void test_keeper(void)
 	keeper = keeper_new(journal, NULL);
 	keeper_counts(keeper, &counts);
 	CHECK_INT(counts.written + counts.dropped + counts.queued, 0);
+	/* One that has been ended goes on to be asked, and handed records. */
+	keeper_end(keeper);
+	for (long i = 0; i < 2; i++) {
+		struct record r = numbered(arena, i);
+
+		keeper_submit(keeper, &r);
+	}
+	keeper_counts(keeper, &counts);
+	CHECK_INT(counts.written, 0);
+	CHECK_INT(counts.queued, 2);
 	keeper_free(&keeper);
 	CHECK(journal_open(arena, &config, &journal, &why));
 	/* A queue that overflowed has lost some, but not what it kept. */

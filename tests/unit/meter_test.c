@@ -122,6 +122,44 @@ static void test_patterns(void)
 	       0);
 }
 
+/* Spends what there is, while it is told to. */
+static const char *spend(void *ctx, const char *name)
+{
+	(void)name;
+	while (*(bool *)ctx && !meter_over())
+		;
+	return NULL;
+}
+
+/* All that the first message may cost is spent on it, and the next is looked at from MAIL on. */
+static void test_next_message(void)
+{
+	bool spending = false;
+	struct session_env env = {.resolver = resolver,
+				  .clock = &now,
+				  .cpu = 50 * NS_PER_MS,
+				  .macro = spend,
+				  .ctx = &spending};
+	struct diag *diag = diag_new(arena);
+	struct source *source = arena_new_of(arena, struct source);
+	struct policy *policy;
+	struct session *s;
+
+	*source =
+	    (struct source){"policy", STR("reject 550 \"no\" when sender.local matches /^x/")};
+	policy = policy_compile(source, ".", NULL, diag);
+	CHECK(policy != NULL);
+	s = session_new(policy, &env);
+	session_connect(s, STR("unknown"), NULL, 25252);
+	session_helo(s, STR("a.example"));
+	spending = true;
+	CHECK_INT(session_mail(s, STR("<x@example.net>"), NULL).code, 451);
+	spending = false;
+	CHECK_INT(session_mail(s, STR("<x@example.net>"), NULL).code, 550);
+	session_free(&s);
+	policy_free(&policy);
+}
+
 static void test_body(void)
 {
 	expect("reject 550 \"no\" when line.longest >= 1", 550, 550);
@@ -147,6 +185,7 @@ int main(void)
 		return 1;
 	RUN(test_meter);
 	RUN(test_patterns);
+	RUN(test_next_message);
 	RUN(test_body);
 	resolver_free(&resolver);
 	arena_free(&arena);
