@@ -52,13 +52,7 @@ static struct {
 	struct stretch short_of_threads;
 } room = {.once = PTHREAD_ONCE_INIT, .epoll = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static _Thread_local int accepted = -1;
 static _Thread_local bool serves;
-
-void dispatch_accepted(int fd)
-{
-	accepted = fd;
-}
 
 /* The session's next command is to be waited for, once. */
 static bool seat_await(struct seat *seat, int operation)
@@ -185,10 +179,9 @@ static int stock_start(SMFICTX *ctx)
 
 int mi_start_session(SMFICTX *ctx)
 {
-	int fd = accepted;
+	int fd = stead_accepted();
 	struct seat *seat;
 
-	accepted = -1;
 	pthread_once(&room.once, dispatch_open);
 	if (fd < 0 || room.epoll < 0)
 		return stock_start(ctx);
