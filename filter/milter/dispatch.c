@@ -40,6 +40,7 @@ typedef int start_session_fn(SMFICTX *ctx);
 struct seat {
 	SMFICTX *ctx;
 	int fd;
+	atomic_uint turns; /* what one thread has written the next one sees, whatever epoll does */
 };
 
 static struct {
@@ -51,21 +52,17 @@ static struct {
 	struct stretch short_of_threads;
 } room = {.once = PTHREAD_ONCE_INIT, .epoll = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static _Thread_local int accepted = -1;
 static _Thread_local bool serves;
-
-void dispatch_accepted(int fd)
-{
-	accepted = fd;
-}
 
 /* The session's next command is to be waited for, once. */
 static bool seat_await(struct seat *seat, int operation)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
 				    .data.ptr = seat};
+	int fd = seat->fd;
 
-	return epoll_ctl(room.epoll, operation, seat->fd, &event) == 0;
+	atomic_fetch_add_explicit(&seat->turns, 1, memory_order_release);
+	return epoll_ctl(room.epoll, operation, fd, &event) == 0;
 }
 
 /* What has come for a session. False: it is over. Else another thread may have it already. */
@@ -142,6 +139,7 @@ static void *dispatch_run(void *unused)
 			;
 		thread_taken();
 		seat = event.data.ptr;
+		(void)atomic_load_explicit(&seat->turns, memory_order_acquire);
 		if (!seat_serve(seat)) {
 			callbacks_end(seat->ctx);
 			mi_clr_ctx(seat->ctx);
@@ -181,17 +179,16 @@ static int stock_start(SMFICTX *ctx)
 
 int mi_start_session(SMFICTX *ctx)
 {
-	int fd = accepted;
+	int fd = stead_accepted();
 	struct seat *seat;
 
-	accepted = -1;
 	pthread_once(&room.once, dispatch_open);
 	if (fd < 0 || room.epoll < 0)
 		return stock_start(ctx);
 	atomic_store(&room.used, true);
 	seat = malloc(sizeof(*seat));
 	if (seat) {
-		*seat = (struct seat){ctx, fd};
+		*seat = (struct seat){.ctx = ctx, .fd = fd};
 		if (seat_await(seat, EPOLL_CTL_ADD))
 			return MI_SUCCESS;
 		free(seat);

@@ -148,8 +148,6 @@ bool drain_wait(struct drain *drain, int64_t deadline);
 
 /* ---- dispatch.c ---- */
 
-/* What accept() is about to return to libmilter on this thread. */
-void dispatch_accepted(int fd);
 /* Do our own threads serve the sessions, and not libmilter's pool? */
 bool dispatch_used(void);
 /* Is this one of them, at work? */
@@ -183,6 +181,8 @@ void crowd_closed(unsigned open);
 
 /* Before libmilter's threads start, after nudge_start(): what its calls to libc come to. */
 void stead_begin(int listening, struct nudge *nudge);
+/* What accept() has last given libmilter on this thread, once; -1: nothing. */
+int stead_accepted(void);
 /* What smfi_settimeout() is to be told, seconds. */
 unsigned stead_patience(void);
 

@@ -40,6 +40,8 @@ static struct {
 	struct stretch scarce; /* of the listening thread */
 } room = {.listening = -1};
 
+static _Thread_local int accepted = -1;
+
 void stead_begin(int listening, struct nudge *nudge)
 {
 	struct rlimit limit = {.rlim_cur = RESERVE_MOST};
@@ -134,8 +136,16 @@ int accept(int fd, struct sockaddr *address, socklen_t *length)
 		got = connection_ended(address);
 		errno = EAGAIN;
 	}
-	dispatch_accepted(got);
+	accepted = got;
 	return got;
+}
+
+int stead_accepted(void)
+{
+	int fd = accepted;
+
+	accepted = -1;
+	return fd;
 }
 
 /* ---- complaints ---- */

@@ -8,6 +8,7 @@ is run and must print its lines in this order, `sh` must parse and name files th
 stands in contrib/postfix/main.cf, `log` is what the daemon writes about such a message.
 """
 
+import glob
 import os
 import re
 import shlex
@@ -97,6 +98,23 @@ def steps_parse_and_name_files_that_exist():
             for word in shlex.split(line, comments=True):
                 if re.match(r"(contrib|policies)/", word):
                     true(os.path.exists(os.path.join(TOP, word)), word + " is there")
+
+
+@tests.test
+def promises_name_tests_that_exist():
+    with open(os.path.join(TOP, "contrib", "SECURITY.md"), encoding="utf-8") as file:
+        text = file.read()
+    # A word without a folder is in the one of the word before it.
+    folder, found = "", 0
+    for name in re.findall(r"`([\w/*.-]+\.(?:py|c|h))`", text):
+        folder = os.path.dirname(name) or folder
+        true(glob.glob(os.path.join(TOP, folder, os.path.basename(name))), name + " is there")
+        found += 1
+    true(found >= 12, "it names tests")
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        true(os.path.exists(os.path.join(TOP, "contrib", link)), link + " is there")
+    for row in re.findall(r"(?m)^\| \*\*.*$", text):
+        true(re.search(r"tests/", row), "a test for: " + row[:60])
 
 
 @tests.test
