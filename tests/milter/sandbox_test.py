@@ -138,7 +138,9 @@ def weak(folder, what, setting):
     subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, os.path.join(HERE, "weak.c")],
                    check=True, timeout=60)
     return daemon(folder, "set sandbox %s\n" % setting + POLICY,
-                  ["env", "LD_PRELOAD=" + shim, "WEAK=" + what, POSTERN])
+                  ["env", "LD_PRELOAD=" + shim, "WEAK=" + what,
+                   "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") +
+                   ":verify_asan_link_order=0", POSTERN])
 
 
 def refused(what, setting):
