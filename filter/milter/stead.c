@@ -29,6 +29,9 @@
 #define HELD_PAUSE (100 * NS_PER_MS)
 #define LINE_MOST 1000
 
+/* With _FORTIFY_SOURCE it is a macro to clang. */
+#undef syslog
+
 /* libc's name for syslog() in what was built with _FORTIFY_SOURCE. */
 void __syslog_chk(int priority, int flag, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(whole->result == pieces->result && whole->vouching == pieces->vouching);
 	require(whole->instance <= 50 && whole->vouching <= whole->count);
 	require((whole->result == ARC_RESULT_PASS) == (whole->count > 0));
-	require(whole->count == 0 || (whole->count == whole->instance && whole->vouching > 0));
+	require(whole->count == 0 || whole->count == whole->instance);
 	require(whole->result == ARC_RESULT_NONE || whole->result == ARC_RESULT_PASS ||
 		whole->reason);
 	arena_free(&arena);
