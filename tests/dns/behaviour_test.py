@@ -142,6 +142,9 @@ class Sent:
         listed = added.get("X-Listed", "failed")
         self.results = tuple(added.get("X-Results", "").split()) + (listed,)
 
+    def put_off(self):
+        return self.outcome.verdict == "tempfail" or "temperror" in self.results
+
 
 def send_all(policies):
     """{(policy, word): Sent}, all at the same time."""
@@ -161,7 +164,13 @@ def send_all(policies):
                 # Whose turn it is must not hang on another daemon's questions.
                 for word in [word for word in TABLE if word != "flip" or name == "facts"]:
                     jobs[name, word] = pool.submit(Sent, "unix:" + path, word)
-            return {key: job.result(60) for key, job in jobs.items()}
+            sent = {key: job.result(60) for key, job in jobs.items()}
+            # What a busy machine puts off is brought again, as mail servers do.
+            for name, word in sent:
+                if TABLE[word] == GOOD and sent[name, word].put_off():
+                    path = os.path.join(folder.path, name + ".sock")
+                    sent[name, word] = Sent("unix:" + path, word)
+            return sent
         finally:
             for daemon in daemons:
                 daemon.stop()
