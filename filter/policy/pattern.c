@@ -12,6 +12,7 @@
 #include "postern/pattern.h"
 
 #include <pcre2.h>
+#include <string.h>
 
 #include "postern/meter.h"
 
@@ -20,10 +21,15 @@
 #define HEAP_LIMIT_KB 4096
 #define SUBJECT_MOST 65536
 
+/* Enough to tell most texts; a longer one would make the search for it, without case, slower. */
+#define BEGINNING_MOST 16
+
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_context *context;
 	struct str text, flags;
+	struct str beginning; /* a text that is nowhere within cannot match; empty: not known */
+	bool no_case;
 };
 
 static void pattern_free(void *handle)
@@ -32,6 +38,45 @@ static void pattern_free(void *handle)
 
 	pcre2_match_context_free(pattern->context);
 	pcre2_code_free(pattern->code);
+}
+
+static bool plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/*
+ * The letters and digits that every match begins with. The last of them is left out unless nothing
+ * follows it: what does may say how often it is there.
+ */
+static struct str beginning_of(struct str text, struct str flags)
+{
+	size_t n = 0;
+
+	if (str_chr(text, '|') >= 0 || str_chr(flags, 'x') >= 0)
+		return STR("");
+	while (n < text.n && plain(text.s[n]))
+		n++;
+	if (n < text.n && n > 0)
+		n--;
+	return str_sub(text, 0, n < BEGINNING_MOST ? n : BEGINNING_MOST);
+}
+
+/* Most texts hold no match, and to search for a few letters is cheaper than to interpret. */
+static bool may_match(const struct pattern *pattern, struct str text)
+{
+	struct str beginning = pattern->beginning;
+
+	if (beginning.n == 0 || text.n < beginning.n)
+		return beginning.n == 0;
+	if (!pattern->no_case)
+		return memmem(text.s, text.n, beginning.s, beginning.n) != NULL;
+	/* A set bit more makes small letters of capital ones and leaves digits as they are. */
+	for (size_t i = 0; i + beginning.n <= text.n; i++)
+		if ((text.s[i] | 0x20) == (beginning.s[0] | 0x20) &&
+		    str_casestarts(str_sub(text, i, text.n), beginning))
+			return true;
+	return false;
 }
 
 struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
@@ -45,9 +90,11 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 	*at_r = 0;
 	pattern->text = text;
 	pattern->flags = flags;
+	pattern->beginning = beginning_of(text, flags);
 	for (size_t i = 0; i < flags.n; i++) {
 		if (flags.s[i] == 'i') {
 			options |= PCRE2_CASELESS;
+			pattern->no_case = true;
 		} else if (flags.s[i] == 'x') {
 			options |= PCRE2_EXTENDED;
 		} else {
@@ -84,6 +131,8 @@ int pattern_matches(const struct pattern *pattern, struct str text)
 
 	if (text.n > SUBJECT_MOST || meter_over())
 		return -1;
+	if (!may_match(pattern, text))
+		return 0;
 	data = pcre2_match_data_create(1, NULL);
 	if (!data)
 		return -1;

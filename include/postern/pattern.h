@@ -2,7 +2,7 @@
 #ifndef POSTERN_PATTERN_H
 #define POSTERN_PATTERN_H
 
-/* Patterns: PCRE2 with JIT. filter/policy/pattern.c is the only owner of <pcre2.h>. */
+/* Patterns: PCRE2, interpreted. filter/policy/pattern.c is the only owner of <pcre2.h>. */
 
 #include "postern/arena.h"
 #include "postern/str.h"
