@@ -2,6 +2,7 @@
 /* The fields of a message on their way to libopendkim, and what can be told of them before. */
 
 #include "filter/auth/dkimfield.h"
+#include "postern/limits.h"
 
 static struct dkimfield *push(struct dkimfield_list *list)
 {
@@ -14,10 +15,10 @@ void dkimfield_add(struct dkimfield_list *list, struct str name, struct str valu
 	struct dkimfield field = {.signature = str_caseeq(trimmed, STR("DKIM-Signature"))};
 	char *text;
 
-	if (list->all.count >= DKIMFIELD_COUNT_MAX ||
-	    name.n + value.n + 1 > DKIMFIELD_BYTES_MAX - list->bytes) {
+	if (list->all.count >= LIMIT_FIELDS ||
+	    name.n + value.n + 1 > LIMIT_FIELD_BYTES - list->bytes) {
 		list->overflow = true;
-		if (field.signature && list->signatures < DKIMFIELD_COUNT_MAX) {
+		if (field.signature && list->signatures < LIMIT_FIELDS) {
 			field.lost = true;
 			list->signatures++;
 			*push(list) = field;

@@ -4,14 +4,11 @@
 
 /*
  * The fields of a message, kept until the end of the header says whether a signature is worth
- * the trouble: so many and no more.
+ * the trouble: LIMIT_FIELDS, and LIMIT_FIELD_BYTES of all, and no more.
  */
 
 #include "filter/auth/dkimsig.h"
 #include "postern/arena.h"
-
-#define DKIMFIELD_COUNT_MAX 1000 /* an MTA passes on a hundred thousand without a word */
-#define DKIMFIELD_BYTES_MAX ((size_t)256 << 10) /* of all of them; MTAs differ */
 
 struct dkimfield {
 	struct str text; /* name, colon, value: as they came, folds as LF or CRLF */

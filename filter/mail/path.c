@@ -7,8 +7,7 @@
 #include "postern/mail.h"
 
 #include "filter/mail/scan.h"
-
-#define PATH_MAX_BYTES 4096
+#include "postern/limits.h"
 
 /* "@a,@b:" in front of a mailbox (RFC 5321 4.1.2 A-d-l); *text is moved past it. */
 static const char *route_skip(struct arena *arena, struct str *text)
@@ -112,7 +111,7 @@ bool path_parse(struct arena *arena, struct str text, bool recipient, struct pat
 		const char **why_r)
 {
 	struct path path = {.local = STR(""), .domain = STR(""), .text = STR(""), .tag = STR("")};
-	const char *why = text.n > PATH_MAX_BYTES ? "too long" : scan_trouble(text);
+	const char *why = text.n > LIMIT_PATH ? "too long" : scan_trouble(text);
 	ptrdiff_t plus;
 
 	if (!why && text.n > 0 && text.s[0] == '<') {

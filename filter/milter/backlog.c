@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/limits.h"
+
 #define BYTES_FIRST 4096
 
 /* Room for n more bytes. */
@@ -18,7 +20,7 @@ static bool reserve(struct backlog *backlog, size_t n)
 	size_t size = backlog->size > 0 ? backlog->size : BYTES_FIRST;
 	char *bigger;
 
-	if (n > BACKLOG_MOST - backlog->used)
+	if (n > LIMIT_BACKLOG - backlog->used)
 		return false;
 	while (size < backlog->used + n)
 		size *= 2;

@@ -94,9 +94,6 @@ void judgement_leave(struct judgement *j);
 
 /* ---- backlog.c ---- */
 
-/* Bytes kept of one header: Postfix takes no more than 100 KB by default, Sendmail 32 KB. */
-#define BACKLOG_MOST ((size_t)1024 * 1024)
-
 /* What has come of a message and is not told to the session yet. */
 struct backlog {
 	bool data;   /* DATA has come */
@@ -106,7 +103,7 @@ struct backlog {
 
 /* Has anything been kept back? */
 bool backlog_holds(const struct backlog *backlog);
-/* False: memory ended, or it is more than BACKLOG_MOST. */
+/* False: memory ended, or it is more than LIMIT_BACKLOG. */
 bool backlog_add(struct backlog *backlog, const char *name, const char *value);
 /* Tells the session all of it, DATA first, and forgets it. The answer to DATA. */
 struct reply backlog_tell(struct backlog *backlog, struct session *session);

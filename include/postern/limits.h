@@ -59,6 +59,11 @@
 /* Real mail has under 200 fields and 64 KB of header; fields beyond are not kept as facts. */
 #define LIMIT_FIELDS 1000
 #define LIMIT_FIELD_BYTES 262144
+/*
+ * Bytes kept of a header that waits, for it began like one of a message that crashed. Postfix takes
+ * 100 KB by default, Sendmail 32 KB.
+ */
+#define LIMIT_BACKLOG 1048576
 /* Forged Authentication-Results to remove: each is a command to the MTA. */
 #define LIMIT_REMOVALS 1000
 /* Comments in comments; people write one. */

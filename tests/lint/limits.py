@@ -10,6 +10,7 @@ import tree
 
 # The name of a limit: a test that knows it by its figure or its effect.
 ELSEWHERE = {
+    "LIMIT_BACKLOG": ("tests/milter/crash_test.py", "more than a megabyte"),
     "LIMIT_PROGRESS_SECONDS": ("tests/milter/limits_test.py", "no word for"),
     "LIMIT_DNS_SECONDS": ("tests/unit/dns_lookups_test.c", "test_message_deadline"),
     "LIMIT_SPF_SECONDS": ("tests/unit/spf_check_test.c", "test_deadline"),
