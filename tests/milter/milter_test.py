@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 import milterpeer as mp  # noqa: E402
 from milterpeer import Milter, deliver  # noqa: E402
+from ports import free_port  # noqa: E402
 from report import Tests, contains, equal, lacks, true  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("BUILD", "."), "tests", "milter", "scripted")
@@ -653,15 +654,9 @@ def no_place_to_listen_at():
     equal([f for f in os.listdir(home.name) if f in ("g", "u")], [], "left behind")
 
 
-def free_port(family, host):
-    with socket.socket(family) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
-
-
 @tests.test
 def over_inet():
-    port = free_port(socket.AF_INET, "127.0.0.1")
+    port = free_port()
     with Scripted(where="inet:%d@127.0.0.1" % port) as d:
         for _ in range(3):
             equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "verdict")
@@ -911,7 +906,7 @@ def what_does_not_end_is_cut_off():
 
 @tests.test
 def over_inet_the_port_is_closed_at_once():
-    port = free_port(socket.AF_INET, "127.0.0.1")
+    port = free_port()
     with Scripted("-n", "all", where="inet:%d@127.0.0.1" % port) as d:
         with Milter(d.where) as m:
             m.negotiate(), m.connect(), m.helo(), m.mail("<a@b>")
