@@ -161,7 +161,7 @@ static int64_t process_next(const struct parent *p)
 	return beat > 0 && beat < p->due ? beat : p->due;
 }
 
-/* Until told to stop (MILTER_OK) or the filter process says that there is no use. */
+/* Until told to stop (MILTER_OK) or the first filter process says that there is no use. */
 static int process_watch(struct parent *p)
 {
 	for (;;) {
@@ -188,7 +188,9 @@ static int process_watch(struct parent *p)
 		child = p->child;
 		if (!process_ended(p, &status))
 			continue;
-		if (WIFEXITED(status) && WEXITSTATUS(status) == MILTER_BROKEN) {
+		/* Once one has served, what is in the way of the next may go again. */
+		if (WIFEXITED(status) && WEXITSTATUS(status) == MILTER_BROKEN &&
+		    atomic_load(&p->pulse->serving) == 0) {
 			log_line(LOG_LEVEL_ERROR, "the filter process cannot start: giving up");
 			return MILTER_BROKEN;
 		}

@@ -127,7 +127,10 @@ void milter_reloading(bool over, bool refused);
 /* Statuses of milter_run(); those of `start` mean the same. */
 #define MILTER_OK 0
 #define MILTER_FAILED 1 /* of start: may work when tried again */
-#define MILTER_BROKEN 2 /* will not work until somebody mends it: the parent gives up too */
+/*
+ * Will not work until somebody mends it: before one has served, the parent gives up too.
+ */
+#define MILTER_BROKEN 2
 
 /* Does a text name a place to listen at? If not, *why_r says what is wrong. */
 bool milter_listen_ok(const char *listen, const char **why_r);

@@ -890,6 +890,21 @@ def a_start_that_cannot_work_ends_the_parent():
 
 
 @tests.test
+def who_has_served_does_not_give_up():
+    """What is in the way of the next filter process may go: nobody is served until then."""
+    obstacle = os.path.join(home.name, "obstacle")
+    with Scripted("-b", obstacle) as d:
+        with open(obstacle, "w", encoding="ascii"):
+            pass
+        os.kill(d.filter_pid(), signal.SIGKILL)
+        wait_until(lambda: d.log().count("ended with status 2; the next starts in") >= 2, 15)
+        os.unlink(obstacle)
+        wait_until(lambda: d.log().count("serving at") == 2, 15)
+        equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "verdict")
+        lacks(d.log(), "giving up", "the log")
+
+
+@tests.test
 def a_start_that_fails_is_tried_again():
     with Scripted("-s", "1", wait=False) as d:
         # ThreadSanitizer lets each of the six processes linger for a second.

@@ -4,7 +4,8 @@
  * the local part of the sender ("mail-reject", "eom-tempfail") or the recipient, in the HELO name
  * or the client's name. It writes every event to the log.
  *
- * scripted [-g GROUP] [-m MODE] [-u USER] [-n NEED,...] [-s STATUS] [-x] WHERE
+ * scripted [-b FILE] [-g GROUP] [-m MODE] [-u USER] [-n NEED,...] [-s STATUS] [-x] WHERE
+ *   -b  start says that it is no use while that file is there
  *   -n  what session_needs() says; "all" for everything, "macros" for lists of macros
  *   -s  the status that start returns
  *   -x  session_new() finds no memory
@@ -305,6 +306,7 @@ static void reload(void *ctx)
 struct options {
 	struct policy policy;
 	int status;
+	const char *broken;
 };
 
 static int start(void *ctx, struct milter_service *service_r)
@@ -317,7 +319,8 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->finish = finish;
 	service_r->reload = reload;
 	service_r->ctx = (void *)"service";
-	return options->status;
+	return options->broken && access(options->broken, F_OK) == 0 ? MILTER_BROKEN
+								     : options->status;
 }
 
 static void need(struct session_needs *needs, const char *name)
@@ -344,8 +347,11 @@ int main(int argc, char **argv)
 	char *word;
 	int c;
 
-	while ((c = getopt(argc, argv, "g:m:u:n:s:x")) != -1) {
+	while ((c = getopt(argc, argv, "b:g:m:u:n:s:x")) != -1) {
 		switch (c) {
+		case 'b':
+			options.broken = optarg;
+			break;
 		case 'g':
 			config.group = optarg;
 			break;
