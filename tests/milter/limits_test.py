@@ -119,6 +119,10 @@ def every_step_is_answered_in_time_though_no_name_server_answers():
         gaps = [b - a for a, b in zip(m.times, m.times[1:])]
         true(took <= LIMITS["LIMIT_MESSAGE_SECONDS"] + SLACK, "end of message took %.1f s" % took)
         true(max(gaps) <= 5 + SLACK, "no word for %.1f s" % max(gaps))
+        if took > LIMITS["LIMIT_PROGRESS_SECONDS"] + SLACK / 2:
+            true(reply.progress > 0, "there is word before the answer, after %.1f s" % took)
+        else:
+            raise AssertionError("nobody waited long enough at the end: %.1f s" % took)
         print("waited: " + ", ".join("%s %.1f" % item for item in waited.items()) +
               ", eom %.1f, longest silence %.1f s" % (took, max(gaps)))
         true(dead.questions > 0, "the server was asked")

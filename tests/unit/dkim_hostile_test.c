@@ -441,6 +441,25 @@ static void test_limit_of_signatures(void)
 	mail_end();
 }
 
+/* No setting makes more of them tried. */
+static void test_most_signatures(void)
+{
+	struct signer s = mail_signer();
+	const struct dkim_outcome *outcome;
+	size_t tried = 0;
+
+	mail_begin();
+	mail.options.max_signatures = LIMIT_SIGNATURES + 5;
+	for (int i = 0; i < LIMIT_SIGNATURES + 2; i++)
+		mail_sign(&s);
+	outcome = mail_verify();
+	CHECK_INT(outcome->count, LIMIT_SIGNATURES + 2);
+	for (size_t i = 0; i < outcome->count; i++)
+		tried += outcome->signatures[i].result == DKIM_RESULT_PASS;
+	CHECK_INT(tried, LIMIT_SIGNATURES);
+	mail_end();
+}
+
 static void test_body_hashes(void)
 {
 	static const char *const lengths[] = {"1", "2", "3", "4"};
@@ -552,6 +571,7 @@ int main(void)
 	RUN(test_from);
 	RUN(test_many_signatures);
 	RUN(test_limit_of_signatures);
+	RUN(test_most_signatures);
 	RUN(test_body_hashes);
 	RUN(test_huge_signature);
 	RUN(test_huge_header);

@@ -406,6 +406,7 @@ static void test_many(void)
 {
 	struct arena *own = arena = arena_new(NULL);
 	struct buf many = {.arena = own}, names = {.arena = own}, fields = {.arena = own};
+	struct buf parted = {.arena = own};
 	const struct mime_parts *parts;
 
 	buf_puts(&many, MIXED);
@@ -424,11 +425,23 @@ static void test_many(void)
 	CHECK_STR(str_of(parts->trouble), "a part with too many names");
 	CHECK_INT(parts->name_count, LIMIT_MIME_PART_NAMES);
 
-	buf_puts(&fields, MIXED PART);
-	for (int i = 0; i < 1000; i++)
-		buf_printf(&fields, "Content-Disposition: a; name=%0400d.txt\r\n", i);
+	/* In no part too many, and in all of them. */
+	buf_puts(&parted, MIXED);
+	for (int i = 0; i < 60; i++) {
+		buf_puts(&parted, PART "Content-Disposition: a");
+		for (int j = 0; j < 40; j++)
+			buf_printf(&parted, "; name=%d-%d.txt", i, j);
+		buf_puts(&parted, "\r\n\r\n");
+	}
+	parts = parts_of(buf_str(&parted), 65536);
+	CHECK_STR(str_of(parts->trouble), "too many names");
+	CHECK_INT(parts->name_count, LIMIT_MIME_NAMES);
+
+	buf_puts(&fields, MIXED);
+	for (int i = 0; i < LIMIT_MIME_PARTS - 100; i++)
+		buf_printf(&fields, PART "Content-Disposition: a; name=n%0400d.txt\r\n\r\n", i);
 	parts = parts_of(buf_str(&fields), 65536);
-	CHECK(parts->trouble != NULL);
+	CHECK_STR(str_of(parts->trouble), "too much header in parts");
 	CHECK(arena_size(own) < (8 << 20));
 	arena_free(&own);
 }

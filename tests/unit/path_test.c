@@ -2,6 +2,7 @@
 /* Envelope paths: canonical addresses, routes, literals, and what RFC 5321 does not allow. */
 
 #include "postern/arena.h"
+#include "postern/limits.h"
 #include "postern/mail.h"
 
 #include "tests/unit/unit.h"
@@ -211,6 +212,21 @@ static void refused(void)
 	CHECK(!path_parse(arena, STR("<a@x\0>"), true, &path, &why));
 }
 
+/* "<@h,@h...:a@x>", of so many bytes. */
+static struct str routed_path(size_t n)
+{
+	struct buf out = {.arena = arena};
+
+	buf_puts(&out, "<@h");
+	while (out.n + strlen(",@h:a@x>") <= n)
+		buf_puts(&out, ",@h");
+	while (out.n + strlen(":a@x>") < n)
+		buf_putc(&out, 'h');
+	buf_puts(&out, ":a@x>");
+	CHECK_INT(out.n, n);
+	return buf_str(&out);
+}
+
 static void lengths(void)
 {
 	struct path path;
@@ -222,6 +238,11 @@ static void lengths(void)
 	CHECK(!path_parse(arena, filled("<a@", 'a', 5000, ">"), true, &path, &why));
 	CHECK(!path_parse(arena, filled("<", '@', 4000, ":a@x>"), true, &path, &why));
 	CHECK(!path_parse(arena, filled("<", '<', 1000000, ">"), true, &path, &why));
+	/* All of it, a source route as well. */
+	CHECK(path_parse(arena, routed_path(LIMIT_PATH), true, &path, &why));
+	CHECK_STR(path.text, "a@x");
+	CHECK(!path_parse(arena, routed_path(LIMIT_PATH + 1), true, &path, &why));
+	CHECK_STR(str_of(why), "too long");
 }
 
 int main(void)

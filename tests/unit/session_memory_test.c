@@ -86,6 +86,24 @@ static void test_recipients(void)
 	policy_free(&policy);
 }
 
+/* Those that are refused count, too: so many questions, and the next ones are not asked. */
+static void test_refused_recipients(void)
+{
+	struct policy *policy = policy_of("reject 550 \"no\" when recipient.local is \"x\"");
+	struct session *s = session_of(policy);
+	int refused = 0;
+
+	session_mail(s, STR("<a@example.net>"), NULL);
+	while (session_rcpt(s, STR("<x@example.org>"), NULL).code == 550)
+		refused++;
+	CHECK_INT(refused, LIMIT_RECIPIENTS);
+	CHECK_INT(session_rcpt(s, STR("<b@example.org>"), NULL).code, 452);
+	session_mail(s, STR("<a@example.net>"), NULL);
+	CHECK_INT(session_rcpt(s, STR("<x@example.org>"), NULL).code, 550);
+	session_free(&s);
+	policy_free(&policy);
+}
+
 static size_t size_with_fields(const struct policy *policy, int count)
 {
 	struct session *s = session_of(policy);
@@ -281,6 +299,7 @@ int main(void)
 	if (resolver_from_source(&records, &now, diag_new(arena), &resolver) < 0)
 		return 1;
 	RUN(test_recipients);
+	RUN(test_refused_recipients);
 	RUN(test_fields);
 	RUN(test_messages);
 	RUN(test_recipients_without_end);
