@@ -238,6 +238,24 @@ static void store_check(struct journal *journal)
 	}
 }
 
+static bool may(const struct journal *journal, const char *name, int mode)
+{
+	char path[PATH_MOST];
+
+	path_of(journal, name, path);
+	return access(path, mode) == 0 || errno == ENOENT;
+}
+
+/* The sandbox knows folders, not their names: rights to another one are there and are no use. */
+static const char *reason(const struct journal *journal, int error)
+{
+	if (error == EACCES && access(journal->path, R_OK | W_OK | X_OK) == 0 &&
+	    may(journal, DATA, R_OK | W_OK) && may(journal, LOCK, R_OK | W_OK))
+		return "the sandbox was told of another folder that was here before: that takes a "
+		       "restart";
+	return mdb_strerror(error);
+}
+
 bool journal_store_ready(struct journal *journal)
 {
 	int error = MDB_CORRUPTED;
@@ -254,7 +272,7 @@ bool journal_store_ready(struct journal *journal)
 		if (error == MDB_CORRUPTED)
 			set_aside(journal);
 	}
-	return error == 0 || fail(journal, mdb_strerror(error));
+	return error == 0 || fail(journal, reason(journal, error));
 }
 
 bool journal_store_use(struct journal *journal, void (*call)(void *ctx), void *ctx)

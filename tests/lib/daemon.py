@@ -47,6 +47,13 @@ def parse_record(line):
     return Record(line, found.group(1), [word.split("=", 1) for word in words if "=" in word])
 
 
+def seconds_used(pid):
+    """The processor's time that a process has had."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def accepts(path):
     with socket.socket(socket.AF_UNIX) as probe:
         try:

@@ -8,6 +8,7 @@ No session fails for it, no process ends, and within five seconds of its return 
 import ctypes
 import json
 import os
+import pwd
 import shutil
 import socket
 import struct
@@ -21,7 +22,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
 from commandkit import POSTERN, Folder, answer, postern  # noqa: E402
-from daemon import Postern  # noqa: E402
+from daemon import Postern, seconds_used  # noqa: E402
 from milterpeer import Closed, Milter, deliver  # noqa: E402
 from mta import wait_until  # noqa: E402
 from report import Tests, contains, equal, lacks, true  # noqa: E402
@@ -139,6 +140,35 @@ def a_journal_in_the_way_of_which_something_stands():
         lacks(server.log(), "written again", "log within a minute")
 
 
+def a_folder_that_others_make_anew_takes_a_restart():
+    nobody = pwd.getpwnam("nobody")
+
+    def made(*names):
+        path = os.path.join(*names)
+        os.mkdir(path)
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        return path
+
+    with Folder() as folder:
+        os.chmod(folder.path, 0o755)
+        home, journal = made(folder.path, "home"), made(folder.path, "journal")
+        policy = "set user nobody " + JOURNAL % folder.path
+        with daemon(home, policy) as server:
+            send(server, "before")
+            true(wait_until(lambda: kept(server) == ["before"], 10), "the first is kept")
+            shutil.rmtree(journal)
+            made(journal)
+            equal(send(server, "amid").verdict, "accept", "verdict")
+            if "no landlock" in server.log() or "sanitizer" in server.log():
+                within(RECOVERY, lambda: kept(server) == ["amid"], "journal made by others")
+                return
+            true(wait_until(lambda: "that takes a restart" in server.log(), 10), "it is said")
+            server.stop()
+            server.start()
+            equal(send(server, "after").verdict, "accept", "verdict")
+            within(RECOVERY, lambda: "after" in kept(server), "journal after a restart")
+
+
 @tests.test
 def a_journal_that_cannot_be_had_at_first_comes_later():
     with Folder() as folder:
@@ -242,12 +272,6 @@ def a_log_that_takes_nothing():
 
 
 # ---- descriptors ----
-
-
-def seconds_used(pid):
-    with open("/proc/%d/stat" % pid) as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def greeted(mta):
@@ -444,6 +468,7 @@ def libmilters_complaints_come_to_our_log():
 
 
 if own_mounts():
+    tests.test(a_folder_that_others_make_anew_takes_a_restart)
     tests.test(a_full_disk_costs_nothing)
     tests.test(a_disk_that_is_full_at_the_start)
 else:
