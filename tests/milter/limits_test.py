@@ -12,10 +12,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 
-from commandkit import Folder  # noqa: E402
-from daemon import Postern  # noqa: E402
+from commandkit import Folder, answer  # noqa: E402
+from daemon import Postern, seconds_used  # noqa: E402
 from httpunix import get  # noqa: E402
-from milterpeer import Milter  # noqa: E402
+from milterpeer import Milter, deliver  # noqa: E402
 from mta import wait_until  # noqa: E402
 from report import Tests, contains, equal, true  # noqa: E402
 
@@ -128,6 +128,25 @@ def every_step_is_answered_in_time_though_no_name_server_answers():
         true(dead.questions > 0, "the server was asked")
         true(max(waited.values()) + took > 4, "somebody waited")
         equal((reply.kind, reply.code), ("tempfail", 451), "what is not known is no reason to accept")
+
+
+# Each pattern gives up by itself, but not all of them together.
+SLOW = "".join('add header "X-%d: y" when subject matches /^(a|a)+(x|y|%d)$/\n' % (n, n)
+               for n in range(2000)) + 'reject "no" when subject matches /zz$/\n'
+
+
+@tests.test
+def a_message_that_costs_too_much_is_deferred():
+    with Folder() as folder, \
+            Postern(folder.path, os.path.join(folder.path, "s"), SLOW, dns="") as server:
+        pid = answer("status", "-c", server.policy_path, "--json")["pid"]
+        before = seconds_used(pid)
+        outcome = deliver("unix:" + server.path, "<a@example.net>", ["<b@example.org>"],
+                          b"Subject: " + 50 * b"a" + b"b\r\n\r\ntext\r\n", timeout=60)
+        used = seconds_used(pid) - before
+        equal((outcome.reply.code, outcome.reply.enhanced), (451, "4.3.0"), "the reply")
+        true(wait_until(lambda: "it costs too much CPU time" in server.log(), 10), "the log says so")
+        true(used < 3 * LIMITS["LIMIT_CPU_MS"] / 1000 + SLACK / 2, "it took %.2f s" % used)
 
 
 def opened(server):
