@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -23,6 +24,9 @@
 
 /* poll() by a name of our own: libc's header says of it that it does not read what it is given. */
 int intake_poll(struct pollfd *fds, nfds_t count, int timeout) __asm__("poll");
+/* libc's names for both in what was built with _FORTIFY_SOURCE; the last is the room there is. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room);
+ssize_t __read_chk(int fd, void *to, size_t most, size_t room);
 
 static _Thread_local struct intake *served;
 
@@ -93,4 +97,18 @@ ssize_t read(int fd, void *to, size_t most)
 	memcpy(to, served->bytes + served->at, n);
 	served->at += n;
 	return (ssize_t)n;
+}
+
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
+{
+	if (room / sizeof(*fds) < count)
+		abort();
+	return intake_poll(fds, count, timeout);
+}
+
+ssize_t __read_chk(int fd, void *to, size_t most, size_t room)
+{
+	if (room < most)
+		abort();
+	return read(fd, to, most);
 }
