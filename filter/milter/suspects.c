@@ -16,8 +16,11 @@
 
 /* Callbacks at the same time beyond that are not noted; crashes have fewer. */
 #define PLACES 1024
-/* Messages remembered; the one whose crash is the longest ago gives way. */
-#define SUSPECTS 512
+/*
+ * Messages remembered; the one whose crash is the longest ago gives way. All of two crashes have
+ * room: else who sends enough others at the same time would have each crash be the first.
+ */
+#define SUSPECTS (2 * PLACES)
 #define LINES_MOST 10
 /* No fingerprint: a place that is being written. */
 #define TAKEN 1
@@ -38,6 +41,7 @@ struct suspects {
 	uint64_t key;
 	atomic_uint next; /* place to try */
 	unsigned count;   /* of those that are deferred, or were */
+	unsigned used;    /* of the entries: those behind never were */
 	struct place places[PLACES];
 	struct suspect entries[SUSPECTS];
 };
@@ -122,7 +126,7 @@ enum suspicion suspects_suspicion(struct suspects *s, uint64_t fingerprint, bool
 	if (!s || s->count == 0 || fingerprint == 0)
 		return SUSPICION_NONE;
 	now = clock_now(&clock_system);
-	for (size_t i = 0; i < SUSPECTS; i++) {
+	for (size_t i = 0; i < s->used; i++) {
 		struct suspect *entry = &s->entries[i];
 
 		if (entry->crashes < SUSPECT_CRASHES || !is_fresh(entry, now))
@@ -142,7 +146,7 @@ static struct suspect *entry_of(struct suspects *s, uint64_t fingerprint, int64_
 {
 	struct suspect *oldest = &s->entries[0];
 
-	for (size_t i = 0; i < SUSPECTS; i++) {
+	for (size_t i = 0; i < s->used; i++) {
 		struct suspect *entry = &s->entries[i];
 
 		if (entry->fingerprint == fingerprint && is_fresh(entry, now))
@@ -150,6 +154,8 @@ static struct suspect *entry_of(struct suspects *s, uint64_t fingerprint, int64_
 		if (entry->last < oldest->last)
 			oldest = entry;
 	}
+	if (s->used < SUSPECTS && (s->used == 0 || is_fresh(oldest, now)))
+		oldest = &s->entries[s->used++];
 	memset(oldest, 0, sizeof(*oldest));
 	oldest->fingerprint = fingerprint;
 	return oldest;
