@@ -44,7 +44,7 @@ static const char *const plain[] = {
     "connect", "bind", "listen", "accept", "accept4", "getsockname", "getpeername", "getsockopt",
     "setsockopt", "send", "sendto", "sendmsg", "sendmmsg", "recv", "recvfrom", "recvmsg",
     "recvmmsg", "shutdown",
-    /* memory, never executable */
+    /* memory */
     "brk", "munmap", "mremap", "madvise", "mincore",
     /* threads */
     "futex", "futex_time64", "set_robust_list", "get_robust_list", "set_tid_address", "rseq",
@@ -139,6 +139,14 @@ static const struct narrow narrows[] = {
     ONE("prctl", EQUAL(0, PR_GET_NO_NEW_PRIVS)),
 };
 
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+/* How PCRE2 gets memory for machine code: no file's, and all at once. */
+static const struct narrow executing[] = {
+    TWO("mmap", EQUAL(2, PROT_ALL), EQUAL(3, MAP_PRIVATE | MAP_ANONYMOUS)),
+    TWO("mmap2", EQUAL(2, PROT_ALL), EQUAL(3, MAP_PRIVATE | MAP_ANONYMOUS)),
+};
+
 static bool listed(const char *const *list, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
@@ -199,6 +207,8 @@ static void allow_all(struct making *making, const struct sandbox *sandbox)
 		allow(making, plain[i], 0, NULL);
 	for (size_t i = 0; i < COUNT(narrows); i++)
 		allow_narrow(making, &narrows[i]);
+	for (size_t i = 0; sandbox->executes && i < COUNT(executing); i++)
+		allow_narrow(making, &executing[i]);
 	allow_signals(making, sandbox);
 	for (size_t i = 0; SANITIZED && i < COUNT(sanitizers); i++)
 		allow(making, sanitizers[i], 0, NULL);
