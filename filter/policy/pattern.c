@@ -25,7 +25,10 @@
 /* Enough to tell most texts; a longer one would make the search for it, without case, slower. */
 #define BEGINNING_MOST 16
 
-/* Of machine code, for what it may have to go back to. The rest is touched when it is needed. */
+/*
+ * Of machine code, for what it may have to go back to: with this much it can tell wherever the
+ * interpreter can with its heap. What is not needed is not touched.
+ */
 #define STACK_FIRST 32768
 #define STACK_MOST (1024 * 1024)
 
@@ -215,9 +218,14 @@ static pcre2_jit_stack *stack_of_thread(void *unused)
 bool pattern_jit(struct pattern *pattern)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	size_t size = 0;
 
-	if (never || pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) != 0)
+	if (never || pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) != 0 ||
+	    pcre2_pattern_info(pattern->code, PCRE2_INFO_JITSIZE, &size) != 0)
 		return false;
+	/* Of one that begins with '(*NO_JIT)' there is none, as it asks. */
+	if (size == 0)
+		return true;
 	pthread_once(&once, stacks_begin);
 	pcre2_jit_stack_assign(pattern->context, stack_of_thread, NULL);
 	pattern->machine = true;

@@ -170,13 +170,13 @@ bool table_add_pattern(struct table *table, struct str text, struct str flags, c
 	return true;
 }
 
-size_t table_jit(struct table *table)
+bool table_jit(struct table *table)
 {
-	size_t left = 0;
+	bool all = true;
 
 	for (size_t i = 0; i < table->patterns.all.count; i++)
-		left += !pattern_jit(table->patterns.all.items[i]);
-	return left;
+		all &= pattern_jit(table->patterns.all.items[i]);
+	return all;
 }
 
 /* A whole line of a file: what stands behind the pattern can be a comment only. */

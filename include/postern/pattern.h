@@ -20,8 +20,8 @@ struct pattern *pattern_new(struct arena *arena, struct str text, struct str fla
 			    const char **why_r, size_t *at_r);
 
 /*
- * Makes machine code of a pattern that nobody uses yet. False: it stays interpreted, for it is too
- * large or pattern_jit_missing().
+ * Makes machine code of a pattern that nobody uses yet. False: it stays interpreted, for want of
+ * memory mostly; see pattern_jit_missing().
  */
 bool pattern_jit(struct pattern *pattern);
 /* Why there is no machine code in this process, and the mend (static); NULL: there is. */
