@@ -458,19 +458,16 @@ static bool right_pattern(struct loader *loader, const struct operand *right, st
 	const char *why = NULL;
 	size_t at;
 	struct span span = right->span;
-	struct pattern *pattern;
 
 	if (right->kind != OPERAND_PATTERN) {
 		loader_error(loader, right->span, "a pattern is wanted here, write '/.../'");
 		return false;
 	}
 	cond->right_kind = RIGHT_PATTERN;
-	pattern = pattern_new(loader->arena, right->word, right->flags, &why, &at);
-	cond->pattern = pattern;
-	if (pattern) {
-		*vec_push(loader->arena, &loader->patterns) = pattern;
+	cond->pattern = *vec_push(loader->arena, &loader->patterns) =
+	    pattern_new(loader->arena, right->word, right->flags, &why, &at);
+	if (cond->pattern)
 		return true;
-	}
 	if (span.from + 1 + at < span.to)
 		span.from += 1 + at;
 	loader_error(loader, span, "%s", why);
