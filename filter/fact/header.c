@@ -23,13 +23,14 @@ static bool named(const struct field *field, struct str name)
 
 static enum fact_state header_provide(const struct fact_call *call, struct value *value_r)
 {
-	const struct fields *fields = fields_of(call);
+	const struct fields fields = *fields_of(call);
+	struct str name = call->arguments[0]->text;
 	VEC(struct value) found = {0};
 
-	for (size_t i = 0; i < fields->count; i++)
-		if (named(&fields->items[i], call->arguments[0]->text))
+	for (size_t i = 0; i < fields.count; i++)
+		if (named(&fields.items[i], name))
 			*vec_push(call->arena, &found) =
-			    value_text(readable(call, &fields->items[i]));
+			    value_text(readable(call, &fields.items[i]));
 	*value_r = value_list(found.items, found.count);
 	return FACT_PRESENT;
 }

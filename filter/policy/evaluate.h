@@ -21,6 +21,7 @@ struct evaluation {
 /* How a rule was found that nothing can change before another stage; open: NULL, it was not. */
 struct rest {
 	unsigned *open;
+	unsigned one; /* what `open` points at where it is one, as it mostly is */
 	size_t count;
 	enum stage until;
 	struct evaluation evaluation;

@@ -181,7 +181,9 @@ void memo_note_rest(const struct view *view, struct rest *rest, struct evaluatio
 			until = view->policy->slots[open[i]].stage;
 	if (cond_settled(e.possible) || count == 0 || until <= view->stage + 1)
 		return;
-	*rest = (struct rest){arena_array(view->arenas[SCOPE_MESSAGE], count, sizeof(*open)), count,
-			      until, e};
+	*rest = (struct rest){.count = count, .until = until, .evaluation = e};
+	rest->open = &rest->one;
+	if (count > 1)
+		rest->open = arena_array(view->arenas[SCOPE_MESSAGE], count, sizeof(*open));
 	memcpy(rest->open, open, count * sizeof(*open));
 }
