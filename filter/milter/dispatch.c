@@ -66,11 +66,16 @@ static bool seat_await(struct seat *seat, int operation)
 }
 
 /* What has come for a session. False: it is over. Else another thread may have it already. */
-static bool seat_serve(struct seat *seat)
+static bool seat_serve(struct seat *seat, struct intake *intake)
 {
-	int fd = seat->fd;
+	int fd = seat->fd, outcome;
 
-	if (mi_engine(seat->ctx) != GOES_ON)
+	intake_begin(intake, fd);
+	do
+		outcome = mi_engine(seat->ctx);
+	while (outcome == GOES_ON && intake_pending(intake));
+	intake_end();
+	if (outcome != GOES_ON)
 		return false;
 	if (seat_await(seat, EPOLL_CTL_MOD))
 		return true;
@@ -129,6 +134,7 @@ static bool thread_returns(void)
 static void *dispatch_run(void *unused)
 {
 	struct epoll_event event;
+	struct intake intake;
 
 	(void)unused;
 	serves = true;
@@ -140,7 +146,7 @@ static void *dispatch_run(void *unused)
 		thread_taken();
 		seat = event.data.ptr;
 		(void)atomic_load_explicit(&seat->turns, memory_order_acquire);
-		if (!seat_serve(seat)) {
+		if (!seat_serve(seat, &intake)) {
 			callbacks_end(seat->ctx);
 			mi_clr_ctx(seat->ctx);
 			free(seat);

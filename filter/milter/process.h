@@ -5,8 +5,9 @@
 /*
  * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
  * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), the threads that serve sessions (dispatch.c), what keeps libmilter going (nudge.c,
- * stead.c), and the filter process itself (filter.c). process.c is the parent.
+ * (drain.c), the threads that serve sessions (dispatch.c), what they read
+ * (intake.c), what keeps libmilter going (nudge.c, stead.c), and the filter process itself
+ * (filter.c). process.c is the parent.
  */
 
 #include <netdb.h>
@@ -176,6 +177,21 @@ unsigned nudge_closed(struct nudge *nudge);
 bool crowd_admits(unsigned open);
 /* One has gone. */
 void crowd_closed(unsigned open);
+
+/* ---- intake.c ---- */
+
+/* What has been read of a connection, and libmilter not yet asked for. */
+struct intake {
+	int fd;
+	size_t at, end;
+	char bytes[64 * 1024];
+};
+
+/* The thread serves this connection, of which nothing is read ahead yet. */
+void intake_begin(struct intake *intake, int fd);
+bool intake_pending(const struct intake *intake);
+/* It serves none; what is still pending is lost. */
+void intake_end(void);
 
 /* ---- stead.c ---- */
 

@@ -9,11 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,8 +20,6 @@
 #include "postern/log.h"
 #include "postern/stretch.h"
 
-/* Reading and writing; what libmilter is told is in the way of nothing. See stead_patience(). */
-#define PATIENCE_MS (300 * 1000)
 #define IDLE_SECONDS (7 * 24 * 3600)
 /* Kept free of connections: for DNS (half, see the resolver's SOCKETS_MAX), and for files. */
 #define RESERVE_MOST (4096 + 64)
@@ -64,25 +60,11 @@ void stead_begin(int listening, struct nudge *nudge)
  * After as many seconds of the wall clock libmilter closes connections that wait for the MTA, all
  * of them at once when the clock is set forward. It must not do so for a clock that is a day off;
  * peers that are gone are found by TCP's own means. The same time is meant for packets that
- * arrive by halves, and poll() below has its own mind about that.
+ * arrive by halves, and poll() has its own mind about that (intake.c).
  */
 unsigned stead_patience(void)
 {
 	return IDLE_SECONDS;
-}
-
-int poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-	int ms = timeout > PATIENCE_MS ? PATIENCE_MS : timeout;
-#ifdef SYS_poll
-	/* Asked three times a command: the one that does not tell how much time is left is cheaper.
-	 */
-	return (int)syscall(SYS_poll, fds, count, ms);
-#else
-	struct timespec most = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_PER_MS};
-
-	return ppoll(fds, count, ms < 0 ? NULL : &most, NULL);
-#endif
 }
 
 /* ---- connections ---- */

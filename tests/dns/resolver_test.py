@@ -21,6 +21,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import faulty  # noqa: E402
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
+from ports import free_port  # noqa: E402
+
 ASK = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
     os.environ.get("BUILD", "."), "tests", "dns", "ask")
 # Sanitizers and a busy machine take their time; the deadlines themselves are 5 s.
@@ -111,16 +114,10 @@ def check(name, value, expected=True):
         print(f"FAILED: {name}: {value!r}" + ("" if callable(expected) else f", not {expected!r}"))
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def nsd(folder):
     """An NSD that serves ZONES; gives its port."""
-    port = free_port()
+    port = free_port(kind=socket.SOCK_DGRAM)
     lines = ["server:", f" ip-address: 127.0.0.1@{port}", ' username: ""', ' chroot: ""',
              " server-count: 1", f' pidfile: "{folder}/nsd.pid"', f' zonesdir: "{folder}"',
              ' database: ""', f' xfrdfile: "{folder}/xfrd"', f' zonelistfile: "{folder}/list"',
@@ -285,7 +282,7 @@ def test_end_amid_questions():
 
 
 def test_server_comes_back():
-    port = free_port()
+    port = free_port(kind=socket.SOCK_DGRAM)
     ask = Ask(port)
     for n in range(3):
         status, took, _ = ask.ask(f"down{n}.test A")[0]

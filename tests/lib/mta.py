@@ -17,7 +17,8 @@ import subprocess
 import tempfile
 import time
 
-from smtp import Smtp, free_port
+from ports import free_port
+from smtp import Smtp
 
 POSTFIX_DAEMONS = "/usr/lib/postfix/sbin"
 
@@ -168,8 +169,6 @@ class PrivatePostfix:
     def listen(self, milters, chroot=False, **options):
         """One more SMTP service with these milters; its port."""
         port = free_port()
-        while port in [listener[0] for listener in self._listeners]:
-            port = free_port()
         options["smtpd_milters"] = milters
         self._listeners.append((port, chroot, options))
         return port

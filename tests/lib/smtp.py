@@ -269,11 +269,3 @@ class Sink:
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
-
-
-def free_port(address="127.0.0.1"):
-    """A port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((address, 0))
-        return probe.getsockname()[1]

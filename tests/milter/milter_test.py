@@ -9,6 +9,7 @@ import contextlib
 import grp
 import os
 import pwd
+import random
 import re
 import signal
 import socket
@@ -24,6 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 import milterpeer as mp  # noqa: E402
 from milterpeer import Milter, deliver  # noqa: E402
+from ports import free_port  # noqa: E402
 from report import Tests, contains, equal, lacks, true  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("BUILD", "."), "tests", "milter", "scripted")
@@ -529,6 +531,43 @@ def half_a_packet_holds_nobody_up():
             true(time.monotonic() - start < 3, "served beside them")
 
 
+def packet(command, payload=b""):
+    return struct.pack("!I", len(payload) + 1) + command + payload
+
+
+def two_sessions(mark):
+    """All that an MTA says in two sessions on one connection, but the beginning."""
+    mail = [packet(b"M", b"<eom-reject@b>\0"), packet(b"R", b"<c@d>\0"), packet(b"T")]
+    mail += [packet(b"L", b"%s-%d\0 %s\0" % (mark, n, b"v" * (50 * n))) for n in range(20)]
+    mail += [packet(b"N"), packet(b"B", b"y" * 65535), packet(b"B", b"z" * 700), packet(b"E")]
+    return b"".join(mail + [packet(b"K"), packet(b"C", b"second\0U")] + mail)
+
+
+@tests.test
+def it_is_all_one_how_it_comes():
+    """A byte at a time, a command at a time, or several in one packet."""
+    draw = random.Random(7)
+    with Scripted() as d:
+        for mark, most in ((b"One", 1), (b"Few", 40), (b"Some", 5000), (b"Whole", 1 << 20)):
+            said = two_sessions(mark)
+            before = len(d.events())
+            with Milter(d.where) as m:
+                m.negotiate(), m.connect(), m.helo()
+                at = 0
+                while at < len(said):
+                    n = draw.randint(1, most) if most < 1 << 20 else most
+                    m.raw(said[at:at + n])
+                    at += n
+                equal([m.receive()[0] for _ in range(4)], [b"c", b"y", b"c", b"y"], "answers")
+                true(m.quiet(), "nothing is said beyond")
+                m.packet(b"Q")
+                true(m.closed(), "and the end is heard")
+            events = d.events()[before:]
+            for event in ["body [65535]", "body [700]"] + [
+                    "header [%s-%d: %s]" % (mark.decode(), n, "v" * (50 * n)) for n in range(20)]:
+                equal(events.count(event), 2, "%s in %s" % (event, mark))
+
+
 @tests.test
 def large_packets():
     d = daemon()
@@ -653,15 +692,9 @@ def no_place_to_listen_at():
     equal([f for f in os.listdir(home.name) if f in ("g", "u")], [], "left behind")
 
 
-def free_port(family, host):
-    with socket.socket(family) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
-
-
 @tests.test
 def over_inet():
-    port = free_port(socket.AF_INET, "127.0.0.1")
+    port = free_port()
     with Scripted(where="inet:%d@127.0.0.1" % port) as d:
         for _ in range(3):
             equal(deliver(d.where, "<a@b>", ["<c@d>"]).verdict, "accept", "verdict")
@@ -911,7 +944,7 @@ def what_does_not_end_is_cut_off():
 
 @tests.test
 def over_inet_the_port_is_closed_at_once():
-    port = free_port(socket.AF_INET, "127.0.0.1")
+    port = free_port()
     with Scripted("-n", "all", where="inet:%d@127.0.0.1" % port) as d:
         with Milter(d.where) as m:
             m.negotiate(), m.connect(), m.helo(), m.mail("<a@b>")
