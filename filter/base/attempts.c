@@ -106,6 +106,12 @@ static bool made_executable(void)
 	return done;
 }
 
+/* That there is no such descriptor is what the kernel would say. */
+static bool mapped(void)
+{
+	return passes((long)mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, -1, 0));
+}
+
 static bool forked(void)
 {
 	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -146,7 +152,7 @@ static bool privileged(void)
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
 }
 
-const char *attempts_made(int landlock, bool calls)
+const char *attempts_made(int landlock, bool calls, bool executes)
 {
 	const struct {
 		const char *text;
@@ -157,7 +163,8 @@ const char *attempts_made(int landlock, bool calls)
 	    {"processes can be traced", traced, calls && !SANITIZED},
 	    {"processes can be made", forked, calls && !SANITIZED},
 	    {"signals can be sent to others", signalled, calls && !SANITIZED},
-	    {"memory can be written and executed", executed, calls && !SANITIZED},
+	    {"memory can be written and executed", executed, calls && !executes && !SANITIZED},
+	    {"files can be executed from memory", mapped, calls && !SANITIZED},
 	    {"memory can be made executable", made_executable, calls && !SANITIZED},
 	    {"sockets of other families can be made", raw, calls},
 	    {"namespaces can be left", namespaced, calls},

@@ -44,7 +44,7 @@ static const char *const plain[] = {
     "connect", "bind", "listen", "accept", "accept4", "getsockname", "getpeername", "getsockopt",
     "setsockopt", "send", "sendto", "sendmsg", "sendmmsg", "recv", "recvfrom", "recvmsg",
     "recvmmsg", "shutdown",
-    /* memory, never executable */
+    /* memory */
     "brk", "munmap", "mremap", "madvise", "mincore",
     /* threads */
     "futex", "futex_time64", "set_robust_list", "get_robust_list", "set_tid_address", "rseq",
@@ -74,11 +74,16 @@ struct narrow {
 	const char *name;
 	unsigned count;
 	struct scmp_arg_cmp arguments[2];
+	bool executes; /* only where that is wanted */
 };
 
 #define EQUAL(n, value)                                                                            \
 	{                                                                                          \
 		(n), SCMP_CMP_MASKED_EQ, WORD, (scmp_datum_t)(value)&WORD                          \
+	}
+#define MASKED(n, mask, value)                                                                     \
+	{                                                                                          \
+		(n), SCMP_CMP_MASKED_EQ, (mask), (value)                                           \
 	}
 #define WITHOUT(n, bits)                                                                           \
 	{                                                                                          \
@@ -90,22 +95,23 @@ struct narrow {
 	}
 #define ONE(name, argument)                                                                        \
 	{                                                                                          \
-		name, 1,                                                                           \
-		{                                                                                  \
-			argument                                                                   \
-		}                                                                                  \
+		name, 1, {argument}, false                                                         \
 	}
 #define TWO(name, a, b)                                                                            \
 	{                                                                                          \
-		name, 2,                                                                           \
-		{                                                                                  \
-			a, b                                                                       \
-		}                                                                                  \
+		name, 2, {a, b}, false                                                             \
 	}
 /* Of 32 bits and of 64. */
 #define FCNTL(command) ONE("fcntl", EQUAL(1, command)), ONE("fcntl64", EQUAL(1, command))
 /* A thread of ours: same memory, same process, no namespace. */
 #define THREAD (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
+
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+/* How PCRE2 gets memory for machine code: no file's, and all of it at once. */
+#define CODE(name)                                                                                 \
+	{                                                                                          \
+		name, 2, {EQUAL(2, PROT_ALL), EQUAL(3, MAP_PRIVATE | MAP_ANONYMOUS)}, true         \
+	}
 
 static const struct narrow narrows[] = {
     ONE("socket", EQUAL(0, AF_UNIX)),
@@ -113,9 +119,11 @@ static const struct narrow narrows[] = {
     ONE("socket", EQUAL(0, AF_INET6)),
     ONE("socketpair", EQUAL(0, AF_UNIX)),
     ONE("mmap", WITHOUT(2, PROT_EXEC)),
+    CODE("mmap"),
     ONE("mmap2", WITHOUT(2, PROT_EXEC)),
+    CODE("mmap2"),
     ONE("mprotect", WITHOUT(2, PROT_EXEC)),
-    {"clone", 1, {{0, SCMP_CMP_MASKED_EQ, THREAD | NAMESPACES, THREAD}}},
+    ONE("clone", MASKED(0, THREAD | NAMESPACES, THREAD)),
     /* The same for a descriptor as for a file: how much is there, and whether it is a terminal. */
     ONE("ioctl", EQUAL(1, FIONREAD)),
     ONE("ioctl", EQUAL(1, FIONBIO)),
@@ -198,7 +206,8 @@ static void allow_all(struct making *making, const struct sandbox *sandbox)
 	for (size_t i = 0; i < COUNT(plain); i++)
 		allow(making, plain[i], 0, NULL);
 	for (size_t i = 0; i < COUNT(narrows); i++)
-		allow_narrow(making, &narrows[i]);
+		if (!narrows[i].executes || sandbox->executes)
+			allow_narrow(making, &narrows[i]);
 	allow_signals(making, sandbox);
 	for (size_t i = 0; SANITIZED && i < COUNT(sanitizers); i++)
 		allow(making, sanitizers[i], 0, NULL);

@@ -41,7 +41,10 @@ int calls_enter(const struct sandbox *sandbox);
 
 /* ---- attempts.c ---- */
 
-/* NULL, or what could be done though it must not. `calls`: they are filtered. */
-const char *attempts_made(int landlock, bool calls);
+/*
+ * NULL, or what could be done though it must not. `calls`: they are filtered. `executes`: new
+ * memory may be written and executed.
+ */
+const char *attempts_made(int landlock, bool calls, bool executes);
 
 #endif

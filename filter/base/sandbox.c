@@ -78,6 +78,11 @@ void sandbox_signal(struct sandbox *sandbox, pid_t process, int number)
 	*vec_push(sandbox->arena, &sandbox->signals) = (struct sandbox_signal){process, number};
 }
 
+void sandbox_execute(struct sandbox *sandbox)
+{
+	sandbox->executes = true;
+}
+
 /* ---- what is in force ---- */
 
 const char *sandbox_state(void)
@@ -131,7 +136,7 @@ bool sandbox_connects(unsigned port)
 
 /* ---- entering ---- */
 
-static void tell(char *text, size_t size, int landlock, int calls)
+static void tell(char *text, size_t size, int landlock, int calls, bool executes)
 {
 	char files[40] = "no landlock", filter[40] = "no seccomp";
 
@@ -140,7 +145,8 @@ static void tell(char *text, size_t size, int landlock, int calls)
 			 landlock >= LANDLOCK_TCP ? "" : " (TCP is free)");
 	if (calls > 0)
 		snprintf(filter, sizeof(filter), "seccomp %d calls", calls);
-	snprintf(text, size, "%s, %s%s", files, filter,
+	snprintf(text, size, "%s, %s%s%s", files, filter,
+		 executes && calls > 0 ? ", memory is executable" : "",
 		 SANITIZED ? ", both with room for the sanitizer" : "");
 }
 
@@ -165,13 +171,13 @@ bool sandbox_enter(const struct sandbox *sandbox, enum sandbox_mode mode, const 
 	if (calls < 0)
 		return fail(sandbox, why_r, "seccomp", -calls);
 	room.partial = landlock == 0 || calls == 0;
-	tell(room.state, sizeof(room.state), landlock, calls);
+	tell(room.state, sizeof(room.state), landlock, calls, sandbox->executes);
 	if (room.partial && mode == SANDBOX_REQUIRED) {
 		*why_r = landlock == 0 ? "this kernel has no landlock"
 				       : "this kernel filters no system calls";
 		return false;
 	}
-	done = attempts_made(landlock, calls > 0);
+	done = attempts_made(landlock, calls > 0, sandbox->executes);
 	if (!done)
 		return true;
 	*why_r = str_printf(sandbox->arena, "it does not hold: %s", done).s;

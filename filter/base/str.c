@@ -47,7 +47,7 @@ bool str_casestarts(struct str s, struct str prefix)
 	if (s.n < prefix.n)
 		return false;
 	for (size_t i = 0; i < prefix.n; i++)
-		if (lower(s.s[i]) != lower(prefix.s[i]))
+		if (s.s[i] != prefix.s[i] && lower(s.s[i]) != lower(prefix.s[i]))
 			return false;
 	return true;
 }

@@ -108,6 +108,8 @@ int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r
 	read_system(sandbox);
 	read_policy(server, sandbox);
 	write_journal(server, sandbox);
+	if (server->jit)
+		sandbox_execute(sandbox);
 	sandbox_connect(sandbox, DNS_PORT);
 	sandbox_connect(sandbox, server_resolver_port(server->policy));
 	return MILTER_OK;

@@ -19,6 +19,7 @@
 #include "postern/clock.h"
 #include "postern/diag.h"
 #include "postern/dns.h"
+#include "postern/pattern.h"
 #include "postern/policy.h"
 #include "postern/sandbox.h"
 
@@ -172,6 +173,23 @@ static void look_host(struct doctor *doctor)
 			    (unsigned long long)limit.rlim_max);
 }
 
+/* Elsewhere than in the daemon's service, which may hold more back. */
+static void look_jit(struct doctor *doctor, const struct policy *policy)
+{
+	const char *why;
+
+	if (!str_eq(policy_setting_named(policy, "jit")->text, STR("on")))
+		return;
+	why = pattern_jit_missing();
+	if (why)
+		doctor_find(doctor, FINDING_NOTE, "jit", "leave 'set jit on' out, or mend that",
+			    "patterns stay interpreted: %s", why);
+	else
+		doctor_find(doctor, FINDING_FINE, "jit", NULL,
+			    "this shell lets patterns be machine code; systemd does with "
+			    "MemoryDenyWriteExecute=no");
+}
+
 static void look_policy(struct doctor *doctor, const struct policy *policy, const char *path)
 {
 	const struct value *user = policy_setting_named(policy, "user");
@@ -183,6 +201,7 @@ static void look_policy(struct doctor *doctor, const struct policy *policy, cons
 		doctor_find(doctor, FINDING_BAD, "user",
 			    "adduser --system --group --no-create-home postern",
 			    "there is no user '%s': as root, the daemon would stay root", name);
+	look_jit(doctor, policy);
 }
 
 /* ---- what came of it ---- */

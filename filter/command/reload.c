@@ -127,6 +127,11 @@ static bool has_journal(const struct policy *policy)
 	return !str_eq(policy_setting_named(policy, "journal")->text, STR("off"));
 }
 
+static bool is_on(const struct policy *policy, const char *setting)
+{
+	return str_eq(policy_setting_named(policy, setting)->text, STR("on"));
+}
+
 static void say_fixed(const char *setting)
 {
 	log_line(LOG_LEVEL_WARNING, "'%s' was changed: that takes a restart, not a reload",
@@ -144,6 +149,12 @@ static void mind_fixed(const struct policy *before, const struct policy *after)
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!same(before, after, fixed[i]))
 			say_fixed(fixed[i]);
+	/* The other way round, loading has said so. */
+	if (room.server->jit && is_on(before, "jit") && !is_on(after, "jit"))
+		log_line(
+		    LOG_LEVEL_WARNING,
+		    "'jit' was turned off: patterns are interpreted now, but the sandbox is as "
+		    "wide as before until a restart");
 	/* How much it keeps is not fixed. */
 	if (has_journal(before) != has_journal(after))
 		say_fixed("journal");

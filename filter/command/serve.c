@@ -21,6 +21,7 @@
 #include "postern/metrics.h"
 #include "postern/milter.h"
 #include "postern/observe.h"
+#include "postern/pattern.h"
 #include "postern/policy.h"
 #include "postern/sandbox.h"
 #include "postern/session.h"
@@ -296,6 +297,11 @@ static int serve(struct server *server)
 	config.control = keep_place(server, "control");
 	config.metrics = keep_place(server, "metrics");
 	server->sandbox = keep(server, "sandbox");
+	server->jit = strcmp(server_setting(server->policy, "jit"), "on") == 0;
+	if (!server->jit)
+		pattern_jit_never();
+	else
+		server->jit = pattern_jit_missing() == NULL;
 	open_log(server);
 	return milter_run(&config, start, server);
 }

@@ -33,6 +33,7 @@ struct server {
 	struct policy *policy; /* what `start` serves */
 	struct clock clock;
 	const char *sandbox;   /* as it was set when the daemon started */
+	bool jit;              /* then too, and there is memory for it */
 	int64_t started;       /* wall clock; of the daemon */
 	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */

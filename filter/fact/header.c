@@ -15,15 +15,22 @@ static struct str readable(const struct fact_call *call, const struct field *fie
 	return field_decode(call->arena, field->value);
 }
 
+/* Most names differ in length, and then there is nothing to call. */
+static bool named(const struct field *field, struct str name)
+{
+	return field->name.n == name.n && str_caseeq(field->name, name);
+}
+
 static enum fact_state header_provide(const struct fact_call *call, struct value *value_r)
 {
-	const struct fields *fields = fields_of(call);
+	const struct fields fields = *fields_of(call);
+	struct str name = call->arguments[0]->text;
 	VEC(struct value) found = {0};
 
-	for (size_t i = 0; i < fields->count; i++)
-		if (str_caseeq(fields->items[i].name, call->arguments[0]->text))
+	for (size_t i = 0; i < fields.count; i++)
+		if (named(&fields.items[i], name))
 			*vec_push(call->arena, &found) =
-			    value_text(readable(call, &fields->items[i]));
+			    value_text(readable(call, &fields.items[i]));
 	*value_r = value_list(found.items, found.count);
 	return FACT_PRESENT;
 }
@@ -33,7 +40,7 @@ static int64_t count_of(const struct fields *fields, struct str name)
 	int64_t count = 0;
 
 	for (size_t i = 0; i < fields->count; i++)
-		count += str_caseeq(fields->items[i].name, name);
+		count += named(&fields->items[i], name);
 	return count;
 }
 
@@ -52,7 +59,7 @@ static enum fact_state hops_provide(const struct fact_call *call, struct value *
 static const struct field *first(const struct fields *fields, const char *name)
 {
 	for (size_t i = 0; i < fields->count; i++)
-		if (str_caseeq(fields->items[i].name, str_of(name)))
+		if (named(&fields->items[i], str_of(name)))
 			return &fields->items[i];
 	return NULL;
 }

@@ -164,6 +164,12 @@ static size_t decode_word(struct arena *arena, struct str text, struct buf *out)
 	return at + 1;
 }
 
+/* Of ASCII. */
+static bool printable(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
 /*
  * Well-formed UTF-8 without control characters: an encoded line end must not become a real one
  * where the text is used again.
@@ -173,9 +179,16 @@ static struct str repair(struct arena *arena, struct str text)
 	struct buf out = {.arena = arena};
 	uint32_t code = 0;
 
-	for (size_t at = 0; at < text.n;) {
-		size_t length = scan_utf8(str_sub(text, at, 4), &code);
+	for (size_t at = 0, run; at < text.n;) {
+		size_t length;
 
+		for (run = 0; at + run < text.n && printable(text.s[at + run]);)
+			run++;
+		buf_add(&out, str_sub(text, at, run));
+		at += run;
+		if (at == text.n)
+			break;
+		length = scan_utf8(str_sub(text, at, 4), &code);
 		if (length == 0 || (code < ' ' && code != '\t') || code == 0x7f)
 			buf_puts(&out, REPLACEMENT);
 		else
@@ -191,6 +204,9 @@ struct str field_decode(struct arena *arena, struct str value)
 	struct buf out = {.arena = arena};
 	size_t at = 0, blanks;
 
+	/* Most hold no encoded word. */
+	if (!str_has(text, STR("=?")))
+		return repair(arena, text);
 	while (at < text.n) {
 		size_t length = decode_word(arena, str_sub(text, at, text.n), &out);
 

@@ -464,7 +464,8 @@ static bool right_pattern(struct loader *loader, const struct operand *right, st
 		return false;
 	}
 	cond->right_kind = RIGHT_PATTERN;
-	cond->pattern = pattern_new(loader->arena, right->word, right->flags, &why, &at);
+	cond->pattern = *vec_push(loader->arena, &loader->patterns) =
+	    pattern_new(loader->arena, right->word, right->flags, &why, &at);
 	if (cond->pattern)
 		return true;
 	if (span.from + 1 + at < span.to)

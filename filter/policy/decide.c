@@ -38,6 +38,7 @@ struct walk {
 	bool soft, soft_sure; /* an accept, discard or hold may have been, was, passed over */
 	struct open_slots lists[LISTS], score_slots;
 	VEC(struct scoring) scoring;
+	struct rest *rests;   /* NULL: none */
 	size_t *asked[LISTS]; /* of each sum: by how many of these rules it matters to the list */
 };
 
@@ -80,7 +81,7 @@ static bool actions_ready(struct walk *w, const struct plan_rule *rule, struct o
 	bool ready = true;
 
 	for (size_t i = 0; i < rule->text_slot_count; i++)
-		if (!value_known(view_value(w->view, rule->text_slots[i])))
+		if (!value_known(evaluate_value(w->view, rule->text_slots[i])))
 			ready = false;
 	for (size_t i = 0; i < rule->action_count; i++) {
 		const struct plan_action *action = &rule->actions[i];
@@ -282,12 +283,12 @@ static void need(struct walk *w, unsigned n, bool *seen, slots_vec *needed)
 {
 	const struct slot *slot = &w->view->policy->slots[n];
 
-	if (seen[n])
+	if (seen[n] || !slot->asks)
 		return;
 	seen[n] = true;
-	if (value_known(view_value(w->view, n)))
+	if (value_known(evaluate_value(w->view, n)))
 		return;
-	if (view_awaitable(w->view, n)) {
+	if (w->view->stage >= slot->stage && view_awaitable(w->view, n)) {
 		*vec_push(w->arena, needed) = n;
 		return;
 	}
@@ -312,7 +313,8 @@ static void list_needed(struct walk *w)
 			if (w->view->policy->slots[slot].sum > 0)
 				continue;
 			*vec_push(w->arena, &open) = slot;
-			need(w, slot, seen, &needed);
+			if (w->view->policy->slots[slot].asks)
+				need(w, slot, seen, &needed);
 		}
 	}
 	d->open = open.items;
@@ -342,9 +344,9 @@ static bool pass(struct walk *w, const struct plan_rule *rule, struct evaluation
 		pass_observed(w, rule, e);
 	else if (rule->edits || (rule->logs && !rule->decisive))
 		pass_edit(w, rule, e);
-	if (!scores_only)
+	if (w->view->sums && !scores_only)
 		ask_scores(w, list, before);
-	if (list == LIST_VERDICT)
+	if (w->view->sums && list == LIST_VERDICT)
 		ask_scores(w, LIST_EDITS, edits_before);
 	if (rule->score_count > 0)
 		pass_score(w, rule, e, open, before, after);
@@ -354,6 +356,51 @@ static bool pass(struct walk *w, const struct plan_rule *rule, struct evaluation
 	if (list == LIST_VERDICT && !cond_settled(e.possible))
 		w->verdict_settled = false;
 	return list == LIST_VERDICT && pass_decisive(w, rule, e);
+}
+
+static struct evaluation look(struct walk *w, const struct plan_rule *rule, struct open_slots *open)
+{
+	struct rest *rest = w->rests && rule->rest > 0 ? &w->rests[rule->rest - 1] : NULL;
+	size_t before = open->slots.count;
+	struct evaluation e;
+
+	if (rest && w->view->stage < rest->until) {
+		sums_read(w->view, rule->observe);
+		for (size_t i = 0; i < rest->count; i++)
+			*vec_push(w->arena, &open->slots) = rest->open[i];
+		return rest->evaluation;
+	}
+	e = evaluate_rule(w->view, rule, open);
+	if (rest)
+		memo_note_rest(w->view, rest, e, open->slots.items + before,
+			       open->slots.count - before);
+	return e;
+}
+
+/* What is noted of conditions, by scope; NULL: nothing that holds at this stage. */
+struct notes {
+	const cond_set *settled[SCOPE_COUNT], *growing[SCOPE_COUNT];
+};
+
+static struct notes notes_of(const struct view *view)
+{
+	struct notes notes = {0};
+
+	for (unsigned scope = 0; scope < SCOPE_COUNT; scope++) {
+		notes.settled[scope] = memo_of(view, &(struct memo){.scope = (uint8_t)scope});
+		notes.growing[scope] =
+		    memo_of(view, &(struct memo){.scope = (uint8_t)scope, .growing = true});
+	}
+	return notes;
+}
+
+/* Most rules are settled early in a message, and most of them are false. */
+static bool noted_false(const struct notes *notes, const struct memo *memo)
+{
+	const cond_set *settled =
+	    memo->growing ? notes->growing[memo->scope] : notes->settled[memo->scope];
+
+	return settled && settled[memo->at] == COND_FALSE;
 }
 
 void engine_decide(struct view *view, struct arena *arena,
@@ -367,7 +414,9 @@ void engine_decide(struct view *view, struct arena *arena,
 			 .edits_settled = true,
 			 .observed_settled = true,
 			 .verdict_settled = true,
+			 .rests = memo_rests(view),
 			 .score_slots = {.arena = arena}};
+	const struct notes notes = notes_of(view);
 	const struct plan_rule *last = NULL;
 	struct evaluation e = {0, 0};
 
@@ -379,10 +428,14 @@ void engine_decide(struct view *view, struct arena *arena,
 	sums_begin(view);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct plan_rule *rule = &policy->rules[i];
-		struct open_slots *open = &w.lists[list_of(rule)];
-		size_t before = open->slots.count;
+		struct open_slots *open;
+		size_t before;
 
-		e = evaluate_rule(view, rule, open);
+		if (!visit && noted_false(&notes, &policy->rule_memos[i]))
+			continue;
+		open = &w.lists[list_of(rule)];
+		before = open->slots.count;
+		e = look(&w, rule, open);
 		if (visit)
 			visit(ctx, rule, e.possible);
 		if (e.possible == COND_FALSE)

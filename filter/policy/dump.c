@@ -163,7 +163,7 @@ static void print_rule(const struct policy *policy, const struct plan_rule *rule
 {
 	fprintf(out, STR_FMT " (line %zu)\n", STR_ARG(rule->name), rule->line);
 	for (size_t i = 0; i < rule->action_count; i++) {
-		fputs("  does     ", out);
+		fputs(rule->observe ? "  observes " : "  does     ", out);
 		print_source(rule->tree->actions.items[i].span, out);
 		fputc('\n', out);
 	}

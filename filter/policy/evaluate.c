@@ -36,24 +36,40 @@ static struct evaluation open_slot(struct view *view, unsigned n, struct open_sl
 
 	if (open)
 		*vec_push(open->arena, &open->slots) = n;
-	if (view_awaitable(view, n))
+	if ((slot->sum > 0 || view->stage >= slot->stage) && view_awaitable(view, n))
 		e.reachable = e.possible;
 	return e;
 }
 
+static bool is_settled(struct evaluation e, cond_set value)
+{
+	return e.possible == value && e.reachable == value;
+}
+
+/* Nearly always one of two is settled, and decides or changes nothing. */
 struct evaluation evaluation_and(struct evaluation a, struct evaluation b)
 {
-	struct evaluation e = {cond_and(a.possible, b.possible),
-			       cond_and(a.reachable, b.reachable)};
+	struct evaluation e;
 
+	if (is_settled(a, COND_TRUE) || is_settled(b, COND_FALSE))
+		return b;
+	if (is_settled(b, COND_TRUE) || is_settled(a, COND_FALSE))
+		return a;
+	e = (struct evaluation){cond_and(a.possible, b.possible),
+				cond_and(a.reachable, b.reachable)};
 	e.reachable |= (cond_set)((a.reachable | b.reachable) & COND_FALSE);
 	return e;
 }
 
 struct evaluation evaluation_or(struct evaluation a, struct evaluation b)
 {
-	struct evaluation e = {cond_or(a.possible, b.possible), cond_or(a.reachable, b.reachable)};
+	struct evaluation e;
 
+	if (is_settled(a, COND_FALSE) || is_settled(b, COND_TRUE))
+		return b;
+	if (is_settled(b, COND_FALSE) || is_settled(a, COND_TRUE))
+		return a;
+	e = (struct evaluation){cond_or(a.possible, b.possible), cond_or(a.reachable, b.reachable)};
 	e.reachable |= (cond_set)((a.reachable | b.reachable) & COND_TRUE);
 	return e;
 }
@@ -138,7 +154,7 @@ struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_
 			e = evaluation_and(e, assumed(view, view->assumed->slots[slots[i]]));
 			continue;
 		}
-		value = view_value(view, slots[i]);
+		value = evaluate_value(view, slots[i]);
 		if (value->state == FACT_FAILED) {
 			e = evaluation_and(e, settled(failure_of(slot)));
 		} else if (!value_known(value)) {
@@ -150,6 +166,11 @@ struct evaluation evaluate_known(struct view *view, const unsigned *slots, size_
 		}
 	}
 	return e;
+}
+
+static bool right_is_fact(const struct cond *cond)
+{
+	return cond->right_kind == RIGHT_SLOT || cond->right_kind == RIGHT_TEMPLATE;
 }
 
 /*
@@ -184,18 +205,19 @@ static struct evaluation right_known(struct view *view, const struct cond *cond,
 static struct evaluation test(struct view *view, const struct cond *cond, struct open_slots *open)
 {
 	const struct slot *slot = &view->policy->slots[cond->left];
-	const struct value *left = view_value(view, cond->left), *right = &cond->value;
+	const struct value *left = evaluate_value(view, cond->left), *right = &cond->value;
 	struct evaluation e;
 	int holds;
 
-	if (sums_test(view, cond, open, &e))
+	if (view->sums && sums_test(view, cond, open, &e))
 		return e;
 	if (left->state == FACT_FAILED)
 		return settled(failure_of(slot));
 	if (left->state == FACT_UNKNOWN) {
 		e = open_slot(view, cond->left, open);
 		/* What stands on the right may fail as well. */
-		e.possible |= right_known(view, cond, open).possible & COND_FAILED;
+		if (right_is_fact(cond))
+			e.possible |= right_known(view, cond, open).possible & COND_FAILED;
 		if (e.reachable)
 			e.reachable = e.possible;
 		return e;
@@ -212,7 +234,7 @@ static struct evaluation test(struct view *view, const struct cond *cond, struct
 	/* An absent list is an empty one; any other comparison of what is absent is false. */
 	if (left->state == FACT_ABSENT)
 		return truth(slot->def->type.list && cond->quantifier == QUANT_NO);
-	e = right_known(view, cond, open);
+	e = right_is_fact(cond) ? right_known(view, cond, open) : settled(COND_TRUE);
 	if (e.possible != COND_TRUE) {
 		/* What could not be found of the left side may turn out to matter. */
 		if (left->incomplete && !cond_settled(e.possible))
@@ -267,7 +289,7 @@ static struct evaluation part(struct view *view, const struct cond *cond, struct
 
 struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open)
 {
-	cond_set *memo = cond ? memo_of(view, cond) : NULL;
+	cond_set *memo = cond && cond->memo.at > 0 ? memo_of(view, &cond->memo) : NULL;
 	struct evaluation e;
 
 	if (!cond)
@@ -279,6 +301,7 @@ struct evaluation evaluate(struct view *view, const struct cond *cond, struct op
 		*memo = e.possible;
 	return e;
 }
+
 struct evaluation evaluate_texts(struct view *view, const struct plan_rule *rule,
 				 struct open_slots *open)
 {
@@ -316,6 +339,7 @@ struct evaluation evaluation_with_texts(struct view *view, const struct plan_rul
 struct evaluation evaluate_rule(struct view *view, const struct plan_rule *rule,
 				struct open_slots *open)
 {
-	sums_read(view, rule->observe);
+	if (view->sums)
+		sums_read(view, rule->observe);
 	return evaluation_with_texts(view, rule, evaluate(view, rule->cond, open), open);
 }

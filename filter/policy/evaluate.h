@@ -18,21 +18,50 @@ struct evaluation {
 	cond_set reachable; /* what waiting for lookups at this stage could make it for certain */
 };
 
+/* How a rule was found that nothing can change before another stage; open: NULL, it was not. */
+struct rest {
+	unsigned *open;
+	unsigned one; /* what `open` points at where it is one, as it mostly is */
+	size_t count;
+	enum stage until;
+	struct evaluation evaluation;
+};
+
+/* Where that is noted, by the number that the rule has for it; NULL: nowhere. */
+struct rest *memo_rests(const struct view *view);
+/* Notes it, if what is open can only be known at a later stage. */
+void memo_note_rest(const struct view *view, struct rest *rest, struct evaluation e,
+		    const unsigned *open, size_t count);
+
 /*
  * Evaluates a condition (NULL: true). Slots whose values could still matter are added to `open`,
  * which may be NULL.
  */
 struct evaluation evaluate(struct view *view, const struct cond *cond, struct open_slots *open);
 
-/* Where it is noted that a condition is settled: 0 until it is. NULL: nowhere. */
-static inline cond_set *memo_of(const struct view *view, const struct cond *cond)
+/*
+ * Where it is noted that a condition is settled: 0 until it is. NULL: nowhere. At place 0, which
+ * no condition has, nothing is ever noted.
+ */
+static inline cond_set *memo_of(const struct view *view, const struct memo *memo)
 {
-	struct cell *cells = view->cells[cond->memo_scope];
+	struct cell *cells = view->cells[memo->scope];
 
-	if (!cells || cond->memo == 0 || view->assumed ||
-	    (cond->memo_growing && view->stage < STAGE_DATA))
+	if (!cells || view->assumed || (memo->growing && view->stage < STAGE_DATA))
 		return NULL;
-	return (cond_set *)(cells + view->policy->cells[cond->memo_scope]) + cond->memo;
+	return (cond_set *)(cells + view->policy->cells[memo->scope]) + memo->at;
+}
+
+/* view_value(), without a call for what is known, or cannot be at this stage. */
+static inline const struct value *evaluate_value(struct view *view, unsigned n)
+{
+	const struct slot *slot = &view->policy->slots[n];
+	const struct cell *cells = view->cells[slot->scope];
+
+	if (slot->sum == 0 && cells && !view->given &&
+	    (cells[slot->index].value.state != FACT_UNKNOWN || view->stage < slot->stage))
+		return &cells[slot->index].value;
+	return view_value(view, n);
 }
 
 /* What a text needs: true if all its facts are known; adds those that are not to `open`. */

@@ -319,6 +319,7 @@ struct policy *load_compile(struct arena *arena, const struct source *source, co
 	snprintf(policy->id, sizeof(policy->id), "%016" PRIx64, loader.id);
 	if (diag_errors(diag) == before) {
 		sums_check(policy);
+		jit_finish(&loader);
 		return policy;
 	}
 	diag_keep(diag, arena);

@@ -52,7 +52,9 @@ struct loader {
 	VEC(struct plan_rule) rules;
 	VEC(struct policy_test) tests;
 	VEC(struct plan_assertion) assertions;
-	VEC(struct span) labels; /* of labelled rules, for "is used twice" */
+	VEC(struct pattern *) patterns;     /* of conditions */
+	VEC(struct table *) pattern_tables; /* with a name or without */
+	VEC(struct span) labels;            /* of labelled rules, for "is used twice" */
 	struct dict names_by, labels_by, slots_by;
 	struct {
 		const struct source *source;
@@ -117,6 +119,11 @@ const struct policy_source *source_kept(const struct loader *loader, const char 
 uint64_t file_state(const char *path);
 /* What policy_tables_state() makes of several. */
 uint64_t files_state(const uint64_t *states, size_t count);
+
+/* ---- jit.c ---- */
+
+/* After the last pattern: machine code of them all, where that is set. */
+void jit_finish(struct loader *loader);
 
 /* ---- load.c ---- */
 

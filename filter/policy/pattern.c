@@ -3,15 +3,16 @@
  * Patterns through PCRE2. Bytes are matched, not characters: mail is not always valid UTF-8. The
  * match limit bounds what a hostile text can cost; beyond it the answer is "could not tell".
  *
- * They are interpreted, not compiled to machine code (JIT): that would want memory that can be
- * written and executed in the process that faces strangers, or else a daemon that answers in
- * another way than `explain`, for the limit counts other steps there.
+ * They are interpreted, unless `set jit on`: machine code wants memory that can be written and
+ * executed in the process that faces strangers. Its answers are the same; only where the limit of
+ * a match is may differ, for fewer steps are counted there.
  */
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "postern/pattern.h"
 
 #include <pcre2.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "postern/meter.h"
@@ -24,12 +25,20 @@
 /* Enough to tell most texts; a longer one would make the search for it, without case, slower. */
 #define BEGINNING_MOST 16
 
+/*
+ * Of machine code, for what it may have to go back to: with this much it can tell wherever the
+ * interpreter can with its heap. What is not needed is not touched.
+ */
+#define STACK_FIRST 32768
+#define STACK_MOST (1024 * 1024)
+
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_context *context;
 	struct str text, flags;
 	struct str beginning; /* a text that is nowhere within cannot match; empty: not known */
 	bool no_case;
+	bool machine; /* it is machine code */
 };
 
 static void pattern_free(void *handle)
@@ -131,7 +140,8 @@ int pattern_matches(const struct pattern *pattern, struct str text)
 
 	if (text.n > SUBJECT_MOST || meter_over())
 		return -1;
-	if (!may_match(pattern, text))
+	/* Machine code searches as fast. */
+	if (!pattern->machine && !may_match(pattern, text))
 		return 0;
 	data = pcre2_match_data_create(1, NULL);
 	if (!data)
@@ -142,6 +152,84 @@ int pattern_matches(const struct pattern *pattern, struct str text)
 	if (result == PCRE2_ERROR_NOMATCH)
 		return 0;
 	return result < 0 ? -1 : 1;
+}
+
+/* ---- machine code ---- */
+
+static bool never; /* set before there are threads */
+
+void pattern_jit_never(void)
+{
+	never = true;
+}
+
+const char *pattern_jit_missing(void)
+{
+	static const PCRE2_UCHAR probe[] = "a";
+	uint32_t offered = 0;
+	PCRE2_SIZE at;
+	int result;
+	pcre2_code *code;
+
+	if (never)
+		return "the daemon was started without 'set jit on': that takes a restart";
+	if (pcre2_config(PCRE2_CONFIG_JIT, &offered) < 0 || offered == 0)
+		return "this machine's PCRE2 has no JIT";
+	code = pcre2_compile(probe, 1, 0, &result, &at, NULL);
+	result = code ? pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) : PCRE2_ERROR_NOMEMORY;
+	pcre2_code_free(code);
+	return result == 0 ? NULL
+			   : "no memory can be written and executed here (systemd: a drop-in with "
+			     "'MemoryDenyWriteExecute=no' lets it)";
+}
+
+static pthread_key_t stacks;
+static bool stacks_kept;
+
+static void stack_free(void *stack)
+{
+	pcre2_jit_stack_free(stack);
+}
+
+static void stacks_begin(void)
+{
+	stacks_kept = pthread_key_create(&stacks, stack_free) == 0;
+}
+
+/* The calling thread's own, until it ends. NULL: 32 KB of its ordinary stack do. */
+static pcre2_jit_stack *stack_of_thread(void *unused)
+{
+	pcre2_jit_stack *stack;
+
+	(void)unused;
+	if (!stacks_kept)
+		return NULL;
+	stack = pthread_getspecific(stacks);
+	if (stack)
+		return stack;
+	stack = pcre2_jit_stack_create(STACK_FIRST, STACK_MOST, NULL);
+	if (stack && pthread_setspecific(stacks, stack) != 0) {
+		pcre2_jit_stack_free(stack);
+		return NULL;
+	}
+	return stack;
+}
+
+bool pattern_jit(struct pattern *pattern)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	size_t size = 0;
+
+	if (never || pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) != 0 ||
+	    pcre2_pattern_info(pattern->code, PCRE2_INFO_JITSIZE, &size) != 0)
+		return false;
+	/* Of one that begins with '(*NO_JIT)' there is none, as it asks. */
+	if (size == 0)
+		return true;
+	pthread_once(&once, stacks_begin);
+	pcre2_jit_stack_assign(pattern->context, stack_of_thread, NULL);
+	pattern->machine = true;
+	return true;
 }
 
 bool pattern_same(const struct pattern *a, const struct pattern *b)

@@ -30,6 +30,7 @@ static void inherit(struct slot *slot, const struct slot *from, bool late)
 		slot->stage = from->stage;
 	slot->growing |= from->growing;
 	slot->stages |= from->stages;
+	slot->asks |= from->asks;
 	slot->may_defer |= from->may_defer;
 	slot->may_skip |= from->may_skip;
 }
@@ -106,6 +107,7 @@ static int intern(struct loader *loader, struct slot *slot)
 	if (slot->sum == 0)
 		slot->stage = def->stage;
 	slot->stages = 0;
+	slot->asks = def->cost >= COST_DNS;
 	slot->may_defer = def->on_failure == FAILURE_DEFER;
 	slot->may_skip = def->on_failure == FAILURE_SKIP;
 	for (size_t i = 0; i < slot->argument_count; i++)

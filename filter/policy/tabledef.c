@@ -93,6 +93,8 @@ const struct table *table_inline(struct loader *loader, enum table_kind kind,
 	bool ok = fill(loader, table, set->items.items, set->items.count);
 
 	table_finish(table);
+	if (kind == TABLE_PATTERNS)
+		*vec_push(loader->arena, &loader->pattern_tables) = table;
 	return ok ? table : NULL;
 }
 
@@ -241,6 +243,8 @@ void table_define(struct loader *loader, const struct table_def *def)
 		fill(loader, table, def->items.items, def->items.count);
 	on_failure = options(loader, def, type);
 	table_finish(table);
+	if (kind == TABLE_PATTERNS)
+		*vec_push(loader->arena, &loader->pattern_tables) = table;
 	if (!name || name->table)
 		return;
 	name->table = table;

@@ -12,6 +12,7 @@ const struct warning_def warnings[] = {
     {"forgeable", "an exception that rests only on what a sender can forge"},
     {"forged-results", "mail that may be delivered with forged Authentication-Results"},
     {"impossible", "a rule whose condition cannot be true"},
+    {"jit", "patterns that stay interpreted though 'set jit on'"},
     {"late", "a refusal that is held back by a rule above it"},
     {"lookups", "more DNS lookups than a message may cost"},
     {"never", "a comparison with what a fact never is"},

@@ -170,6 +170,15 @@ bool table_add_pattern(struct table *table, struct str text, struct str flags, c
 	return true;
 }
 
+bool table_jit(struct table *table)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < table->patterns.all.count; i++)
+		all &= pattern_jit(table->patterns.all.items[i]);
+	return all;
+}
+
 /* A whole line of a file: what stands behind the pattern can be a comment only. */
 static bool add_pattern(struct table *table, struct str item, const char **why_r)
 {

@@ -2,7 +2,10 @@
 #ifndef POSTERN_PATTERN_H
 #define POSTERN_PATTERN_H
 
-/* Patterns: PCRE2, interpreted. filter/policy/pattern.c is the only owner of <pcre2.h>. */
+/*
+ * Patterns: PCRE2, interpreted or, where that is asked for, machine code. filter/policy/pattern.c
+ * is the only owner of <pcre2.h>.
+ */
 
 #include "postern/arena.h"
 #include "postern/str.h"
@@ -15,6 +18,16 @@ struct pattern;
  */
 struct pattern *pattern_new(struct arena *arena, struct str text, struct str flags,
 			    const char **why_r, size_t *at_r);
+
+/*
+ * Makes machine code of a pattern that nobody uses yet. False: it stays interpreted, for want of
+ * memory mostly; see pattern_jit_missing().
+ */
+bool pattern_jit(struct pattern *pattern);
+/* Why there is no machine code in this process, and the mend (static); NULL: there is. */
+const char *pattern_jit_missing(void);
+/* None from now on, in this process and those that it makes. Before there are threads. */
+void pattern_jit_never(void);
 
 /* A text that the pattern may well match: its letters, first alternatives, one of each set. */
 struct str pattern_example(struct arena *arena, const struct pattern *pattern);

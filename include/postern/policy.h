@@ -32,22 +32,23 @@ struct slot_argument {
 	struct value value; /* if not */
 };
 
+/* What evaluation reads stands first in these structs: policies are larger than a CPU's cache. */
 struct slot {
 	const struct fact_def *def;
-	struct slot_argument *arguments;
-	size_t argument_count;
-	unsigned *inputs; /* slot numbers, in the order of the row; the late ones follow */
-	size_t input_count;
-	size_t late_count;        /* 0 where the row's late inputs do not exist */
+	unsigned index;           /* among the cells of its scope */
 	enum scope scope;         /* narrowest of the row's, the inputs' and the arguments' */
 	enum stage stage;         /* latest of the same: the earliest at which it may be known */
-	unsigned stages;          /* all at which it may become known, as bits (1 << stage) */
-	unsigned index;           /* among the cells of its scope */
+	unsigned sum;             /* of a score: which of the sums, from 1; 0: another fact */
 	bool growing;             /* speaks of all recipients, of whom more may come */
 	bool may_defer, may_skip; /* its failure, or an input's, defers a rule or is skipped */
-	/* Of a score: which of the policy's sums, from 1; 0: another fact. */
-	unsigned sum;
-	enum stage earliest; /* something about it may be settled; of other facts their stage */
+	bool asks;                /* it, or something that it rests on, is looked up */
+	unsigned *inputs;         /* slot numbers, in the order of the row; the late ones follow */
+	size_t input_count;
+	size_t late_count; /* 0 where the row's late inputs do not exist */
+	struct slot_argument *arguments;
+	size_t argument_count;
+	unsigned stages;     /* all at which it may become known, as bits (1 << stage) */
+	enum stage earliest; /* something of a score may be settled; of other facts their stage */
 	struct str text;     /* as a policy writes it: header("X-Spam") */
 };
 
@@ -78,30 +79,37 @@ enum right_kind {
 	RIGHT_PATTERN
 };
 
+/* Where it is noted that a condition is settled: memo.c. */
+struct memo {
+	uint32_t at;   /* 0: nowhere; equal tests share a place */
+	uint8_t scope; /* enum scope */
+	uint8_t stage; /* enum stage, when the last of its facts may be known */
+	bool growing;  /* not before all recipients are there */
+};
+
 struct cond {
 	enum cond_kind kind;
+	struct memo memo;
+	struct cond **parts;
+	size_t count;
+	/* COND_TEST */
+	unsigned left;
+	enum compare_op op; /* is not, not in are written as NOT over is, in */
+	enum quantifier quantifier;
+	enum right_kind right_kind;
+	enum type_base base; /* what is compared */
+	unsigned right;
+	const struct table *table;
+	const struct pattern *pattern;
+	struct value value;
+	struct template template;
+	struct value *set; /* of the left side's base type, or networks */
+	size_t set_count;
+	/* Of all kinds again. */
 	unsigned number;        /* among the conditions of the policy; names it in a residue */
 	struct span span;       /* where it is written; in a define, if it comes from one */
 	struct span right_span; /* of the right side of a test; no source: there is none */
 	bool exception;         /* the negation of what stands behind `unless` */
-	unsigned memo;          /* where it is noted once it is settled: memo.c; 0: nowhere */
-	enum scope memo_scope;
-	bool memo_growing; /* not before all recipients are there */
-	struct cond **parts;
-	size_t count;
-	/* COND_TEST */
-	enum quantifier quantifier;
-	enum compare_op op; /* is not, not in are written as NOT over is, in */
-	unsigned left;
-	enum right_kind right_kind;
-	struct value value;
-	unsigned right;
-	struct template template;
-	struct value *set; /* of the left side's base type, or networks */
-	size_t set_count;
-	const struct table *table;
-	const struct pattern *pattern;
-	enum type_base base; /* what is compared */
 	bool varies; /* a score is compared in force, and no bound settles it from the start */
 };
 
@@ -125,24 +133,25 @@ struct plan_action {
 };
 
 struct plan_rule {
+	struct cond *cond; /* NULL: always */
+	unsigned rest;     /* among those that may wait for a later stage: memo.c; 0: it is none */
+	enum verdict verdict;
+	bool decisive; /* then the last action is */
+	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
+	bool edits;    /* has an action that changes header or envelope */
+	bool envelope; /* has one that changes the envelope */
+	bool logs;     /* has a log action */
+	struct plan_action *actions;
+	size_t action_count;
+	unsigned *text_slots; /* facts that its texts interpolate */
+	size_t text_slot_count;
+	struct plan_score *scores; /* each sum once */
+	size_t score_count;
 	struct str name; /* label, or FILE:LINE */
 	struct span span;
 	const struct rule *tree; /* as written */
 	size_t line;
 	struct str condition; /* as written, on one line; empty: always */
-	struct cond *cond;    /* NULL: always */
-	struct plan_action *actions;
-	size_t action_count;
-	bool observe;  /* evaluated and told, never done: it gives no verdict and holds none back */
-	bool decisive; /* then the last action is */
-	enum verdict verdict;
-	bool edits;                /* has an action that changes header or envelope */
-	bool envelope;             /* has one that changes the envelope */
-	bool logs;                 /* has a log action */
-	struct plan_score *scores; /* each sum once */
-	size_t score_count;
-	unsigned *text_slots; /* facts that its texts interpolate */
-	size_t text_slot_count;
 };
 
 struct policy_table {
@@ -187,6 +196,8 @@ struct policy {
 	unsigned cells[SCOPE_COUNT]; /* slots of each scope */
 	unsigned cond_count;
 	unsigned memos[SCOPE_COUNT]; /* conditions noted for a message, and for a recipient */
+	unsigned rests;              /* rules that may wait for a later stage */
+	struct memo *rule_memos;     /* of each rule's condition, together: every walk reads all */
 	struct str *sums; /* names; the first, which has none, is the sum of all scores */
 	size_t sum_count;
 	bool reads_sums;        /* some rule asks for a score */

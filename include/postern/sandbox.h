@@ -16,8 +16,8 @@
  * Two parts of the kernel hold it. Landlock: nothing but the named folders and files is opened,
  * nothing is started, and, from version 4 of its interface on, TCP goes to the named ports only
  * and is bound nowhere. A filter of system calls (seccomp): what is not on its list answers
- * ENOSYS; no memory becomes executable, no other process is made, no signal goes to others.
- * Descriptors that are open already go on to work, whatever they are.
+ * ENOSYS; no memory becomes executable (but see sandbox_execute), no other process is made, no
+ * signal goes to others. Descriptors that are open already go on to work, whatever they are.
  *
  * A call that is refused fails, it does not end the process: a refusal does no harm by itself, and
  * a call that a new libc prefers is then a fallback within libc, not mail that waits.
@@ -50,6 +50,7 @@ struct sandbox {
 	VEC(struct sandbox_path) paths;
 	VEC(unsigned) ports;
 	VEC(struct sandbox_signal) signals;
+	bool executes;
 };
 
 struct sandbox *sandbox_new(struct arena *arena);
@@ -67,13 +68,17 @@ void sandbox_connect(struct sandbox *sandbox, unsigned port);
 /* kill() of that process with that signal. */
 void sandbox_signal(struct sandbox *sandbox, pid_t process, int number);
 
+/* New memory that is written and executed, as code that is made at run time wants it. */
+void sandbox_execute(struct sandbox *sandbox);
+
 /*
  * Enters, then tries what must fail. False: *why_r (static, or of the sandbox's arena) says what
  * is missing or does not hold, and the process must end: some of it may be in force. Call with
  * PR_SET_NO_NEW_PRIVS set. The paths are as the process sees them; `sandbox` may go afterwards.
  */
 bool sandbox_enter(const struct sandbox *sandbox, enum sandbox_mode mode, const char **why_r);
-/* What is in force in this process: "landlock 7, seccomp 120 calls", "none". */
+/* What is in force in this process: "landlock 7, seccomp 120 calls", "none"; behind that
+ * "memory is executable" where it is, on request. */
 const char *sandbox_state(void);
 /* Some part that was wanted is not in force, because the kernel does not have it. */
 bool sandbox_partial(void);

@@ -87,6 +87,8 @@ bool table_add(struct table *table, struct str item, const char **why_r);
 /* The same for a pattern without its slashes; *at_r is the place of the mistake in it. */
 bool table_add_pattern(struct table *table, struct str text, struct str flags, const char **why_r,
 		       size_t *at_r);
+/* Makes machine code of its patterns. False: some stay interpreted, see pattern_jit(). */
+bool table_jit(struct table *table);
 /* Makes room for items of so many bytes altogether. */
 void table_reserve(struct table *table, size_t count, size_t bytes);
 /* After the last item, before the first look. */

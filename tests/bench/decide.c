@@ -17,6 +17,8 @@
 
 #define FIELDS 16
 
+static char names[FIELDS][32];
+
 static const char *macro(void *ctx, const char *name)
 {
 	(void)ctx;
@@ -50,7 +52,6 @@ static bool play(struct session *s)
 {
 	static const char *const parameters[] = {"SIZE=4096", NULL};
 	struct edits edits = {0};
-	char name[32];
 	bool whole =
 	    session_mail(s, STR("<news@sender.example>"), parameters).kind == REPLY_CONTINUE;
 
@@ -58,10 +59,8 @@ static bool play(struct session *s)
 	whole &= session_data(s).kind == REPLY_CONTINUE;
 	session_header(s, STR("From"), STR(" News <news@sender.example>"));
 	session_header(s, STR("Subject"), STR(" What the week has brought"));
-	for (int i = 0; i < FIELDS; i++) {
-		snprintf(name, sizeof(name), "X-Field-%d", i);
-		session_header(s, str_of(name), STR(" an ordinary value of some length"));
-	}
+	for (int i = 0; i < FIELDS; i++)
+		session_header(s, str_of(names[i]), STR(" an ordinary value of some length"));
 	whole &= session_eoh(s).kind == REPLY_CONTINUE;
 	session_body(s, STR("Hello.\r\n"));
 	whole &= session_eom(s, &edits).kind == REPLY_CONTINUE;
@@ -90,6 +89,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: decide POLICY [MESSAGES]\n");
 		return 2;
 	}
+	for (int i = 0; i < FIELDS; i++)
+		snprintf(names[i], sizeof(names[i]), "X-Field-%d", i);
 	s = session_new(policy, &env);
 	session_connect(s, STR("mail.sender.example"), &ip, 25252);
 	session_helo(s, STR("mail.sender.example"));

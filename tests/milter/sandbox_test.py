@@ -250,6 +250,124 @@ def accounts_are_not_asked_for_by_a_reload():
         equal((ran.status, ran.err), (0, ""), "what it says")
 
 
+PATTERNS = """hello: reject "hello" when helo.name matches /^dyn[a-z]*[-.]\\d+/i
+listed: reject "listed" when sender in bad
+table bad patterns { /^(?:info|news)\\d*@/ /@[^@]*\\.(?:xyz|top)$/i }
+slow: reject "slow" when sender matches /^(?:a+)+$/
+include "more"
+"""
+SENDERS = ["info12@example.net", "info@example.net", "inform@example.net", "a@b.XYZ", "a@top",
+           "a" * 60 + "@example.net", "other@example.net", "MORE@example.net", "more@example.net"]
+
+
+def machine_code(pid):
+    """Has it memory that is written and executed? None: that cannot be told."""
+    try:
+        with open("/proc/%d/maps" % pid, encoding="utf-8") as file:
+            return any(line.split()[1].startswith("rwx") for line in file)
+    except PermissionError:
+        return None
+
+
+def patterns(folder, jit, command=None):
+    """Where the setting stands does not matter."""
+    folder.file("more", 'set jit %s\nmore: reject "more" when sender matches /^more@/\n' % jit)
+    return daemon(folder, PATTERNS, command)
+
+
+def looser(state):
+    return re.sub(r"(seccomp \d+ calls)", r"\1, memory is executable", state)
+
+
+def verdicts(server):
+    return [verdict(server, "<%s>" % sender) for sender in SENDERS]
+
+
+def explained(server):
+    return [answer("explain", "-c", server.policy_path, "--json", "--dns", server.dns_path,
+                   "--sender", sender, "--recipient", "b@example.org")["verdict"]
+            .replace("defer", "tempfail")
+            for sender in SENDERS]
+
+
+def reload(server):
+    ran = postern("reload", "-c", server.policy_path)
+    equal(ran.status, 0, "a reload: " + ran.err)
+    return ran.err
+
+
+@tests.test
+def patterns_are_interpreted_unless_asked():
+    with Folder() as folder, patterns(folder, "off") as server:
+        interpreted = verdicts(server)
+        equal(machine_code(status(server)["pid"]) or False, False, "memory")
+        equal(status(server)["sandbox"], STATE, "state")
+        equal(interpreted, explained(server), "explain says the same")
+    with Folder() as folder, patterns(folder, "on") as server:
+        if "patterns stay interpreted" in server.log():
+            tests.skip("this machine's PCRE2 has no JIT, or no memory for it")
+            return
+        for _ in range(2):
+            equal(verdicts(server), interpreted, "as machine code")
+            equal(machine_code(status(server)["pid"]) in (True, None), True, "memory")
+            equal(status(server)["sandbox"], looser(STATE), "state")
+            server.write_policy("lone: reject \"l\" when sender matches /^lone@/\n" + PATTERNS)
+            equal(reload(server), "", "what is said")
+        equal(explained(server), interpreted, "explain says the same")
+        equal(verdict(server, "<lone@example.net>"), "reject", "after a reload")
+        lacks(server.log(), "stay interpreted", "the log")
+
+
+@tests.test
+def machine_code_takes_a_restart():
+    with Folder() as folder, patterns(folder, "off") as server:
+        expected = verdicts(server)
+        patterns(folder, "on")
+        for _ in range(2):
+            contains(reload(server), "patterns stay interpreted: the daemon was started without "
+                     "'set jit on': that takes a restart", "what is said")
+            equal(status(server)["sandbox"], STATE, "state")
+            equal(machine_code(status(server)["pid"]) or False, False, "memory")
+            equal(verdicts(server), expected, "verdicts")
+        first = status(server)["pid"]
+        os.kill(first, 9)
+        true(wait_until(lambda: server.answers() and status(server)["pid"] != first), "another")
+        equal(status(server)["sandbox"], STATE, "state after a crash")
+        equal(machine_code(status(server)["pid"]) or False, False, "memory after a crash")
+        server.stop()
+        server.start()
+        if "patterns stay interpreted" in server.log().split("serving policy")[-1]:
+            return
+        equal(status(server)["sandbox"], looser(STATE), "state after a restart")
+        patterns(folder, "off")
+        reload(server)
+        true(wait_until(lambda: "the sandbox is as wide as before until a restart" in
+                        server.log()), "the log says so")
+        equal(status(server)["sandbox"], looser(STATE), "state after a reload")
+        equal(verdicts(server), expected, "verdicts after a reload")
+
+
+# What systemd's MemoryDenyWriteExecute= does, as a kernel from 6.3 on has it: PR_SET_MDWE.
+DENIES = [sys.executable, "-c", "import ctypes, os, sys\n"
+          "ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) and sys.exit(77)\n"
+          "os.execv(sys.argv[1], sys.argv[1:])"]
+
+
+@tests.test
+def without_memory_for_machine_code_nothing_fails():
+    if subprocess.run([*DENIES, "/bin/true"], timeout=60, check=False).returncode == 77:
+        tests.skip("this kernel cannot deny memory that is written and executed")
+        return
+    said = "patterns stay interpreted: no memory can be written and executed here"
+    with Folder() as folder, patterns(folder, "on", [*DENIES, POSTERN]) as server:
+        equal(server.log().count(said), 1, "said once: " + server.log())
+        contains(server.log(), "a drop-in with 'MemoryDenyWriteExecute=no'", "the mend")
+        equal(status(server)["sandbox"], STATE, "state")
+        equal(verdicts(server), explained(server), "verdicts")
+        contains(reload(server), said, "what is said")
+        equal(machine_code(status(server)["pid"]) or False, False, "memory")
+
+
 def readelf(*options):
     return subprocess.run(["readelf", "-W", *options, POSTERN], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, timeout=60).stdout.decode()

@@ -268,6 +268,10 @@ def systemd_takes_the_units():
         true(exposure(service) <= EXPOSURE, "exposure: %s" % exposure(service))
         local = folder.file("local.service", re.sub(r"(?m)^# (IPAddress)", r"\1", text).replace(
             "@bindir@/postern", POSTERN))
+        more = re.sub(r"(?m)^# (Memory)", r"\1", text).replace("@bindir@/postern", POSTERN)
+        contains(more, "\nMemoryDenyWriteExecute=no", "what machine code wants")
+        jit = folder.file("jit.service", more)
+        true(exposure(jit) <= EXPOSURE, "exposure: %s" % exposure(jit))
         true(exposure(local) <= EXPOSURE_LOCAL, "exposure: %s" % exposure(local))
 
 

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 import mta  # noqa: E402
 from commandkit import postern  # noqa: E402
-from report import Tests, contains, equal, true  # noqa: E402
+from report import Tests, contains, equal, lacks, true  # noqa: E402
 
 tests = Tests()
 
@@ -96,6 +96,19 @@ def a_right_installation_has_nothing_bad():
         contains(text.out, "fine  socket: user 'postfix' reaches '%s'" % host.path, "text")
         contains(text.out, "fine  resolver: it answers", "text")
         contains(text.out, "note  dnssec: answers are not validated", "text")
+
+
+@tests.test
+def machine_code_is_spoken_of_where_it_is_set():
+    with Host() as host:
+        host.postfix.listen(host.milter)
+        lacks(host.findings(text=True).out, " jit: ", "by default")
+        with open(host.policy, "a", encoding="ascii") as file:
+            file.write("set jit on\n")
+        found = [one for one in host.findings() if one["subject"] == "jit"]
+        equal(len(found), 1, "findings")
+        contains(found[0]["text"], "MemoryDenyWriteExecute=no" if found[0]["level"] == "fine"
+                 else "patterns stay interpreted: ", "text")
 
 
 @tests.test

@@ -32,7 +32,8 @@ LIMIT_SECONDS = 20
 # that no policy can ask for: tests/unit/value_test. What only a fault of ours would bring about.
 ELSEWHERE = {"'%s' is what the rules add up, it cannot be given", "the setting '%s' is not supported by this version",
              "this is not FACT=VALUE", "a fact is wanted before the '='", "%s: %s", "includes nest at most %d deep", "not 'true' or 'false'",
-             "not one of its values", "not a value of this type", "out of memory",
+             "patterns stay interpreted: %s",
+             "of some, PCRE2 makes no machine code, or finds no memory for it", "not one of its values", "not a value of this type", "out of memory",
              "a pattern's flags are 'i' (no case) and 'x' (extended)",
              "this cannot be laid out without a change of what it means"}
 # Policies with a word that is not there in every version, and the word.

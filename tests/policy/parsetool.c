@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * parsetool FILE: parses a policy, prints its tree to standard output and what is wrong with it
- * to standard error. Status 0 if nothing is, 1 if something is, 2 if the file cannot be read.
+ * parsetool FILE...: parses policies, prints the tree of each to standard output and what is wrong
+ * with it to standard error. Status 0 if nothing is, 1 if something is, 2 if a file cannot be read.
+ * Of several files each tree is followed by a line of a form feed and its own status.
  */
 
 #include <stdio.h>
@@ -12,15 +13,15 @@
 
 #include "tests/policy/words.h"
 
-int main(int argc, char **argv)
+static int parse(const char *path)
 {
 	struct arena *arena = arena_new(NULL);
 	struct diag *diag = diag_new(arena);
 	struct source *source;
-	const char *why = "one argument is wanted";
+	const char *why;
 	int status = 2;
 
-	if (argc == 2 && source_read(arena, argv[1], 1 << 24, &source, &why)) {
+	if (source_read(arena, path, 1 << 24, &source, &why)) {
 		tree_print(tree_parse(arena, source, &test_words, diag), stdout);
 		diag_print(diag, stderr);
 		status = diag_errors(diag) > 0;
@@ -29,4 +30,23 @@ int main(int argc, char **argv)
 	}
 	arena_free(&arena);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	int worst = 0;
+
+	if (argc < 2) {
+		fputs("parsetool: which file?\n", stderr);
+		return 2;
+	}
+	for (int i = 1; i < argc; i++) {
+		int status = parse(argv[i]);
+
+		if (argc > 2)
+			printf("\f%d\n", status);
+		if (status > worst)
+			worst = status;
+	}
+	return worst;
 }

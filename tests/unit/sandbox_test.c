@@ -245,6 +245,41 @@ static void calls(void)
 	arena_free(&arena);
 }
 
+static bool maps(int protection, int flags, int fd)
+{
+	return mmap(NULL, 4096, protection, flags, fd, 0) != MAP_FAILED;
+}
+
+static int try_execution(void)
+{
+	int all = PROT_READ | PROT_WRITE | PROT_EXEC, anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+	int fd = open(in(kept, "file"), O_RDWR | O_CLOEXEC);
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, anonymous, -1, 0);
+
+	return maps(all, anonymous, -1) << 0 |
+	       (strstr(sandbox_state(), "memory is executable") != NULL) << 1 |
+	       refused(mprotect(page, 4096, PROT_READ | PROT_EXEC)) << 2 |
+	       !maps(all, MAP_PRIVATE, fd) << 3 |
+	       !maps(PROT_READ | PROT_EXEC, MAP_PRIVATE, fd) << 4 |
+	       !maps(all, MAP_SHARED | MAP_ANONYMOUS, -1) << 5 | (fd >= 0) << 6;
+}
+
+/* On request, memory that is no file's, and nothing else. */
+static void execution(void)
+{
+	struct arena *arena = arena_new(NULL);
+	struct sandbox *sandbox = usual(arena);
+
+	if (!calls_offered() || SANITIZED) {
+		SKIP("execution: this build, or kernel, makes other calls too");
+	} else {
+		CHECK_INT(inside(usual(arena), try_execution), 127 - 1 - 2);
+		sandbox_execute(sandbox);
+		CHECK_INT(inside(sandbox, try_execution), 127);
+	}
+	arena_free(&arena);
+}
+
 /* ---- charsets, whose libraries cannot be loaded inside ---- */
 
 static int try_charsets(void)
@@ -271,7 +306,7 @@ static void charsets(void)
 
 static int try_again(void)
 {
-	return attempts_made(landlock_version(), calls_offered()) == NULL;
+	return attempts_made(landlock_version(), calls_offered(), false) == NULL;
 }
 
 static int state_said(void)
@@ -297,8 +332,8 @@ static void attempts_see(void)
 	const char *seen;
 
 	CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	CHECK(attempts_made(0, true) != NULL);
-	seen = attempts_made(1, false);
+	CHECK(attempts_made(0, true, true) != NULL);
+	seen = attempts_made(1, false, false);
 	CHECK(seen && strstr(seen, SANITIZED ? "files" : "root folder"));
 }
 
@@ -324,6 +359,7 @@ int main(void)
 	RUN(folders_of_files);
 	RUN(ports);
 	RUN(calls);
+	RUN(execution);
 	RUN(charsets);
 	RUN(proof);
 	RUN(attempts_see);
