@@ -372,7 +372,8 @@ static struct evaluation look(struct walk *w, const struct plan_rule *rule, stru
 	}
 	e = evaluate_rule(w->view, rule, open);
 	if (rest)
-		memo_note_rest(w->view, rest, e, open->slots.items + before,
+		memo_note_rest(w->view, rest, e,
+			       open->slots.count > before ? open->slots.items + before : NULL,
 			       open->slots.count - before);
 	return e;
 }
