@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A From field of any bytes: an address that was read is read the same again, by both parsers. */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/limits.h"
 #include "postern/mail.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

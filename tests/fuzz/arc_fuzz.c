@@ -5,13 +5,11 @@
  * here.
  */
 
-#include <stdlib.h>
-
 #include "postern/arc.h"
 #include "postern/arena.h"
 #include "postern/diag.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 static const char records[] = "s._domainkey.example.org TXT \"v=DKIM1; k=ed25519; "
 			      "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n"
@@ -19,12 +17,6 @@ static const char records[] = "s._domainkey.example.org TXT \"v=DKIM1; k=ed25519
 
 static struct resolver *resolver;
 static struct clock now = {.manual = true, .wall = 1700000000};
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
 
 static void start(void)
 {

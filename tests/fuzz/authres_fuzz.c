@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Authentication-Results of any bytes, read; and written, which must be ours and clean. */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/authres.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 static void check_written(struct arena *arena, struct str text, bool utf8)
 {

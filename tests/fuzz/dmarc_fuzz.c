@@ -5,22 +5,14 @@
  * record, walk and verdict.
  */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/diag.h"
 #include "postern/dmarc.h"
 #include "postern/mail.h"
 
+#include "tests/fuzz/input.h"
+
 #define PIECES 12
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
 
 /* ---- a DNS of made-up answers ---- */
 

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A field of any bytes: what is decoded has no control character and is UTF-8. */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/mail.h"
 
 #include "filter/mail/scan.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

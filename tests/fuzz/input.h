@@ -4,16 +4,21 @@
 
 /* What the targets share: an input is cut into pieces at a mark, and what must hold, holds. */
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "postern/str.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static inline void require(bool what)
+#define require(what) required(what, __FILE__, __LINE__, #what)
+
+static inline void required(bool held, const char *file, int line, const char *what)
 {
-	if (!what)
-		abort();
+	if (held)
+		return;
+	fprintf(stderr, "%s:%d: ERROR: does not hold: %s\n", file, line, what);
+	abort();
 }
 
 /* The piece up to the next mark, or the rest; empty where nothing is left. */

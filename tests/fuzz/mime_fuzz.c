@@ -4,19 +4,11 @@
  * and each part that stands plainly before the first oddity is found.
  */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/limits.h"
 #include "postern/mime.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 static const struct mime_parts *parts_of(struct arena *arena, struct str body, size_t step,
 					 size_t grow)

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An envelope path of any bytes, and a domain: what has a normal form keeps it. */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/mail.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 static void check_domain(struct arena *arena, struct str text)
 {

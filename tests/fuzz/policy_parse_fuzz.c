@@ -14,7 +14,7 @@
 
 #include "tests/policy/words.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 static void check_span(struct span span, const struct source *source)
 {

@@ -4,18 +4,10 @@
  * bytes that servers let in: the address in it is the server's, whatever the client said.
  */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/mail.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 static void check_written(struct arena *arena, struct str helo)
 {

@@ -5,8 +5,6 @@
  * come, the outcome is the same, and the questions are bounded.
  */
 
-#include <stdlib.h>
-
 #include "postern/arena.h"
 #include "postern/spf.h"
 
