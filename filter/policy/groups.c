@@ -8,6 +8,9 @@
 #include "filter/policy/prove.h"
 #include "postern/mail.h"
 
+/* So many addresses are all looked at, alike or not. */
+#define FEW 4000
+
 enum part { PART_WHOLE, PART_LOCAL, PART_DOMAIN, PART_TAG, PART_ROUTED };
 
 static const struct group_part {
@@ -93,7 +96,8 @@ static struct candidate whole_of(struct arena *arena, const struct address *addr
 	struct candidate whole = {
 	    .value = value_text(str_printf(arena, STR_FMT "@" STR_FMT, STR_ARG(local),
 					   STR_ARG(address->domain.value.text))),
-	    .fresh = address->local.fresh || address->domain.fresh,
+	    .fresh = address->local.fresh || address->domain.fresh || address->local.stands ||
+		     address->domain.stands,
 	    .loose = address->local.loose,
 	};
 
@@ -230,13 +234,14 @@ static void gather(struct prover *p, const struct subject *subject, struct candi
 
 /*
  * Of several that no test of their part tells apart one is enough; those that an address names
- * stay, since together with the other part they may be that address.
+ * stay, and stand for themselves alone, since with the other part they may be that address.
  */
 static void drop_alike(struct prover *p, const struct subject *subject, enum part part,
 		       struct candidates *list, const struct candidates *whole)
 {
 	size_t columns = subject->conditions.count, kept = 0;
 	cond_set *states = arena_array(p->arena, (list->items.count + 1) * columns, 1);
+	bool *names = arena_array(p->arena, list->items.count + 1, sizeof(*names));
 
 	for (size_t i = 0; i < list->items.count; i++) {
 		struct candidate *one = &list->items.items[i];
@@ -267,10 +272,14 @@ static void drop_alike(struct prover *p, const struct subject *subject, enum par
 			named = str_caseeq(text_part, mine_text);
 		}
 		named |= is_routed(one->value.text);
-		for (size_t k = 0; k < kept && !alike && !named; k++)
-			alike = memcmp(states + k * columns, mine, columns) == 0 &&
+		for (size_t k = 0; k < kept && !alike && !named; k++) {
+			alike = !names[k] && memcmp(states + k * columns, mine, columns) == 0 &&
 				list->items.items[k].fresh == one->fresh &&
 				list->items.items[k].loose == one->loose;
+			/* Tests of the whole may tell them apart by a part of it. */
+			list->items.items[k].stands |= alike;
+		}
+		names[kept] = named;
 		if (!alike)
 			list->items.items[kept++] = *one;
 	}
@@ -301,8 +310,10 @@ static void address_cases(struct prover *p, struct subject *subject, bool recipi
 	gather(p, subject, &locals, &domains, &whole);
 	if (subject_too_large(subject, locals.items.count + domains.items.count))
 		return; /* they stay free */
-	drop_alike(p, subject, PART_LOCAL, &locals, &whole);
-	drop_alike(p, subject, PART_DOMAIN, &domains, &whole);
+	if (locals.items.count * domains.items.count > FEW) {
+		drop_alike(p, subject, PART_LOCAL, &locals, &whole);
+		drop_alike(p, subject, PART_DOMAIN, &domains, &whole);
+	}
 	if (locals.items.count * domains.items.count > PROVE_CASES)
 		return; /* they stay free */
 	for (size_t l = 0; l < locals.items.count; l++) {
