@@ -156,6 +156,21 @@ static bool early_connect(const struct policy *policy)
 	return policy_setting_named(policy, "early")->state == FACT_PRESENT;
 }
 
+/* Its words are waited for, even if a score settles earlier that they are to be said. */
+static bool words_late(const struct prover *p, const struct decision *d,
+		       const struct moment *moment)
+{
+	const struct plan_action *last;
+
+	if (!d->certain || !d->rule || d->verdict == VERDICT_ACCEPT || d->failure)
+		return false;
+	last = &d->rule->actions[d->rule->action_count - 1];
+	for (size_t i = 0; i < last->text.count; i++)
+		if (last->text.pieces[i].is_slot && slot_late(p, last->text.pieces[i].slot, moment))
+			return true;
+	return false;
+}
+
 /* Is this verdict told by the goal's stage? See the table of design.md, "Telling". */
 static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_t *variable_r)
 {
@@ -189,7 +204,8 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 		return false;
 	}
 	d = decide_at(goal->p, side, &at, variable_r);
-	return d.certain && d.verdict == verdict && (verdict != VERDICT_ACCEPT || !d.pending);
+	return d.certain && d.verdict == verdict && (verdict != VERDICT_ACCEPT || !d.pending) &&
+	       !words_late(goal->p, &d, &at);
 }
 
 /* ---- recipients that share a fate ---- */

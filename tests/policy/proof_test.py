@@ -15,9 +15,9 @@ PEOPLE = " ".join("u%d" % i for i in range(70))
 PLACES = " ".join("d%d.example" % i for i in range(70))
 
 
-def dialogue(recipient, given=""):
-    return ('test "it is delivered" {\n    client 203.0.113.9   sender <a@elsewhere.example>\n'
-            "    recipient <%s>   %s\n    expect accept\n}\n" % (recipient, given))
+def dialogue(recipient, given="", outcome="accept"):
+    return ('test "it is broken" {\n    client 203.0.113.9   sender <a@elsewhere.example>\n'
+            "    recipient <%s>   %s\n    expect %s\n}\n" % (recipient, given, outcome))
 
 
 # Each breaks its assertion, as the test in it shows.
@@ -45,6 +45,10 @@ BROKEN = {
         'reject "No" when recipient.domain not in { %s }\n' % PLACES
         + 'assert not delivered when recipient.domain is "d51.example"\n'
         + dialogue("u29@d51.example"),
+    "words that are known later than the score that they answer":
+        'score 2 when header.count("X") > 1\ndefer "${subject}" when score < 3\n'
+        "assert defer by rcpt when client.ip is present\n"
+        + dialogue("a@other.example", 'header "Subject: a"', "defer at headers"),
 }
 
 
