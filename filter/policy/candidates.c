@@ -305,6 +305,16 @@ void candidates_apart(struct prover *p, struct candidates *candidates, enum type
 		add_spellings(candidates);
 }
 
+/* Does the test look for a sign of a detour, which 'recipient.routed' is about as well? */
+static bool asks_detour(const struct cond *test)
+{
+	struct str part = test->value.text;
+
+	return test->right_kind == RIGHT_VALUE && test->op >= OP_CONTAINS &&
+	       test->op <= OP_ENDS_WITH &&
+	       (str_chr(part, '%') >= 0 || str_chr(part, '!') >= 0 || str_chr(part, '@') >= 0);
+}
+
 cond_set candidate_state(struct prover *p, const struct cond *test,
 			 const struct candidate *candidate)
 {
@@ -318,6 +328,8 @@ cond_set candidate_state(struct prover *p, const struct cond *test,
 		return open;
 	if (candidate->loose && test->op == OP_MATCHES)
 		return open;
+	if (candidate->plain && asks_detour(test))
+		return COND_FALSE;
 	if (candidate->fresh && (!listed || test->op == OP_MATCHES || test->op == OP_CONTAINS ||
 				 test->op == OP_STARTS_WITH || test->op == OP_ENDS_WITH))
 		return open;

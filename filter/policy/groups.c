@@ -57,7 +57,7 @@ const char *group_of(const struct slot *slot)
 
 struct address {
 	struct candidate local, domain;
-	bool routed;
+	bool routed, told; /* told: it is a fact of its own whether it is */
 };
 
 static bool has_part(const struct prover *p, const struct subject *subject, enum part part)
@@ -119,6 +119,7 @@ static struct candidate tag_of(const struct address *address)
 static void add_address(struct prover *p, struct subject *subject, const struct address *address)
 {
 	struct candidate *made = arena_array(p->arena, subject->slots.count, sizeof(*made));
+	bool routed = address->routed || is_routed(address->local.value.text);
 
 	for (size_t i = 0; i < subject->slots.count; i++) {
 		switch (part_of(&p->policy->slots[subject->slots.items[i]])->part) {
@@ -127,6 +128,7 @@ static void add_address(struct prover *p, struct subject *subject, const struct 
 			break;
 		case PART_LOCAL:
 			made[i] = address->local;
+			made[i].plain = address->told && !routed;
 			break;
 		case PART_DOMAIN:
 			made[i] = address->domain;
@@ -135,8 +137,7 @@ static void add_address(struct prover *p, struct subject *subject, const struct 
 			made[i] = tag_of(address);
 			break;
 		case PART_ROUTED:
-			made[i].value =
-			    value_boolean(address->routed || is_routed(address->local.value.text));
+			made[i].value = value_boolean(routed);
 			break;
 		}
 	}
@@ -321,6 +322,7 @@ static void address_cases(struct prover *p, struct subject *subject, bool recipi
 			struct address address = {
 			    .local = locals.items.items[l],
 			    .domain = domains.items.items[d],
+			    .told = routed,
 			};
 
 			if (address.domain.value.text.n == 0)

@@ -127,6 +127,7 @@ struct candidate {
 	bool fresh;   /* stands for all values that nothing names */
 	bool loose;   /* stands for all spellings of its text, which only patterns tell apart */
 	bool outside; /* meant to be in no table and no set */
+	bool plain;   /* a local part that asks for no detour */
 	bool stands;  /* for others too, which their part's tests do not tell apart */
 };
 struct candidates {

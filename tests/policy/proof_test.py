@@ -45,6 +45,9 @@ BROKEN = {
         'reject "No" when recipient.domain not in { %s }\n' % PLACES
         + 'assert not delivered when recipient.domain is "d51.example"\n'
         + dialogue("u29@d51.example"),
+    "a source route has no sign":
+        'reject "No" when recipient contains "%"\nassert not delivered when recipient.routed\n'
+        + dialogue("@a.example:b@other.example"),
     "words that are known later than the score that they answer":
         'score 2 when header.count("X") > 1\ndefer "${subject}" when score < 3\n'
         "assert defer by rcpt when client.ip is present\n"
@@ -80,6 +83,11 @@ HELD = {
         + 'reject "No" when recipient.domain not in { %s }\n' % " ".join(PLACES.split()[:30])
         + 'assert not delivered when recipient contains "@elsewhere.example"\n'
         'assert not delivered when recipient.local is "mary"\n',
+    "a detour by its sign":
+        'reject "No" when recipient.routed\n'
+        'assert not delivered when recipient.local contains "%"\n'
+        'assert not delivered when recipient.local starts with "b!"\n'
+        'assert not delivered when recipient.local ends with "@"\n',
 }
 
 for cases, made in ((BROKEN, broken), (HELD, held)):
