@@ -57,27 +57,37 @@ static struct str format(struct diag *diag, const char *fmt, va_list args)
 	return buf_str(&out);
 }
 
-static void add(struct diag *diag, enum diag_level level, const char *name, struct span span,
+static bool same(const struct diag_report *a, const struct diag_report *b)
+{
+	return a->level == b->level && a->span.source == b->span.source &&
+	       a->span.from == b->span.from && str_eq(a->text, b->text);
+}
+
+/* False: the same was said of the same place before. */
+static bool add(struct diag *diag, enum diag_level level, const char *name, struct span span,
 		const char *fmt, va_list args)
 {
 	struct report *report;
 
 	diag->last_dropped = diag->reports.count >= DIAG_LIMIT;
 	if (diag->last_dropped)
-		return;
+		return true;
 	report = vec_push(diag->arena, &diag->reports);
 	*report = (struct report){.what = {.level = level, .name = name, .span = span},
 				  .order = diag->reports.count};
 	report->what.text = format(diag, fmt, args);
+	for (size_t i = 0; i + 1 < diag->reports.count && !diag->last_dropped; i++)
+		diag->last_dropped = same(&diag->reports.items[i].what, &report->what);
+	diag->reports.count -= diag->last_dropped;
+	return !diag->last_dropped;
 }
 
 void diag_error(struct diag *diag, struct span span, const char *fmt, ...)
 {
 	va_list args;
 
-	diag->errors++;
 	va_start(args, fmt);
-	add(diag, DIAG_ERROR, NULL, span, fmt, args);
+	diag->errors += add(diag, DIAG_ERROR, NULL, span, fmt, args);
 	va_end(args);
 }
 
@@ -96,8 +106,7 @@ static void warn(struct diag *diag, const char *name, struct span span, const ch
 		diag->last_dropped = true;
 		return;
 	}
-	diag->warnings++;
-	add(diag, DIAG_WARNING, name, span, fmt, args);
+	diag->warnings += add(diag, DIAG_WARNING, name, span, fmt, args);
 }
 
 void diag_warning(struct diag *diag, struct span span, const char *fmt, ...)
@@ -266,12 +275,6 @@ static int by_place(const void *va, const void *vb)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static bool same(const struct diag_report *a, const struct diag_report *b)
-{
-	return a->level == b->level && a->span.source == b->span.source &&
-	       a->span.from == b->span.from && str_eq(a->text, b->text);
-}
-
 void diag_each(const struct diag *diag, void (*fn)(void *ctx, const struct diag_report *report),
 	       void *ctx)
 {
@@ -284,8 +287,6 @@ void diag_each(const struct diag *diag, void (*fn)(void *ctx, const struct diag_
 	for (size_t i = 0; i < count; i++) {
 		struct diag_report what = sorted[i]->what;
 
-		if (i > 0 && same(&sorted[i]->what, &sorted[i - 1]->what))
-			continue;
 		if (diag->strict && what.level == DIAG_WARNING)
 			what.level = DIAG_ERROR;
 		fn(ctx, &what);
@@ -303,7 +304,12 @@ void diag_print(const struct diag *diag, FILE *out)
 		fprintf(out, "and %zu more\n", all - diag->reports.count);
 }
 
-/* Edit distance with two rows; names are short. */
+static char fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Edit distance with two rows, in either case; names are short. */
 static size_t distance(struct str a, struct str b)
 {
 	size_t row[64];
@@ -317,7 +323,7 @@ static size_t distance(struct str a, struct str b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= b.n; j++) {
-			size_t best = corner + (a.s[i - 1] != b.s[j - 1]);
+			size_t best = corner + (fold(a.s[i - 1]) != fold(b.s[j - 1]));
 
 			corner = row[j];
 			if (row[j] + 1 < best)
