@@ -175,6 +175,7 @@ static bool lex_address(const struct lex *lex, struct token *token)
 	struct str text = whole(lex);
 	size_t at = token->span.from, end = at + 1, i = at + 1, blank = 0;
 	bool quoted = false, at_sign = false;
+	size_t fact = 0;
 
 	while (end < at + ADDRESS_MOST && !line_ends(text, end))
 		end++;
@@ -190,10 +191,15 @@ static bool lex_address(const struct lex *lex, struct token *token)
 			blank = i;
 		else if (text.s[i] == '@' && !quoted && blank > 0)
 			at_sign = true;
+		else if (text.s[i] == '$' && i + 1 < end && text.s[i + 1] == '{' && !quoted &&
+			 fact == 0)
+			fact = i;
 	}
 	if (i < end && (blank == 0 || at_sign)) {
 		if (blank > 0)
 			set_problem(token, LEX_ADDRESS_BLANK, blank);
+		else if (fact > 0)
+			set_problem(token, LEX_ADDRESS_FACT, fact);
 		close_token(token, at + 1, i, i + 1);
 		return true;
 	}

@@ -43,6 +43,7 @@ enum lex_problem {
 	LEX_QUOTES,       /* other quotation marks than "..." */
 	LEX_ADDRESS_OPEN,
 	LEX_ADDRESS_BLANK,
+	LEX_ADDRESS_FACT, /* ${...} in < > */
 	LEX_ADDRESS_BARE, /* a@b without < > */
 	LEX_PATTERN_OPEN,
 	LEX_PATTERN_EMPTY,

@@ -79,6 +79,15 @@ static void report_precision(const struct token *token, struct diag *diag)
 			   str_ends(token->text, STR("B")) ? "byte" : "millisecond");
 }
 
+/* U+00A0, which looks like a blank and comes with what is copied from a web page. */
+static bool has_hard_blank(struct str text)
+{
+	for (size_t i = 0; i + 1 < text.n; i++)
+		if (text.s[i] == '\xc2' && text.s[i + 1] == '\xa0')
+			return true;
+	return false;
+}
+
 void token_report(const struct token *token, struct diag *diag)
 {
 	struct span span = token->span, place = {span.source, token->problem_at, span.to};
@@ -114,6 +123,10 @@ void token_report(const struct token *token, struct diag *diag)
 		place.to = place.from + 1;
 		diag_error(diag, place, "a blank in an address");
 		break;
+	case LEX_ADDRESS_FACT:
+		diag_error(diag, place, "'${...}' stands in strings only, write '\"" STR_FMT "\"'",
+			   STR_ARG(text));
+		break;
 	case LEX_ADDRESS_BARE:
 		diag_error(diag, span, "'" STR_FMT "' is no name, write '<" STR_FMT ">'",
 			   STR_ARG(text), STR_ARG(text));
@@ -129,6 +142,11 @@ void token_report(const struct token *token, struct diag *diag)
 		break;
 	case LEX_PATH:
 	case LEX_NAME:
+		if (has_hard_blank(written)) {
+			diag_error(diag, span,
+				   "a no-break space stands in this word, write a plain one");
+			break;
+		}
 		diag_error(diag, span,
 			   token->kind == TOKEN_WORD
 			       ? "'" STR_FMT "' is no name, write '" STR_FMT "'"
