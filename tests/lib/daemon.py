@@ -6,7 +6,6 @@ A policy of a test says neither where to listen nor under which name: this puts 
 
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -40,11 +39,11 @@ def parse_record(line):
     found = re.match(r".*?postern\[\d+\]: (\S+): (verdict=.*)$", line)
     if not found:
         return None
-    try:
-        words = shlex.split(found.group(2))
-    except ValueError:
-        return None
-    return Record(line, found.group(1), [word.split("=", 1) for word in words if "=" in word])
+    # Only a quotation mark is escaped within quotation marks; \xHH stays as it is anywhere.
+    pairs = re.findall(r'([^\s=]+)=("(?:\\"|[^"])*"|\S*)', found.group(2))
+    return Record(line, found.group(1),
+                  [(key, value[1:-1].replace('\\"', '"') if value.startswith('"') else value)
+                   for key, value in pairs])
 
 
 def seconds_used(pid):
