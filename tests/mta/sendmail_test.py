@@ -6,7 +6,9 @@ address. Where there can be none, an outsider comes from loopback, and the other
 
 import contextlib
 import itertools
+import json
 import os
+import subprocess
 
 import daemon
 import mta
@@ -14,7 +16,7 @@ import netns
 import scene
 from mailkit import Key, message, openssl
 from report import Tests, equal, true
-from scenes import CASTS, PASSWORD, POLICIES, SCENES
+from scenes import CASTS, NO_UTF8, PASSWORD, POLICIES, SCENES
 from smtp import Sink, Smtp
 
 SERVER, SERVER6 = "198.51.100.25", "2001:db8::25"
@@ -100,8 +102,32 @@ def a_filter_that_dies_and_comes_back():
 
 @tests.test
 def the_reason_stands_with_what_is_quarantined():
-    for reason in "to be looked at", "a dubious client":
+    for reason in "to be looked at", "a dubious sender":
         true(any("\nq" + reason in text for text in PLAYER.on_hold), "why: " + reason)
+
+
+def journal():
+    """What it has of each message: sender, recipients, verdict."""
+    done = subprocess.run([daemon.program(), "log", "--json", "--journal", JOURNAL],
+                          stdout=subprocess.PIPE, check=True, timeout=60)
+    return [(record["sender"], [each["address"] for each in record["recipients"]],
+             record["verdict"]) for record in map(json.loads, done.stdout.splitlines())]
+
+
+@tests.test
+def of_smtputf8_nothing_is_in_the_journal_and_of_8_bit_all_is():
+    mark = next(marks)
+    with session(port=JOURNAL_PORT) as smtp:
+        equal(str(smtp.mail("jörg@exämple.net", "SMTPUTF8")), NO_UTF8, "MAIL with SMTPUTF8")
+        equal(smtp.rcpt("bär@example.org").code, 503, "RCPT after it")
+        equal(smtp.data().code, 503, "DATA after it")
+        equal(smtp.message("jürgen@exämple.net", ["bär@example.org"],
+                           a_message(mark, subject="Grüße")).code, 250, "8-bit")
+        smtp.quit()
+    equal(delivered(mark).values("Subject"), ["Grüße"], "Subject")
+    true(mta.wait_until(journal), "the journal has a record")
+    equal(journal(), [(r"<j\xC3\xBCrgen@xn--exmple-cua.net>", [r"b\xC3\xA4r@example.org"],
+                       "accept")], "journal")
 
 
 why = mta.PrivateSendmail.missing()
@@ -121,12 +147,18 @@ with Sink() as SINK, mta.PrivateSendmail(SINK.port, None if NOWHERE else SERVER6
     if not no_login:
         SENDMAIL.log_in({"fred@example.org": PASSWORD})
         PLAYER.ports["sasl"] = PORT
+    journal_socket, journal_path = SENDMAIL.socket("journal")
+    JOURNAL_PORT = SENDMAIL.listen(journal_socket)
+    JOURNAL = os.path.join(SENDMAIL.dir, "journal")
     DOWN_PORT = SENDMAIL.listen(SENDMAIL.socket("nobody-listens")[0])
     with contextlib.ExitStack() as stack:
         for name, policy in POLICIES.items():
             PLAYER.daemons[name] = stack.enter_context(daemon.Postern(
                 SENDMAIL.dir, sockets[name][1], policy, KEY.record + "\n", name=name))
         POSTERN = PLAYER.daemons["verdicts"]
+        stack.enter_context(daemon.Postern(
+            SENDMAIL.dir, journal_path, 'set journal on set journal.path "%s"\n%s' % (
+                JOURNAL, POLICIES["verdicts"]), KEY.record + "\n", name="journal"))
         SENDMAIL.start()
         left_out = {}
         for each in SCENES:
