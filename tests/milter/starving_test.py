@@ -23,10 +23,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "dns"))
 
 import httpunix  # noqa: E402
 from commandkit import Folder  # noqa: E402
-from daemon import Postern  # noqa: E402
+from daemon import Postern, filter_process  # noqa: E402
 from faulty import Server  # noqa: E402
 from milterpeer import Closed, deliver  # noqa: E402
-from mta import read_text, wait_until  # noqa: E402
+from mta import wait_until  # noqa: E402
 from report import Tests, equal, true  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("BUILD", "."), "tests", "milter", "starving")
@@ -84,9 +84,7 @@ class Starving(Postern):
         self.shared[8:24] = struct.pack("QQ", first, last)
 
     def filter_pid(self):
-        parent = self.process.pid
-        words = read_text("/proc/%d/task/%d/children" % (parent, parent)).split()
-        return int(words[0]) if words else None
+        return filter_process(self.process.pid)
 
     def quiet(self):
         """Waits until nobody allocates any more."""
