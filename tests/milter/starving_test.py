@@ -27,7 +27,7 @@ from daemon import Postern, filter_process  # noqa: E402
 from faulty import Server  # noqa: E402
 from milterpeer import Closed, deliver  # noqa: E402
 from mta import wait_until  # noqa: E402
-from report import Tests, equal, true  # noqa: E402
+from report import Tests, equal, lacks, true  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("BUILD", "."), "tests", "milter", "starving")
 WANTED = int(os.environ.get("STARVINGS", "1"))
@@ -206,6 +206,8 @@ def a_running_daemon_survives():
         equal(server.in_force, server.number, "a reload with memory")
         journal = server.ask("status")["journal"]
         true(journal["written"] > 0, "the journal is written")
+        lacks(server.log(), "was ended by", "log")
+        lacks(server.log(), "ended with status", "log")
 
 
 tests.finish()
