@@ -54,6 +54,21 @@ def seconds_used(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def filter_process(parent):
+    """The pid of the daemon's filter process, None while there is none; the journal's is another."""
+    while True:
+        pids = []
+        for pid in read_text("/proc/%d/task/%d/children" % (parent, parent)).split():
+            try:
+                if read_text("/proc/%s/comm" % pid).strip() != "postern-journal":
+                    pids.append(int(pid))
+            except OSError:
+                pass
+        if len(pids) < 2:
+            return pids[0] if pids else None
+        time.sleep(0.01)  # one of them has just begun, and not yet its name
+
+
 def accepts(path):
     with socket.socket(socket.AF_UNIX) as probe:
         try:
