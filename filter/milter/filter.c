@@ -228,7 +228,7 @@ _Noreturn void filter_process(const struct milter_config *config,
 	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
 	    !nudge_start(&nudge, ends->listening))
 		end(MILTER_FAILED);
-	callbacks_set(&service, &drain, &nudge, ends->suspects);
+	conn_set(&service, &drain, &nudge, ends->suspects);
 	if (service.ready && !service.ready(service.ctx))
 		end(MILTER_FAILED);
 	stead_begin(ends->listening, &nudge);
