@@ -150,13 +150,10 @@ struct str history_text(struct arena *arena, struct str text, size_t max)
 const char *history_address(struct arena *arena, const char *typed)
 {
 	struct str text = str_of(typed), domain;
-	ptrdiff_t at = -1;
+	ptrdiff_t at = str_rchr(text, '@');
 
 	if (is_ascii(text))
 		return typed;
-	for (size_t i = 0; i < text.n; i++)
-		if (text.s[i] == '@')
-			at = (ptrdiff_t)i;
 	/* A word alone is of a local part. */
 	if ((at < 0 && str_chr(text, '.') < 0) ||
 	    !domain_normal(arena, str_sub(text, (size_t)(at + 1), text.n), &domain))

@@ -224,7 +224,7 @@ static size_t report_row(struct session *s, struct str address)
 static struct str row_text(struct session *s, struct str argument)
 {
 	if (argument.n >= 2 && argument.s[0] == '<' && argument.s[argument.n - 1] == '>')
-		argument = str_sub(argument, 1, argument.n - 1);
+		argument = str_sub(argument, 1, argument.n - 2);
 	return str_clean(s->message_arena, argument, 300);
 }
 
