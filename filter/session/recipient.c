@@ -216,10 +216,6 @@ static size_t report_row(struct session *s, struct str address)
 	return s->report_recipients.count - 1;
 }
 
-/*
- * A refusal before any rule. Local submission has no way to hear of a recipient's: there the
- * message is refused as a whole when its content comes.
- */
 /* The argument of RCPT for reports, which put addresses into brackets themselves. */
 static struct str row_text(struct session *s, struct str argument)
 {
@@ -228,6 +224,10 @@ static struct str row_text(struct session *s, struct str argument)
 	return str_clean(s->message_arena, argument, 300);
 }
 
+/*
+ * A refusal before any rule. Local submission has no way to hear of a recipient's: there the
+ * message is refused as a whole when its content comes.
+ */
 static struct reply refuse_plainly(struct session *s, struct str argument, struct reply reply)
 {
 	struct decision d = {.certain = true,
