@@ -52,18 +52,6 @@ struct dkim_verifier {
 
 static DKIM_LIB *library; /* one for all threads, made before they start */
 
-const char *dkim_result_name(enum dkim_result result)
-{
-	static const char *const names[] = {
-	    [DKIM_RESULT_NONE] = "none",           [DKIM_RESULT_PASS] = "pass",
-	    [DKIM_RESULT_FAIL] = "fail",           [DKIM_RESULT_POLICY] = "policy",
-	    [DKIM_RESULT_NEUTRAL] = "neutral",     [DKIM_RESULT_TEMPERROR] = "temperror",
-	    [DKIM_RESULT_PERMERROR] = "permerror",
-	};
-
-	return names[result];
-}
-
 /* ---- the library ---- */
 
 /* Called within dkim_eom(): the keys are there. Must not leave through the arena's way out. */
@@ -134,26 +122,6 @@ void dkim_verifier_header(struct dkim_verifier *v, struct str name, struct str v
 		dkimfield_add(&v->fields, name, value);
 }
 
-static void settle(struct dkimpick *pick, enum dkim_result result, const char *reason)
-{
-	pick->result = result;
-	pick->reason = reason;
-}
-
-static void pick_read(struct dkim_verifier *v, struct dkimpick *pick, const struct dkimfield *field)
-{
-	const char *why;
-
-	if (field->lost)
-		settle(pick, DKIM_RESULT_PERMERROR, "header too large");
-	else if (field->text.n > LIMIT_SIGNATURE_BYTES)
-		settle(pick, DKIM_RESULT_PERMERROR, "signature too long");
-	else if (!dkimsig_read(v->arena, dkimfield_value(field), v->now, &pick->tags, &why))
-		settle(pick, DKIM_RESULT_PERMERROR, why);
-	else if (!v->options.allow_sha1 && pick->tags.algorithm == DKIMSIG_RSA_SHA1)
-		settle(pick, DKIM_RESULT_POLICY, "rsa-sha1 is not accepted"); /* RFC 8301 3.1 */
-}
-
 /* Reads the signatures among the fields that came since the last time. */
 static void picks_read(struct dkim_verifier *v)
 {
@@ -163,46 +131,9 @@ static void picks_read(struct dkim_verifier *v)
 		if (!field->signature)
 			continue;
 		*vec_push(v->arena, &v->picks) = (struct dkimpick){.result = DKIM_RESULT_NONE};
-		pick_read(v, &v->picks.items[v->picks.count - 1], field);
+		dkimpick_read(v->arena, &v->picks.items[v->picks.count - 1], field, &v->options,
+			      v->now);
 	}
-}
-
-/* With a part of the header missing no signature can be told to be broken, or whole. */
-static void picks_overflow(struct dkim_verifier *v)
-{
-	for (size_t i = 0; i < v->picks.count; i++)
-		if (v->picks.items[i].result != DKIM_RESULT_PERMERROR)
-			settle(&v->picks.items[i], DKIM_RESULT_PERMERROR, "header too large");
-}
-
-static const struct dns_answer *key_answer(struct dkim_verifier *v, const struct dkimpick *pick,
-					   struct lookups *lookups)
-{
-	struct str name = str_printf(v->arena, STR_FMT "._domainkey." STR_FMT,
-				     STR_ARG(pick->tags.selector), STR_ARG(pick->tags.domain));
-
-	return lookups_get(lookups, name, DNS_TXT, LOOKUP_OTHER);
-}
-
-/* Gives one field to libopendkim, its folds as CRLF. The result matters for signatures only. */
-static DKIM_STAT feed_field(struct dkim_verifier *v, struct buf *scratch, struct str text)
-{
-	const char *end = text.s + text.n, *p = text.s, *fold;
-	char *nul;
-
-	scratch->n = 0;
-	while (p < end && (fold = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		buf_add(scratch, (struct str){p, (size_t)(fold - p)});
-		if (fold == text.s || fold[-1] != '\r')
-			buf_putc(scratch, '\r');
-		buf_putc(scratch, '\n');
-		p = fold + 1;
-	}
-	buf_add(scratch, (struct str){p, (size_t)(end - p)});
-	for (size_t i = 0; (nul = memchr(scratch->s + i, '\0', scratch->n - i)) != NULL;
-	     i = (size_t)(nul - scratch->s))
-		*nul = ' ';
-	return dkim_header(v->dkim, (unsigned char *)scratch->s, scratch->n);
 }
 
 /* Is a DKIM-Signature field shown to libopendkim though it is not tried? Where one is signed. */
@@ -223,14 +154,15 @@ static void feed_header(struct dkim_verifier *v)
 	for (size_t i = 0; i < v->fields.all.count; i++) {
 		struct dkimfield *field = &v->fields.all.items[i];
 		struct dkimpick *pick = field->signature ? &v->picks.items[next++] : NULL;
-		DKIM_STAT status;
+		DKIM_STAT status; /* matters for signatures only */
 
 		if (pick && !pick->tried) {
 			if (spare == 0 || !pick->tags.safe)
 				continue;
 			spare--;
 		}
-		status = feed_field(v, &scratch, field->text);
+		dkimfield_wire(field, &scratch);
+		status = dkim_header(v->dkim, (unsigned char *)scratch.s, scratch.n);
 		if (!pick)
 			continue;
 		v->fed[v->fed_count++] = pick;
@@ -294,7 +226,7 @@ void dkim_verifier_ahead(struct dkim_verifier *v, struct lookups *lookups)
 	picks_read(v);
 	for (; v->ahead < v->picks.count && v->ahead < AHEAD_MAX; v->ahead++)
 		if (v->picks.items[v->ahead].result == DKIM_RESULT_NONE)
-			key_answer(v, &v->picks.items[v->ahead], lookups);
+			dkimkey_answer(v->arena, &v->picks.items[v->ahead].tags, lookups);
 }
 
 void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
@@ -306,7 +238,7 @@ void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
 	if (v->picks.count == 0)
 		return;
 	if (v->fields.overflow)
-		picks_overflow(v);
+		dkimpick_overflow(v->picks.items, v->picks.count);
 	dkimpick_choose(v->arena, v->picks.items, v->picks.count, &v->options,
 			dkimfield_from(&v->fields));
 	for (size_t i = 0; i < v->picks.count; i++) {
@@ -315,7 +247,7 @@ void dkim_verifier_eoh(struct dkim_verifier *v, struct lookups *lookups)
 			v->picks.items[i].added =
 			    dkimfield_added(&v->fields, &v->picks.items[i].tags);
 			v->body.watch_lf |= !v->picks.items[i].tags.relaxed_body;
-			key_answer(v, &v->picks.items[i], lookups);
+			dkimkey_answer(v->arena, &v->picks.items[i].tags, lookups);
 		}
 	}
 	if (v->tried > 0)
@@ -354,7 +286,7 @@ static bool take_keys(struct dkim_verifier *v, struct lookups *lookups)
 
 	for (size_t i = 0; i < v->fed_count; i++)
 		if (v->fed[i]->tried)
-			all &= key_answer(v, v->fed[i], lookups) != NULL;
+			all &= dkimkey_answer(v->arena, &v->fed[i]->tags, lookups) != NULL;
 	for (size_t i = 0; all && i < v->fed_count; i++) {
 		struct dkimpick *pick = v->fed[i];
 		const struct dns_answer *answer;
@@ -362,7 +294,7 @@ static bool take_keys(struct dkim_verifier *v, struct lookups *lookups)
 
 		if (!pick->tried)
 			continue;
-		answer = key_answer(v, pick, lookups);
+		answer = dkimkey_answer(v->arena, &pick->tags, lookups);
 		result = dkimkey_choose(v->arena, answer, &pick->tags, &v->options, &v->keys[i],
 					&pick->reason);
 		pick->bits = v->keys[i].bits;
@@ -374,28 +306,22 @@ static bool take_keys(struct dkim_verifier *v, struct lookups *lookups)
 	return all;
 }
 
-/* Line ends whose hash is not that of the body: it leaves them out, or as the pieces of it end. */
-static const char *blind_body(const struct dkim_verifier *v, const struct dkimsig *tags)
-{
-	if (v->body.too_many_cr || (tags->relaxed_body ? v->body.bare_cr : v->body.blank_cr))
-		return "bare CR in the body";
-	return v->body.bare_lf && !tags->relaxed_body ? "bare LF in the body" : NULL;
-}
-
 /* What is wrong with the body, as far as libopendkim saw the body. */
 static void settle_body(const struct dkim_verifier *v, struct dkimpick *pick,
 			enum dkim_result result, const char *reason)
 {
-	const char *blind = blind_body(v, &pick->tags);
+	const char *blind = dkimbody_blind(&v->body, pick->tags.relaxed_body);
 
-	settle(pick, blind ? DKIM_RESULT_NEUTRAL : result, blind ? blind : reason);
+	dkimpick_settle(pick, blind ? DKIM_RESULT_NEUTRAL : result, blind ? blind : reason);
 }
 
 /* Could text have been changed where libopendkim's hashes do not see it? */
 static const char *blind_spot(const struct dkim_verifier *v, const struct dkimsig *tags)
 {
-	if (blind_body(v, tags))
-		return blind_body(v, tags);
+	const char *blind = dkimbody_blind(&v->body, tags->relaxed_body);
+
+	if (blind)
+		return blind;
 	return dkimfield_odd_covered(&v->fields, tags) ? "control character in a signed field"
 						       : NULL;
 }
@@ -423,11 +349,12 @@ static void judge(const struct dkim_verifier *v, struct dkimpick *pick, DKIM_SIG
 	} else if (body == DKIM_SIGBH_MISMATCH && (passed || error == DKIM_SIGERROR_BADSIG)) {
 		settle_body(v, pick, DKIM_RESULT_FAIL, "body hash mismatch");
 	} else if (error == DKIM_SIGERROR_BADSIG && pick->tags.awkward) {
-		settle(pick, DKIM_RESULT_NEUTRAL, "b= laid out in a way that is not supported");
+		dkimpick_settle(pick, DKIM_RESULT_NEUTRAL,
+				"b= laid out in a way that is not supported");
 	} else if (error == DKIM_SIGERROR_BADSIG) {
-		settle(pick, DKIM_RESULT_FAIL, "signature mismatch");
+		dkimpick_settle(pick, DKIM_RESULT_FAIL, "signature mismatch");
 	} else {
-		settle(pick, DKIM_RESULT_PERMERROR, text ? text : "libopendkim failed");
+		dkimpick_settle(pick, DKIM_RESULT_PERMERROR, text ? text : "libopendkim failed");
 	}
 }
 
@@ -442,32 +369,6 @@ static void conclude(struct dkim_verifier *v)
 			judge(v, v->fed[i], v->infos[i]);
 }
 
-static void report(struct dkim_verifier *v)
-{
-	struct dkim_signature *out = arena_array(v->arena, v->fields.signatures, sizeof(*out));
-
-	v->outcome = (struct dkim_outcome){.signatures = out, .count = v->fields.signatures};
-	for (size_t i = 0; i < v->fields.signatures; i++) {
-		struct dkimpick *pick = &v->picks.items[i];
-
-		if (pick->result == DKIM_RESULT_NONE)
-			settle(pick, DKIM_RESULT_TEMPERROR, v->broken);
-		out[i] = (struct dkim_signature){
-		    .result = pick->result,
-		    .domain = pick->tags.domain,
-		    .selector = pick->tags.selector,
-		    .identity = pick->tags.identity,
-		    .algorithm = dkimsig_algorithm_name(pick->tags.algorithm),
-		    .bits = pick->bits,
-		    .reason = pick->reason,
-		    .b = str_sub(pick->tags.b, 0, 8),
-		    .partial = pick->tags.partial,
-		    .added = pick->added,
-		};
-		v->outcome.best = dkimpick_better(v->outcome.best, pick->result);
-	}
-}
-
 enum step dkim_verifier_finish(struct dkim_verifier *v, struct lookups *lookups,
 			       const struct dkim_outcome **outcome_r)
 {
@@ -477,7 +378,8 @@ enum step dkim_verifier_finish(struct dkim_verifier *v, struct lookups *lookups,
 				return STEP_PENDING;
 			conclude(v);
 		}
-		report(v);
+		dkimpick_report(v->arena, v->picks.items, v->fields.signatures, v->broken,
+				&v->outcome);
 		v->done = true;
 	}
 	*outcome_r = &v->outcome;

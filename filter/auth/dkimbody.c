@@ -102,3 +102,10 @@ void dkimbody_end(struct dkimbody *body, dkimbody_feed *feed, void *ctx)
 		feed(ctx, "\r\n", 2);
 	}
 }
+
+const char *dkimbody_blind(const struct dkimbody *body, bool relaxed)
+{
+	if (body->too_many_cr || (relaxed ? body->bare_cr : body->blank_cr))
+		return "bare CR in the body";
+	return body->bare_lf && !relaxed ? "bare LF in the body" : NULL;
+}

@@ -30,5 +30,10 @@ typedef void dkimbody_feed(void *ctx, const char *bytes, size_t n);
 void dkimbody_add(struct dkimbody *body, struct str chunk, dkimbody_feed *feed, void *ctx);
 /* The end: passes on what is held and a CRLF that is missing. An empty body stays empty. */
 void dkimbody_end(struct dkimbody *body, dkimbody_feed *feed, void *ctx);
+/*
+ * Line ends whose hash is not that of the body: libopendkim leaves them out, or hashes as the
+ * pieces of the body end. NULL: there are none.
+ */
+const char *dkimbody_blind(const struct dkimbody *body, bool relaxed);
 
 #endif

@@ -50,6 +50,26 @@ struct str dkimfield_value(const struct dkimfield *field)
 	return str_sub(field->text, field->name + 1, field->text.n);
 }
 
+void dkimfield_wire(const struct dkimfield *field, struct buf *out)
+{
+	struct str text = field->text;
+	const char *end = text.s + text.n, *p = text.s, *fold;
+	char *nul;
+
+	out->n = 0;
+	while (p < end && (fold = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		buf_add(out, (struct str){p, (size_t)(fold - p)});
+		if (fold == text.s || fold[-1] != '\r')
+			buf_putc(out, '\r');
+		buf_putc(out, '\n');
+		p = fold + 1;
+	}
+	buf_add(out, (struct str){p, (size_t)(end - p)});
+	for (size_t i = 0; (nul = memchr(out->s + i, '\0', out->n - i)) != NULL;
+	     i = (size_t)(nul - out->s))
+		*nul = ' ';
+}
+
 struct str dkimfield_from(const struct dkimfield_list *list)
 {
 	for (size_t i = 0; i < list->all.count; i++)

@@ -27,6 +27,8 @@ struct dkimfield_list {
 void dkimfield_add(struct dkimfield_list *list, struct str name, struct str value);
 struct str dkimfield_name(const struct dkimfield *field);
 struct str dkimfield_value(const struct dkimfield *field);
+/* The field as libopendkim wants it: folds as CRLF, no NUL. In place of what `out` held. */
+void dkimfield_wire(const struct dkimfield *field, struct buf *out);
 /* The value of the topmost From field; empty without one. */
 struct str dkimfield_from(const struct dkimfield_list *list);
 /* Does h= cover a field with octets that libopendkim's canonicalization loses? */

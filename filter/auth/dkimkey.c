@@ -230,6 +230,15 @@ static enum dkim_result record_read(struct arena *arena, struct str text,
 	return read_rsa(arena, bytes, options, key_r, why_r);
 }
 
+const struct dns_answer *dkimkey_answer(struct arena *arena, const struct dkimsig *signature,
+					struct lookups *lookups)
+{
+	struct str name = str_printf(arena, STR_FMT "._domainkey." STR_FMT,
+				     STR_ARG(signature->selector), STR_ARG(signature->domain));
+
+	return lookups_get(lookups, name, DNS_TXT, LOOKUP_OTHER);
+}
+
 enum dkim_result dkimkey_choose(struct arena *arena, const struct dns_answer *answer,
 				const struct dkimsig *signature, const struct dkim_options *options,
 				struct dkimkey *key_r, const char **why_r)

@@ -19,6 +19,9 @@ struct dkimkey {
 #define DKIMKEY_RECORDS_MAX 10 /* TXT records looked at, of one name */
 #define DKIMKEY_BITS_MAX 4096  /* verifying is dear above; RFC 8301 asks for no more */
 
+/* The TXT records of the signature's key, asked for where nobody has; NULL: not known yet. */
+const struct dns_answer *dkimkey_answer(struct arena *arena, const struct dkimsig *signature,
+					struct lookups *lookups);
 /*
  * The key of `signature` among the records of a finished answer. DKIM_RESULT_PASS: key_r may
  * be tried. Any other result is the signature's, and *why_r says why. The first record that can

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The choice among the signatures of a message. Anybody can put a hundred DKIM-Signature fields
- * on top of a message: the work stays the same, and the signature that can align is among
- * those that are tried.
+ * The signatures of a message from their fields to their results, without libopendkim, and the
+ * choice among them. Anybody can put a hundred DKIM-Signature fields on top of a message: the
+ * work stays the same, and the signature that can align is among those that are tried.
  */
 
 #include "filter/auth/dkimpick.h"
@@ -11,6 +11,49 @@
 #include "postern/mail.h"
 
 #define AUTHOR_DOMAINS_MAX 3 /* author domains that DMARC looks at */
+
+const char *dkim_result_name(enum dkim_result result)
+{
+	static const char *const names[] = {
+	    [DKIM_RESULT_NONE] = "none",           [DKIM_RESULT_PASS] = "pass",
+	    [DKIM_RESULT_FAIL] = "fail",           [DKIM_RESULT_POLICY] = "policy",
+	    [DKIM_RESULT_NEUTRAL] = "neutral",     [DKIM_RESULT_TEMPERROR] = "temperror",
+	    [DKIM_RESULT_PERMERROR] = "permerror",
+	};
+
+	return names[result];
+}
+
+void dkimpick_settle(struct dkimpick *item, enum dkim_result result, const char *reason)
+{
+	item->result = result;
+	item->reason = reason;
+}
+
+void dkimpick_read(struct arena *arena, struct dkimpick *item, const struct dkimfield *field,
+		   const struct dkim_options *options, int64_t now)
+{
+	const char *why;
+
+	if (field->lost)
+		dkimpick_settle(item, DKIM_RESULT_PERMERROR, "header too large");
+	else if (field->text.n > LIMIT_SIGNATURE_BYTES)
+		dkimpick_settle(item, DKIM_RESULT_PERMERROR, "signature too long");
+	else if (!dkimsig_read(arena, dkimfield_value(field), now, &item->tags, &why))
+		dkimpick_settle(item, DKIM_RESULT_PERMERROR, why);
+	else if (!options->allow_sha1 &&
+		 item->tags.algorithm == DKIMSIG_RSA_SHA1) /* RFC 8301 3.1 */
+		dkimpick_settle(item, DKIM_RESULT_POLICY, "rsa-sha1 is not accepted");
+}
+
+void dkimpick_overflow(struct dkimpick *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (items[i].result != DKIM_RESULT_PERMERROR)
+			dkimpick_settle(&items[i], DKIM_RESULT_PERMERROR, "header too large");
+}
+
+/* ---- the choice ---- */
 
 static bool same_body_hash(const struct dkimsig *a, const struct dkimsig *b)
 {
@@ -51,12 +94,6 @@ static bool could_align(const struct dkimpick *item, const struct mailboxes *aut
 	return false;
 }
 
-static void settle(struct dkimpick *item, const char *reason)
-{
-	item->result = DKIM_RESULT_POLICY;
-	item->reason = reason;
-}
-
 void dkimpick_choose(struct arena *arena, struct dkimpick *items, size_t count,
 		     const struct dkim_options *options, struct str from)
 {
@@ -76,9 +113,11 @@ void dkimpick_choose(struct arena *arena, struct dkimpick *items, size_t count,
 			    (pass == 0 && !could_align(item, &authors)))
 				continue;
 			if (tried == options->max_signatures) {
-				settle(item, "not tried: too many signatures");
+				dkimpick_settle(item, DKIM_RESULT_POLICY,
+						"not tried: too many signatures");
 			} else if (body_hash_too_many(items, count, item)) {
-				settle(item, "not tried: too many body hashes");
+				dkimpick_settle(item, DKIM_RESULT_POLICY,
+						"not tried: too many body hashes");
 			} else {
 				item->tried = true;
 				tried++;
@@ -86,6 +125,8 @@ void dkimpick_choose(struct arena *arena, struct dkimpick *items, size_t count,
 		}
 	}
 }
+
+/* ---- what comes of them ---- */
 
 enum dkim_result dkimpick_better(enum dkim_result a, enum dkim_result b)
 {
@@ -97,4 +138,31 @@ enum dkim_result dkimpick_better(enum dkim_result a, enum dkim_result b)
 	};
 
 	return rank[b] > rank[a] ? b : a;
+}
+
+void dkimpick_report(struct arena *arena, struct dkimpick *items, size_t count, const char *broken,
+		     struct dkim_outcome *outcome_r)
+{
+	struct dkim_signature *out = arena_array(arena, count, sizeof(*out));
+
+	*outcome_r = (struct dkim_outcome){.signatures = out, .count = count};
+	for (size_t i = 0; i < count; i++) {
+		struct dkimpick *item = &items[i];
+
+		if (item->result == DKIM_RESULT_NONE)
+			dkimpick_settle(item, DKIM_RESULT_TEMPERROR, broken);
+		out[i] = (struct dkim_signature){
+		    .result = item->result,
+		    .domain = item->tags.domain,
+		    .selector = item->tags.selector,
+		    .identity = item->tags.identity,
+		    .algorithm = dkimsig_algorithm_name(item->tags.algorithm),
+		    .bits = item->bits,
+		    .reason = item->reason,
+		    .b = str_sub(item->tags.b, 0, 8),
+		    .partial = item->tags.partial,
+		    .added = item->added,
+		};
+		outcome_r->best = dkimpick_better(outcome_r->best, item->result);
+	}
 }

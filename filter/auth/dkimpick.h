@@ -3,10 +3,12 @@
 #define FILTER_AUTH_DKIMPICK_H
 
 /*
- * Which of a message's signatures are tried: so many and no more, those of the author's domain
- * first, since every other can be had for the asking by whoever wants to keep us busy.
+ * A message's signatures on their way to their results. So many are tried and no more, those of
+ * the author's domain first, since every other can be had for the asking by whoever wants to keep
+ * us busy.
  */
 
+#include "filter/auth/dkimfield.h"
 #include "filter/auth/dkimsig.h"
 #include "postern/dkim.h"
 #include "postern/limits.h"
@@ -22,6 +24,13 @@ struct dkimpick {
 	unsigned bits; /* of the key */
 };
 
+void dkimpick_settle(struct dkimpick *item, enum dkim_result result, const char *reason);
+/* Reads the tags of a signature's field; settled where they cannot be used. */
+void dkimpick_read(struct arena *arena, struct dkimpick *item, const struct dkimfield *field,
+		   const struct dkim_options *options, int64_t now);
+/* With a part of the header missing no signature can be told to be broken, or whole. */
+void dkimpick_overflow(struct dkimpick *items, size_t count);
+
 /*
  * Sets `tried` of those without a result that are to be tried, and the result of the others.
  * `from` is the value of the From field.
@@ -31,5 +40,8 @@ void dkimpick_choose(struct arena *arena, struct dkimpick *items, size_t count,
 
 /* The better of two results, as the result of a message: pass, temperror, fail, policy, .... */
 enum dkim_result dkimpick_better(enum dkim_result a, enum dkim_result b);
+/* The outcome of all; `broken` says why those without a result have none. */
+void dkimpick_report(struct arena *arena, struct dkimpick *items, size_t count, const char *broken,
+		     struct dkim_outcome *outcome_r);
 
 #endif

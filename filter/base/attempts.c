@@ -132,6 +132,12 @@ static bool raw(void)
 	       passes(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
 }
 
+static bool networked(void)
+{
+	return opened(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) ||
+	       opened(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
 static bool signalled(void)
 {
 	return passes(kill(getppid(), 0));
@@ -152,7 +158,7 @@ static bool privileged(void)
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
 }
 
-const char *attempts_made(int landlock, bool calls, bool executes)
+const char *attempts_made(const struct sandbox *sandbox, int landlock, bool calls)
 {
 	const struct {
 		const char *text;
@@ -163,10 +169,12 @@ const char *attempts_made(int landlock, bool calls, bool executes)
 	    {"processes can be traced", traced, calls && !SANITIZED},
 	    {"processes can be made", forked, calls && !SANITIZED},
 	    {"signals can be sent to others", signalled, calls && !SANITIZED},
-	    {"memory can be written and executed", executed, calls && !executes && !SANITIZED},
+	    {"memory can be written and executed", executed,
+	     calls && !sandbox->executes && !SANITIZED},
 	    {"files can be executed from memory", mapped, calls && !SANITIZED},
 	    {"memory can be made executable", made_executable, calls && !SANITIZED},
 	    {"sockets of other families can be made", raw, calls},
+	    {"sockets of the network can be made", networked, calls && sandbox->offline},
 	    {"namespaces can be left", namespaced, calls},
 	    {"privileges can be gained", privileged, true},
 	    {"the root folder can be listed", listed, landlock > 0 && !SANITIZED},

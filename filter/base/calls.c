@@ -74,7 +74,7 @@ struct narrow {
 	const char *name;
 	unsigned count;
 	struct scmp_arg_cmp arguments[2];
-	bool executes; /* only where that is wanted */
+	enum { ALWAYS, TO_EXECUTE, ONLINE } where; /* is it allowed */
 };
 
 #define EQUAL(n, value)                                                                            \
@@ -95,11 +95,11 @@ struct narrow {
 	}
 #define ONE(name, argument)                                                                        \
 	{                                                                                          \
-		name, 1, {argument}, false                                                         \
+		name, 1, {argument}, ALWAYS                                                        \
 	}
 #define TWO(name, a, b)                                                                            \
 	{                                                                                          \
-		name, 2, {a, b}, false                                                             \
+		name, 2, {a, b}, ALWAYS                                                            \
 	}
 /* Of 32 bits and of 64. */
 #define FCNTL(command) ONE("fcntl", EQUAL(1, command)), ONE("fcntl64", EQUAL(1, command))
@@ -110,13 +110,17 @@ struct narrow {
 /* How PCRE2 gets memory for machine code: no file's, and all of it at once. */
 #define CODE(name)                                                                                 \
 	{                                                                                          \
-		name, 2, {EQUAL(2, PROT_ALL), EQUAL(3, MAP_PRIVATE | MAP_ANONYMOUS)}, true         \
+		name, 2, {EQUAL(2, PROT_ALL), EQUAL(3, MAP_PRIVATE | MAP_ANONYMOUS)}, TO_EXECUTE   \
+	}
+#define NETWORK(family)                                                                            \
+	{                                                                                          \
+		"socket", 1, {EQUAL(0, family)}, ONLINE                                            \
 	}
 
 static const struct narrow narrows[] = {
     ONE("socket", EQUAL(0, AF_UNIX)),
-    ONE("socket", EQUAL(0, AF_INET)),
-    ONE("socket", EQUAL(0, AF_INET6)),
+    NETWORK(AF_INET),
+    NETWORK(AF_INET6),
     ONE("socketpair", EQUAL(0, AF_UNIX)),
     ONE("mmap", WITHOUT(2, PROT_EXEC)),
     CODE("mmap"),
@@ -206,7 +210,9 @@ static void allow_all(struct making *making, const struct sandbox *sandbox)
 	for (size_t i = 0; i < COUNT(plain); i++)
 		allow(making, plain[i], 0, NULL);
 	for (size_t i = 0; i < COUNT(narrows); i++)
-		if (!narrows[i].executes || sandbox->executes)
+		if (narrows[i].where == ALWAYS ||
+		    (narrows[i].where == TO_EXECUTE && sandbox->executes) ||
+		    (narrows[i].where == ONLINE && !sandbox->offline))
 			allow_narrow(making, &narrows[i]);
 	allow_signals(making, sandbox);
 	for (size_t i = 0; SANITIZED && i < COUNT(sanitizers); i++)

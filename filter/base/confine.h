@@ -41,10 +41,7 @@ int calls_enter(const struct sandbox *sandbox);
 
 /* ---- attempts.c ---- */
 
-/*
- * NULL, or what could be done though it must not. `calls`: they are filtered. `executes`: new
- * memory may be written and executed.
- */
-const char *attempts_made(int landlock, bool calls, bool executes);
+/* NULL, or what could be done though it must not. `calls`: they are filtered. */
+const char *attempts_made(const struct sandbox *sandbox, int landlock, bool calls);
 
 #endif

@@ -83,6 +83,11 @@ void sandbox_execute(struct sandbox *sandbox)
 	sandbox->executes = true;
 }
 
+void sandbox_offline(struct sandbox *sandbox)
+{
+	sandbox->offline = true;
+}
+
 /* ---- what is in force ---- */
 
 const char *sandbox_state(void)
@@ -177,7 +182,7 @@ bool sandbox_enter(const struct sandbox *sandbox, enum sandbox_mode mode, const 
 				       : "this kernel filters no system calls";
 		return false;
 	}
-	done = attempts_made(landlock, calls > 0, sandbox->executes);
+	done = attempts_made(sandbox, landlock, calls > 0);
 	if (!done)
 		return true;
 	*why_r = str_printf(sandbox->arena, "it does not hold: %s", done).s;

@@ -4,12 +4,10 @@
 #include <execinfo.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "filter/command/server.h"
 #include "postern/dkim.h"
-#include "postern/journal.h"
 #include "postern/log.h"
 #include "postern/mime.h"
 #include "postern/policy.h"
@@ -62,28 +60,7 @@ static void read_policy(const struct server *server, struct sandbox *sandbox)
 		sandbox_read_beside(sandbox, policy->table_files[i]);
 }
 
-static void write_journal(const struct server *server, struct sandbox *sandbox)
-{
-	const char *path = server_setting(server->policy, "journal.path"), *slash, *parent;
-	struct stat st;
-
-	if (strcmp(server_setting(server->policy, "journal"), "off") == 0)
-		return;
-	/* Where it cannot be made, opening the journal says so. */
-	journal_folder(path);
-	sandbox_write(sandbox, path);
-	/* One that was removed is made anew, where it stands in a folder of ours and nobody's else.
-	 */
-	slash = strrchr(path, '/');
-	parent = str_dup(sandbox->arena,
-			 (struct str){path, slash && slash > path ? (size_t)(slash - path) : 0})
-		     .s;
-	if (*parent && stat(parent, &st) == 0 && st.st_uid == geteuid() &&
-	    (st.st_mode & S_IWOTH) == 0)
-		sandbox_write(sandbox, parent);
-}
-
-static enum sandbox_mode mode_of(const struct server *server)
+enum sandbox_mode server_sandbox_mode(const struct server *server)
 {
 	if (strcmp(server->sandbox, "off") == 0)
 		return SANDBOX_OFF;
@@ -96,7 +73,7 @@ int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r
 	const char *why = NULL;
 	void *frame;
 
-	*mode_r = mode_of(server);
+	*mode_r = server_sandbox_mode(server);
 	/* No library is loaded inside: the one by which libc ends a thread is loaded by this. */
 	(void)backtrace(&frame, 1);
 	spf_init();
@@ -107,7 +84,6 @@ int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r
 	}
 	read_system(sandbox);
 	read_policy(server, sandbox);
-	write_journal(server, sandbox);
 	if (server->jit)
 		sandbox_execute(sandbox);
 	sandbox_connect(sandbox, DNS_PORT);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A counterexample as a dialogue: addresses and names become options of `postern explain`, other
- * facts are given. It is played before it is shown; what does not come out as proved is said to
- * be so.
+ * facts are given. It is played before it is shown (counterplay.c); what does not come out as
+ * proved is said to be so.
  */
 
 #include "filter/command/dialogue.h"
 #include "filter/command/proofs.h"
-#include "postern/dkim.h"
-#include "postern/mime.h"
-#include "postern/spf.h"
 
 #define OUTSIDER "203.0.113.9"
 
@@ -329,82 +326,6 @@ static void facts(struct counter *c)
 	}
 }
 
-/* ---- playing it ---- */
-
-static const struct report_outcome *outcome_of(const struct counter *c, const struct report *report)
-{
-	/* The one that is spoken of is named last. */
-	const struct report_outcome *outcome = &report->outcome;
-
-	if (report->recipient_count == c->dialogue.recipients.count)
-		outcome = &report->recipients[report->recipient_count - 1].outcome;
-	return outcome->settled ? outcome : &report->outcome;
-}
-
-static unsigned outcome_bit(const struct report_outcome *outcome)
-{
-	if (outcome->verdict == VERDICT_DEFER && outcome->enhanced &&
-	    strcmp(outcome->enhanced, "4.4.3") == 0 && outcome->text &&
-	    strcmp(outcome->text, "A lookup failed, please try again later") == 0)
-		return OUTCOME_FAILURE;
-	return 1u << outcome->verdict;
-}
-
-static void compare(struct counter *c, const struct plan_assertion *assertion,
-		    const struct proof_result *result, const struct report *report,
-		    struct counterexample *example)
-{
-	const struct report_outcome *outcome = outcome_of(c, report);
-
-	if (!outcome->settled)
-		example->why = STR("played, it comes to no outcome");
-	else if (result->late && outcome->stage <= assertion->stage)
-		example->why =
-		    str_printf(c->arena, "played, it is told at %s", stage_name(outcome->stage));
-	else if (!result->late && !(outcome_bit(outcome) & result->outcomes))
-		example->why = str_printf(c->arena, "played, it comes out as %s, by %s",
-					  verdict_name(outcome->verdict),
-					  outcome->rule ? outcome->rule : "no rule");
-	else
-		example->confirmed = true;
-}
-
-/* Sessions need the libraries; once a program. */
-static bool libraries(struct counterexample *example)
-{
-	static bool begun;
-	const char *why = NULL;
-
-	if (begun)
-		return true;
-	spf_init();
-	mime_init();
-	begun = dkim_verifier_init(&why) == 0;
-	if (!begun)
-		example->why = str_of(why);
-	return begun;
-}
-
-static void play(struct counter *c, const struct plan_assertion *assertion,
-		 const struct proof_result *result, struct counterexample *example)
-{
-	struct source nothing = {.name = "no records", .text = STR("")};
-	struct resolver *resolver = NULL;
-	struct session *s = NULL;
-
-	c->dialogue.clock.wall = clock_time(&clock_system);
-	c->dialogue.clock.manual = true;
-	if (libraries(example) &&
-	    resolver_from_source(&nothing, &c->dialogue.clock, diag_new(c->arena), &resolver) == 0)
-		s = dialogue_play(&c->dialogue, c->policy, resolver);
-	if (s)
-		compare(c, assertion, result, session_report(s), example);
-	else if (example->why.n == 0)
-		example->why = STR("it cannot be played");
-	session_free(&s);
-	resolver_free(&resolver);
-}
-
 struct counterexample counter_show(struct arena *arena, const struct policy *policy,
 				   const struct plan_assertion *assertion,
 				   const struct proof_result *result, bool played)
@@ -424,6 +345,6 @@ struct counterexample counter_show(struct arena *arena, const struct policy *pol
 	example.command = buf_str(&c.command);
 	example.why = c.why;
 	if (c.why.n == 0 && played)
-		play(&c, assertion, result, &example);
+		counterplay(&c.dialogue, policy, assertion, result, &example);
 	return example;
 }

@@ -11,6 +11,7 @@
 #include "filter/command/json.h"
 #include "postern/arena.h"
 #include "postern/clock.h"
+#include "postern/mail.h"
 #include "postern/policy.h"
 
 #define MICROSECONDS 1000000
@@ -121,6 +122,48 @@ const char *history_time(struct arena *arena, int64_t microseconds)
 	return str_dup(arena, str_of(text)).s;
 }
 
+static bool is_ascii(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.s[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_plain(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.s[i] < ' ')
+			return false;
+	return is_ascii(text);
+}
+
+struct str history_text(struct arena *arena, struct str text, size_t max)
+{
+	if (!is_plain(text))
+		return str_clean(arena, text, max);
+	if (text.n <= max)
+		return text;
+	return str_printf(arena, STR_FMT "...", STR_ARG(str_sub(text, 0, max - 3)));
+}
+
+const char *history_address(struct arena *arena, const char *typed)
+{
+	struct str text = str_of(typed), domain;
+	ptrdiff_t at = str_rchr(text, '@');
+
+	if (is_ascii(text))
+		return typed;
+	/* A word alone is of a local part. */
+	if ((at < 0 && str_chr(text, '.') < 0) ||
+	    !domain_normal(arena, str_sub(text, (size_t)(at + 1), text.n), &domain))
+		return str_clean(arena, text, TEXT_MOST).s;
+	text = at < 0 ? STR("") : str_sub(text, 0, (size_t)at + 1);
+	return str_printf(arena, STR_FMT STR_FMT, STR_ARG(str_clean(arena, text, TEXT_MOST)),
+			  STR_ARG(domain))
+	    .s;
+}
+
 struct str history_outcome(struct arena *arena, const struct record_outcome *outcome)
 {
 	struct buf out = {.arena = arena};
@@ -132,13 +175,23 @@ struct str history_outcome(struct arena *arena, const struct record_outcome *out
 		buf_printf(&out, " " STR_FMT, STR_ARG(str_clean(arena, outcome->enhanced, 20)));
 	if (outcome->text.n > 0)
 		buf_printf(&out, " \"" STR_FMT "\"",
-			   STR_ARG(str_clean(arena, outcome->text, TEXT_MOST)));
+			   STR_ARG(history_text(arena, outcome->text, TEXT_MOST)));
 	buf_printf(&out, ", at %s", stage_name(outcome->stage));
 	if (outcome->rule.n > 0)
 		buf_printf(&out, ", by " STR_FMT, STR_ARG(str_clean(arena, outcome->rule, 200)));
 	else
 		buf_puts(&out, ", by no rule");
 	return buf_str(&out);
+}
+
+bool history_elsewhere(const struct record *r, size_t recipient)
+{
+	const struct record_outcome *own = &r->recipients[recipient].outcome;
+
+	if (r->refused >= 0)
+		return (size_t)r->refused != recipient;
+	return own->settled && own->verdict != r->outcome.verdict &&
+	       (own->verdict == VERDICT_REJECT || own->verdict == VERDICT_DEFER);
 }
 
 const struct record_outcome *history_settled(const struct record *record)

@@ -53,8 +53,21 @@ bool history_moment(const char *text, int64_t now, int64_t *moment_r);
 /* "2026-11-23 14:00:05", local time. */
 const char *history_time(struct arena *arena, int64_t microseconds);
 
+/*
+ * A text of a record for a terminal, at most `max` bytes. The session has escaped what strangers
+ * wrote: that stays as it is, unless the file has been changed since.
+ */
+struct str history_text(struct arena *arena, struct str text, size_t max);
+/*
+ * An address, or a part of one, as it was typed, in the form that the journal keeps: a domain in
+ * ASCII, all else that is not ASCII escaped.
+ */
+const char *history_address(struct arena *arena, const char *typed);
+
 /* "reject 550 5.7.1 \"Relaying denied\", at rcpt, by relay" */
 struct str history_outcome(struct arena *arena, const struct record_outcome *outcome);
+/* The recipient is none of those that the record is about: it has one of its own. */
+bool history_elsewhere(const struct record *record, size_t recipient);
 /* The outcome that the record is about. */
 const struct record_outcome *history_settled(const struct record *record);
 

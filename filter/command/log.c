@@ -33,8 +33,7 @@ static bool address_has(struct arena *arena, struct str address, const char *par
 static bool recipient_wanted(struct arena *arena, const struct record *r, const char *part)
 {
 	for (size_t i = 0; i < r->recipient_count; i++)
-		if ((r->refused < 0 || (size_t)r->refused == i) &&
-		    address_has(arena, r->recipients[i].address, part))
+		if (!history_elsewhere(r, i) && address_has(arena, r->recipients[i].address, part))
 			return true;
 	return false;
 }
@@ -49,22 +48,35 @@ static bool wanted(struct arena *arena, const struct listing *l, const struct re
 	       (!l->recipient || recipient_wanted(arena, r, l->recipient));
 }
 
+static void print_recipients(struct arena *arena, const struct record *r)
+{
+	enum verdict verdict = history_settled(r)->verdict;
+	bool first = true;
+
+	for (size_t i = 0; i < r->recipient_count; i++) {
+		const struct record_recipient *one = &r->recipients[i];
+
+		if (history_elsewhere(r, i))
+			continue;
+		printf("%s<" STR_FMT ">", first ? "" : ",",
+		       STR_ARG(history_text(arena, one->address, VALUE_MOST)));
+		/* Taken out of a message that others get. */
+		if (r->refused < 0 && one->outcome.settled && one->outcome.verdict != verdict)
+			printf(" (%s)", verdict_name(one->outcome.verdict));
+		first = false;
+	}
+	if (first)
+		putchar('-');
+}
+
 static void print_line(struct arena *arena, const struct record *r)
 {
 	struct str id = r->queue_id.n > 0 ? str_clean(arena, r->queue_id, 64) : STR("-");
-	bool first = true;
 
 	printf("%s " STR_FMT " " STR_FMT " to ", history_time(arena, r->time), STR_ARG(id),
-	       STR_ARG(str_clean(arena, r->sender, VALUE_MOST)));
-	for (size_t i = 0; i < r->recipient_count; i++) {
-		if (r->refused >= 0 && (size_t)r->refused != i)
-			continue;
-		printf("%s<" STR_FMT ">", first ? "" : ",",
-		       STR_ARG(str_clean(arena, r->recipients[i].address, VALUE_MOST)));
-		first = false;
-	}
-	printf("%s: " STR_FMT "\n", first ? "-" : "",
-	       STR_ARG(history_outcome(arena, history_settled(r))));
+	       STR_ARG(history_text(arena, r->sender, VALUE_MOST)));
+	print_recipients(arena, r);
+	printf(": " STR_FMT "\n", STR_ARG(history_outcome(arena, history_settled(r))));
 }
 
 static bool show(void *ctx, const struct record *record)
@@ -94,6 +106,8 @@ static int list(const struct command *self, struct listing *l)
 		arena_free(&arena);
 		return EXIT_NO;
 	}
+	l->sender = l->sender ? history_address(arena, l->sender) : NULL;
+	l->recipient = l->recipient ? history_address(arena, l->recipient) : NULL;
 	while (journal_each(journal, l->history.since, show, l, &fault) && l->follow &&
 	       !ferror(stdout)) {
 		fflush(stdout);

@@ -35,4 +35,16 @@ struct counterexample counter_show(struct arena *arena, const struct policy *pol
 				   const struct plan_assertion *assertion,
 				   const struct proof_result *result, bool played);
 
+/* ---- counterplay.c ---- */
+
+struct dialogue;
+
+/*
+ * Plays the dialogue, in which the recipient that is spoken of stands last. Sets `confirmed` of
+ * *example, or `why` not.
+ */
+void counterplay(struct dialogue *d, const struct policy *policy,
+		 const struct plan_assertion *assertion, const struct proof_result *result,
+		 struct counterexample *example);
+
 #endif

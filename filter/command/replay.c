@@ -51,11 +51,11 @@ static struct str example(struct arena *arena, const struct record *r, int recip
 	if (recipient >= 0)
 		to = str_printf(
 		    arena, "<" STR_FMT ">",
-		    STR_ARG(str_clean(arena, r->recipients[recipient].address, VALUE_MOST)));
+		    STR_ARG(history_text(arena, r->recipients[recipient].address, VALUE_MOST)));
 	return str_printf(arena, "%s " STR_FMT " " STR_FMT " to " STR_FMT,
 			  history_time(arena, r->time),
 			  STR_ARG(id.n > 0 ? str_clean(arena, id, 64) : STR("-")),
-			  STR_ARG(str_clean(arena, r->sender, VALUE_MOST)), STR_ARG(to));
+			  STR_ARG(history_text(arena, r->sender, VALUE_MOST)), STR_ARG(to));
 }
 
 static void group_add(struct replay *replay, struct str before, struct str after,

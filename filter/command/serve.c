@@ -60,40 +60,6 @@ int server_resolver(struct server *server, const struct policy *policy,
 	return 0;
 }
 
-/*
- * Without a journal mail is judged all the same, and that is said. False: there is none yet, and
- * replies need not refer to it.
- */
-static bool start_journal(struct server *server)
-{
-	struct journal_config config = {.path = server_setting(server->policy, "journal.path")};
-	struct journal *journal;
-	const char *why = NULL;
-	bool ready;
-
-	if (strcmp(server_setting(server->policy, "journal"), "off") == 0)
-		return false;
-	config.size = (uint64_t)policy_setting_named(server->policy, "journal.size")->number;
-	config.age = policy_setting_named(server->policy, "journal.age")->number / 1000;
-	journal = journal_new(&config);
-	if (!journal) {
-		log_line(LOG_LEVEL_WARNING, "there is no journal: no memory for it");
-		return false;
-	}
-	ready = journal_ready(journal, &why);
-	if (!ready)
-		log_line(LOG_LEVEL_WARNING, "there is no journal: %s; tried again every second",
-			 why);
-	server->journal = str_dup(server->arena, str_of(config.path)).s;
-	server->keeper = keeper_new(journal, &server->counters->journal);
-	if (!server->keeper) {
-		journal_close(&journal);
-		log_line(LOG_LEVEL_WARNING, "there is no journal: no thread for it");
-		return false;
-	}
-	return ready;
-}
-
 /* From several threads: what was decided is counted, and goes to the log and the journal. */
 static void settled(void *ctx, const struct session *session)
 {
@@ -159,7 +125,7 @@ static int start(void *ctx, struct milter_service *service_r)
 	service_r->ctx = server;
 	service_r->reload = reload_asked;
 	service_r->retire = reload_retire;
-	service_r->references = start_journal(server);
+	service_r->references = recording_begin(server, service_r->companion);
 	service_r->ready = ready;
 	server->control = service_r->control;
 	server->metrics = service_r->metrics;
@@ -302,6 +268,10 @@ static int serve(struct server *server)
 		pattern_jit_never();
 	else
 		server->jit = pattern_jit_missing() == NULL;
+	if (recording_wanted(server)) {
+		config.companion = recording_run;
+		config.companion_name = "journal";
+	}
 	open_log(server);
 	return milter_run(&config, start, server);
 }

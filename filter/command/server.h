@@ -4,7 +4,8 @@
 
 /*
  * What `postern serve` is made of: what it serves (serve.c), how that is replaced while it runs
- * (reload.c), and who may ask for that and for news of it (control.c).
+ * (reload.c), who may ask for that and for news of it (control.c), and where it is all written down
+ * (recording.c).
  */
 
 #include <pthread.h>
@@ -15,6 +16,7 @@
 
 #include "postern/clock.h"
 #include "postern/milter.h"
+#include "postern/sandbox.h"
 #include "postern/str.h"
 
 struct counters;
@@ -37,7 +39,10 @@ struct server {
 	int64_t started;       /* wall clock; of the daemon */
 	int control, metrics;  /* sockets that control_start() and metrics_start() get, or -1 */
 	struct keeper *keeper; /* of the journal; NULL: there is none */
-	const char *journal;   /* its path, then */
+	/* The journal when the daemon started; path NULL: it was off. */
+	const char *journal;
+	uint64_t journal_size;
+	int64_t journal_age; /* seconds */
 	struct counters *counters;
 };
 
@@ -65,6 +70,19 @@ int server_resolver(struct server *server, const struct policy *policy,
 int confine_server(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r);
 /* Where the name server listens that the policy wants. */
 unsigned server_resolver_port(const struct policy *policy);
+enum sandbox_mode server_sandbox_mode(const struct server *server);
+
+/* ---- recording.c ---- */
+
+/* Once, in the parent, before it forks: there is to be a journal, as the policy has it now. */
+bool recording_wanted(struct server *server);
+/* milter_config.companion: writes the journal. */
+int recording_run(void *ctx, int fd);
+/*
+ * In the filter process, where the companion is asked at `fd`. Without a journal mail is judged all
+ * the same, and that is said. False: there is none yet, and replies need not refer to it.
+ */
+bool recording_begin(struct server *server, int fd);
 
 /* ---- reload.c: in the filter process ---- */
 

@@ -37,7 +37,7 @@ static void print_recipients(struct arena *arena, const struct record *r)
 		if (r->refused >= 0 && (size_t)r->refused != i)
 			continue;
 		printf("recipient  <" STR_FMT ">: " STR_FMT "\n",
-		       STR_ARG(str_clean(arena, r->recipients[i].address, VALUE_MOST)),
+		       STR_ARG(history_text(arena, r->recipients[i].address, VALUE_MOST)),
 		       STR_ARG(history_outcome(arena, &r->recipients[i].outcome)));
 	}
 }
@@ -121,7 +121,7 @@ static void print_story(struct arena *arena, const struct why *why, const struct
 		printf("  " STR_FMT, STR_ARG(str_clean(arena, r->queue_id, 64)));
 	if (r->message_id.n > 0)
 		printf("  <" STR_FMT ">", STR_ARG(str_clean(arena, r->message_id, VALUE_MOST)));
-	printf("\nsender     " STR_FMT "\n", STR_ARG(str_clean(arena, r->sender, VALUE_MOST)));
+	printf("\nsender     " STR_FMT "\n", STR_ARG(history_text(arena, r->sender, VALUE_MOST)));
 	if (r->refused < 0)
 		printf("verdict    " STR_FMT "\n", STR_ARG(history_outcome(arena, &r->outcome)));
 	print_recipients(arena, r);
@@ -129,7 +129,7 @@ static void print_story(struct arena *arena, const struct why *why, const struct
 	       (unsigned long long)r->lookups, (long long)(r->duration / 1000));
 	if (r->problem.n > 0)
 		printf("problem    " STR_FMT "\n",
-		       STR_ARG(str_clean(arena, r->problem, VALUE_MOST)));
+		       STR_ARG(history_text(arena, r->problem, VALUE_MOST)));
 	print_rules(arena, why, r);
 	print_facts(arena, r);
 	print_questions(arena, r);
@@ -163,7 +163,7 @@ static int tell(const struct command *self, struct arena *arena, struct why *why
 		return EXIT_NO;
 	policy = policy_load(why->history.policy, NULL, diag_new(arena));
 	why->policy = policy;
-	if (!journal_find(journal, str_of(id), show, why, &fault))
+	if (!journal_find(journal, str_of(history_address(arena, id)), show, why, &fault))
 		fprintf(stderr, "postern why: the journal cannot be read: %s\n", fault);
 	else if (why->shown == 0)
 		fprintf(stderr,

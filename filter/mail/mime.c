@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The structure of a message, found while it streams by: lines, boundaries, headers of parts. A
- * stack of multiparts and messages stands in for recursion. Where it is open which reading is
- * right, the one that shows more parts is taken, and trouble is noted if neither shows all.
+ * The structure of a message, found while it streams by: lines, and of these the headers of
+ * parts. Where it is open which reading is right, the one that shows more parts is taken, and
+ * trouble is noted if neither shows all.
  */
 
 #include "postern/mime.h"
 
 #include "filter/mail/mimefield.h"
+#include "filter/mail/mimefound.h"
+#include "filter/mail/mimelevels.h"
 #include "postern/arena.h"
 #include "postern/limits.h"
 
-/* No boundary is longer: RFC 2046 allows 70 bytes, a header line has at most 998. */
-#define BOUNDARY_MAX 998
 /* What is kept of a line at a time: a field, or a boundary and white space. */
 #define LINE_MAX_KEPT LIMIT_MIME_FIELD_BYTES
-
-struct level {
-	char *boundary; /* made with the level, kept for the next one at its place */
-	size_t length;  /* 0: a message, which has none */
-	bool digest;
-};
 
 enum field_kind { FIELD_OTHER, FIELD_TYPE, FIELD_DISPOSITION, FIELD_ENCODING };
 
@@ -35,21 +29,11 @@ struct part {
 	size_t encoding_length;
 };
 
-/* What is found, shared with the messages that are decoded. */
-struct findings {
-	VEC(struct str) names, types;
-	size_t parts, field_bytes, name_bytes;
-	const char *trouble;
-	bool stop; /* a limit was reached, no more is looked at */
-	struct mime_parts result;
-};
-
 struct mime {
 	struct arena *arena;
 	struct mimefield_parser *parser;
-	struct findings *found;
-	struct level levels[LIMIT_MIME_NESTING];
-	size_t depth, above; /* above: of the messages that this one was decoded from */
+	struct mimefound *found;
+	struct mimelevels levels;
 	bool in_header;
 	struct part part;
 
@@ -73,20 +57,8 @@ struct mime {
 	bool decoding;
 };
 
-static void trouble(struct mime *m, const char *what)
-{
-	if (!m->found->trouble)
-		m->found->trouble = what;
-}
-
-static void give_up(struct mime *m, const char *what)
-{
-	trouble(m, what);
-	m->found->stop = true;
-}
-
 static struct mime *mime_make(struct arena *arena, struct mimefield_parser *parser,
-			      struct findings *found)
+			      struct mimefound *found)
 {
 	struct mime *m = arena_new_of(arena, struct mime);
 
@@ -100,59 +72,10 @@ static struct mime *mime_make(struct arena *arena, struct mimefield_parser *pars
 
 static void header_begin(struct mime *m, bool digest)
 {
-	if (m->found->parts++ >= LIMIT_MIME_PARTS)
-		give_up(m, "too many parts");
+	mimefound_part(m->found);
 	m->part = (struct part){.digest = digest, .first_name = m->found->names.count};
 	m->kind = FIELD_OTHER;
 	m->in_header = true;
-}
-
-static void push(struct mime *m, struct str boundary, bool digest)
-{
-	struct level *level = &m->levels[m->depth];
-
-	if (m->depth + m->above >= LIMIT_MIME_NESTING) {
-		give_up(m, "parts nested too deep");
-		return;
-	}
-	if (boundary.n > BOUNDARY_MAX) {
-		give_up(m, "a boundary that is too long");
-		return;
-	}
-	for (size_t i = 0; boundary.n > 0 && i < m->depth; i++)
-		if (str_eq(boundary, (struct str){m->levels[i].boundary, m->levels[i].length}))
-			trouble(m, "a boundary that is used twice");
-	if (!level->boundary && boundary.n > 0)
-		level->boundary = arena_alloc(m->arena, BOUNDARY_MAX);
-	if (boundary.n > 0)
-		memcpy(level->boundary, boundary.s, boundary.n);
-	level->length = boundary.n;
-	level->digest = digest;
-	m->depth++;
-}
-
-static void add_type(struct mime *m, struct str type)
-{
-	if (m->found->types.count >= LIMIT_MIME_NAMES)
-		give_up(m, "too many parts");
-	else
-		*vec_push(m->arena, &m->found->types) = type;
-}
-
-static void add_name(struct mime *m, struct str name)
-{
-	struct findings *found = m->found;
-
-	for (size_t i = m->part.first_name; i < found->names.count; i++)
-		if (str_eq(found->names.items[i], name))
-			return;
-	if (found->names.count - m->part.first_name >= LIMIT_MIME_PART_NAMES)
-		trouble(m, "a part with too many names");
-	else if (found->names.count >= LIMIT_MIME_NAMES ||
-		 (found->name_bytes += name.n) > LIMIT_MIME_FIELDS_BYTES)
-		give_up(m, "too many names");
-	else
-		*vec_push(m->arena, &found->names) = name;
 }
 
 static void field_type(struct mime *m, const struct mimefield *field)
@@ -161,19 +84,20 @@ static void field_type(struct mime *m, const struct mimefield *field)
 
 	m->part.typed = true;
 	if (!multipart)
-		add_type(m, field->type);
+		mimefound_type(m->found, field->type);
 	if (str_eq(field->type, STR("message/rfc822")) ||
 	    str_eq(field->type, STR("message/global")) || str_eq(field->type, STR("message/news")))
 		m->part.message = true;
 	/* Whatever it is called: what has a boundary may be taken for a multipart. */
 	if (field->boundary.n > 0) {
 		m->part.boundaries++;
-		push(m, field->boundary, str_eq(field->type, STR("multipart/digest")));
+		mimelevels_push(&m->levels, m->found, field->boundary,
+				str_eq(field->type, STR("multipart/digest")));
 	}
 	if (m->part.boundaries > 1)
-		trouble(m, "several boundaries");
+		mimefound_trouble(m->found, "several boundaries");
 	if (m->part.boundaries > 0 && m->part.message)
-		trouble(m, "a message with a boundary");
+		mimefound_trouble(m->found, "a message with a boundary");
 }
 
 /* A field of a part is complete. Each is read at once: not all programs agree where headers end. */
@@ -184,11 +108,8 @@ static void field_done(struct mime *m, enum field_kind kind, struct str value)
 
 	if (kind == FIELD_OTHER || m->found->stop)
 		return;
-	m->found->field_bytes += value.n;
-	if (m->found->field_bytes > LIMIT_MIME_FIELDS_BYTES) {
-		give_up(m, "too much header in parts");
+	if (!mimefound_field(m->found, value.n))
 		return;
-	}
 	if (kind == FIELD_ENCODING) {
 		part->odd |= part->encoding_length > 0;
 		value = str_trim(value);
@@ -199,9 +120,9 @@ static void field_done(struct mime *m, enum field_kind kind, struct str value)
 	}
 	mimefield_read(m->parser, m->arena, value, kind == FIELD_TYPE, &field);
 	for (size_t i = 0; i < field.names.count; i++)
-		add_name(m, field.names.items[i]);
+		mimefound_name(m->found, part->first_name, field.names.items[i]);
 	if (field.trouble)
-		trouble(m, field.trouble);
+		mimefound_trouble(m->found, field.trouble);
 	if (kind == FIELD_TYPE)
 		field_type(m, &field);
 }
@@ -223,20 +144,21 @@ static void message_begin(struct mime *m)
 		m->decoder = mimefield_decoder_new(m->arena);
 	encoded = mimefield_decoder_start(m->decoder, encoding);
 	if (m->part.odd || encoded < 0)
-		trouble(m, "a message whose encoding is not clear");
+		mimefound_trouble(m->found, "a message whose encoding is not clear");
 	if (encoded <= 0) {
-		push(m, STR(""), false);
+		mimelevels_push(&m->levels, m->found, STR(""), false);
 		header_begin(m, false);
 		return;
 	}
-	if (m->encoded >= LIMIT_MIME_ENCODED || m->above + m->depth >= LIMIT_MIME_NESTING) {
-		give_up(m, "messages encoded too deep");
+	if (m->encoded >= LIMIT_MIME_ENCODED ||
+	    m->levels.above + m->levels.depth >= LIMIT_MIME_NESTING) {
+		mimefound_give_up(m->found, "messages encoded too deep");
 		return;
 	}
 	if (!m->inner)
 		m->inner = mime_make(m->arena, m->parser, m->found);
-	m->inner->depth = 0;
-	m->inner->above = m->above + m->depth + 1;
+	m->inner->levels.depth = 0;
+	m->inner->levels.above = m->levels.above + m->levels.depth + 1;
 	m->inner->encoded = m->encoded + 1;
 	m->inner->kept = 0;
 	m->inner->later = m->inner->skip = m->inner->loose = m->inner->after_cr = false;
@@ -252,7 +174,7 @@ static void header_end(struct mime *m, bool more)
 	field_end(m);
 	message = m->part.message || (!m->part.typed && m->part.digest);
 	if (!m->part.typed)
-		add_type(m, message ? STR("message/rfc822") : STR("text/plain"));
+		mimefound_type(m->found, message ? STR("message/rfc822") : STR("text/plain"));
 	m->in_header = false;
 	if (more && message && !m->found->stop)
 		message_begin(m);
@@ -275,7 +197,7 @@ static void field_add(struct mime *m, struct str text)
 	if (m->kind == FIELD_OTHER)
 		return;
 	if (text.n > room) {
-		trouble(m, "a field of a part that is too long");
+		mimefound_trouble(m->found, "a field of a part that is too long");
 		text.n = room;
 	}
 	if (text.n > 0)
@@ -300,7 +222,7 @@ static void header_line(struct mime *m, struct str text, const char *eol)
 		return;
 	}
 	if (m->loose && m->kind != FIELD_OTHER)
-		trouble(m, "a CR alone in a field of a part");
+		mimefound_trouble(m->found, "a CR alone in a field of a part");
 	colon = str_chr(text, ':');
 	if (text.s[0] == ' ' || text.s[0] == '\t') {
 		m->part.odd |= str_trim(text).n == 0;
@@ -323,46 +245,6 @@ static void line_body(struct mime *m, struct str bytes)
 	mime_body(m->inner, mimefield_decode(m->decoder, bytes));
 }
 
-/* Is it "--" and the boundary of this level? Then what stands behind it. */
-static bool at_boundary(const struct level *level, struct str text, struct str *rest_r)
-{
-	if (level->length == 0 || text.n < level->length + 2 ||
-	    memcmp(text.s + 2, level->boundary, level->length) != 0)
-		return false;
-	*rest_r = str_sub(text, level->length + 2, text.n);
-	return true;
-}
-
-/*
- * The level whose boundary the line is (RFC 2046 5.1.1), or -1. A line that only begins like one,
- * or ends in an odd way, some programs take for one.
- */
-static int find_boundary(struct mime *m, struct str text, const char *eol, bool *close_r)
-{
-	bool whole = !m->loose && eol && strcmp(eol, "\r") != 0, nearly = false;
-	int found = -1;
-
-	while (text.n > 0 && (text.s[text.n - 1] == ' ' || text.s[text.n - 1] == '\t'))
-		text.n--;
-	for (size_t i = m->depth; i-- > 0;) {
-		struct str rest;
-
-		if (!at_boundary(&m->levels[i], text, &rest))
-			continue;
-		if (!whole || (rest.n > 0 && !str_eq(rest, STR("--")))) {
-			nearly = true;
-		} else if (found >= 0) {
-			trouble(m, "a boundary that is used twice");
-		} else {
-			found = (int)i;
-			*close_r = rest.n > 0;
-		}
-	}
-	if (found < 0 && nearly)
-		trouble(m, "a line that is nearly a boundary");
-	return found;
-}
-
 /* A line, or a piece of a long one; `eol` NULL where the line goes on, "" at the end of all. */
 static void line_piece(struct mime *m, const char *eol)
 {
@@ -376,15 +258,16 @@ static void line_piece(struct mime *m, const char *eol)
 	if (!m->later && text.n > 2 && text.s[0] == '-' && text.s[1] == '-') {
 		if (m->in_header)
 			field_end(m);
-		level = find_boundary(m, text, eol, &close);
+		level = mimelevels_find(&m->levels, m->found, text,
+					!m->loose && eol && strcmp(eol, "\r") != 0, &close);
 	}
 	if (level >= 0) {
 		if (m->in_header)
 			header_end(m, false);
 		inner_end(m);
-		m->depth = (size_t)level + 1;
+		m->levels.depth = (size_t)level + 1;
 		if (!close)
-			header_begin(m, m->levels[level].digest);
+			header_begin(m, m->levels.items[level].digest);
 	} else if (m->in_header) {
 		header_line(m, text, eol);
 	} else if (m->decoding) {
@@ -410,7 +293,7 @@ static void line_add(struct mime *m, struct str bytes)
 
 		/* Of a content only the lines that may be a boundary matter. */
 		if (!m->in_header && !m->decoding &&
-		    (m->later || m->depth == 0 || (m->kept == 0 && bytes.s[0] != '-'))) {
+		    (m->later || m->levels.depth == 0 || (m->kept == 0 && bytes.s[0] != '-'))) {
 			m->skip = true;
 			return;
 		}
@@ -449,9 +332,10 @@ static void inner_end(struct mime *m)
 
 struct mime *mime_new(struct arena *arena)
 {
-	struct findings *found = arena_new_of(arena, struct findings);
+	struct mimefound *found = arena_new_of(arena, struct mimefound);
 	struct mime *m = mime_make(arena, mimefield_parser_new(arena), found);
 
+	found->arena = arena;
 	header_begin(m, false);
 	return m;
 }
@@ -463,7 +347,7 @@ void mime_header(struct mime *m, struct str name, struct str value)
 	if (kind == FIELD_OTHER)
 		return;
 	if (value.n > LIMIT_MIME_FIELD_BYTES) {
-		trouble(m, "a field of a part that is too long");
+		mimefound_trouble(m->found, "a field of a part that is too long");
 		value.n = LIMIT_MIME_FIELD_BYTES;
 	}
 	field_done(m, kind, value);
@@ -476,7 +360,7 @@ void mime_eoh(struct mime *m)
 
 bool mime_wants_body(const struct mime *m)
 {
-	return !m->found->stop && (m->in_header || m->decoding || m->depth > 0);
+	return !m->found->stop && (m->in_header || m->decoding || m->levels.depth > 0);
 }
 
 bool mime_body(struct mime *m, struct str chunk)
@@ -506,32 +390,6 @@ bool mime_body(struct mime *m, struct str chunk)
 
 const struct mime_parts *mime_finish(struct mime *m)
 {
-	struct findings *found = m->found;
-
 	mime_end(m);
-	found->result = (struct mime_parts){.names = found->names.items,
-					    .name_count = found->names.count,
-					    .types = found->types.items,
-					    .type_count = found->types.count,
-					    .trouble = found->trouble};
-	return &found->result;
-}
-
-static bool dropped(char c)
-{
-	return c == '.' || c == '"' || c == '\'' || c == '/' || c == '\\' ||
-	       (c >= '\0' && c <= ' ');
-}
-
-struct str mime_extension(struct arena *arena, struct str name)
-{
-	ptrdiff_t dot;
-
-	while (name.n > 0 && dropped(name.s[name.n - 1]))
-		name.n--;
-	dot = str_rchr(name, '.');
-	for (size_t i = (size_t)(dot + 1); i < name.n; i++)
-		if (name.s[i] == '/' || name.s[i] == '\\')
-			return STR("");
-	return dot < 0 ? STR("") : str_lower(arena, str_sub(name, (size_t)dot + 1, name.n));
+	return mimefound_result(m->found);
 }

@@ -8,6 +8,7 @@
 #include <gmime/gmime.h>
 #include <iconv.h>
 
+#include "filter/mail/mimecharset.h"
 #include "filter/mail/mimefield.h"
 #include "postern/limits.h"
 #include "postern/mail.h"
@@ -33,6 +34,18 @@ struct reading {
 void mime_init(void)
 {
 	g_mime_init();
+}
+
+/* libc loads a library for most charsets, and keeps it for as long as a converter is open. */
+void mime_init_confined(void)
+{
+	static iconv_t converters[MIMECHARSETS];
+
+	mime_init();
+	for (size_t i = 0; i < MIMECHARSETS; i++)
+		if (!converters[i])
+			converters[i] =
+			    iconv_open("UTF-8", g_mime_charset_iconv_name(mimecharset_names[i]));
 }
 
 static void parser_free(void *handle)
@@ -129,124 +142,6 @@ static size_t count_parameters(struct str text, const char *word, bool apart)
 	return count;
 }
 
-/* ---- charsets ---- */
-
-/* Pieces of parameters (RFC 2231 3) in a field; for real names ten are many. */
-#define STARS_MAX 200
-
-/*
- * GMime keeps every name of a charset it ever met, for good: so it meets only these, and senders
- * cannot fill the memory.
- */
-static const char *const charsets[] = {
-    "utf-8",        "us-ascii",     "iso-8859-1",   "iso-8859-2",   "iso-8859-3",   "iso-8859-4",
-    "iso-8859-5",   "iso-8859-6",   "iso-8859-7",   "iso-8859-8",   "iso-8859-9",   "iso-8859-10",
-    "iso-8859-11",  "iso-8859-13",  "iso-8859-14",  "iso-8859-15",  "iso-8859-16",  "windows-1250",
-    "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255", "windows-1256",
-    "windows-1257", "windows-1258", "windows-874",  "koi8-r",       "koi8-u",       "iso-2022-jp",
-    "shift_jis",    "euc-jp",       "gb2312",       "gbk",          "gb18030",      "big5",
-    "euc-kr",       "iso-2022-kr",  "tis-620",      "utf-7",
-};
-
-/* libc loads a library for most of them, and keeps it for as long as a converter is open. */
-void mime_init_confined(void)
-{
-	static iconv_t converters[sizeof(charsets) / sizeof(charsets[0])];
-
-	mime_init();
-	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++)
-		if (!converters[i])
-			converters[i] = iconv_open("UTF-8", g_mime_charset_iconv_name(charsets[i]));
-}
-
-static void add_charset(struct buf *out, struct str name)
-{
-	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++) {
-		if (str_caseeq(name, str_of(charsets[i]))) {
-			buf_add(out, name);
-			return;
-		}
-	}
-	buf_puts(out, "us-ascii");
-}
-
-/* What stands from `at` to the first of `ends`; false where none of them follows. */
-static bool until(struct str text, size_t at, const char *ends, struct str *part_r)
-{
-	for (size_t end = at; end < text.n; end++) {
-		if (strchr(ends, text.s[end])) {
-			*part_r = str_sub(text, at, end - at);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The charset of an extended value (RFC 2231 4) that begins at `at`; false where it has none. */
-static bool extended_charset(struct str text, size_t at, struct str *charset_r)
-{
-	bool quoted = at < text.n && text.s[at] == '"';
-
-	for (size_t end = at += quoted; end < text.n; end++) {
-		if (text.s[end] == '\'') {
-			*charset_r = str_sub(text, at, end - at);
-			return true;
-		}
-		if (text.s[end] == (quoted ? '"' : ';'))
-			return false;
-		if (quoted && text.s[end] == '\\')
-			end++;
-	}
-	return false;
-}
-
-static size_t skip(struct str text, size_t at, const char *what)
-{
-	while (at < text.n && strchr(what, text.s[at]))
-		at++;
-	return at;
-}
-
-/* The text with every name of a charset one of those above. It holds no NUL. */
-static struct str known_charsets(struct reading *r, struct str text)
-{
-	struct buf out = {.arena = r->scratch};
-	struct str charset;
-	size_t done = 0, stars = 0;
-
-	for (size_t at = 0; at < text.n; at++) {
-		size_t from = text.n;
-
-		if (at < done)
-			continue;
-		if (str_starts(str_sub(text, at, 2), STR("=?")) &&
-		    until(text, at + 2, "?*", &charset))
-			from = at + 2;
-		if (text.s[at] == '*') {
-			size_t equals = skip(text, at, "* \t0123456789");
-			size_t value = skip(text, equals + 1, " \t");
-
-			if (++stars > STARS_MAX || (equals < text.n && text.s[equals] == '(') ||
-			    (value < text.n && text.s[value] == '(')) {
-				/* Comments here only hide something; real names have few pieces. */
-				r->field->trouble = "an ambiguous name";
-				text.n = at;
-				break;
-			}
-			if (equals < text.n && text.s[equals] == '=' &&
-			    extended_charset(text, value, &charset))
-				from = (size_t)(charset.s - text.s);
-		}
-		if (from == text.n)
-			continue;
-		buf_add(&out, str_sub(text, done, from - done));
-		add_charset(&out, charset);
-		done = from + charset.n;
-	}
-	buf_add(&out, str_sub(text, done, text.n));
-	return str_dup(r->scratch, buf_str(&out));
-}
-
 /* ---- names ---- */
 
 static void add_name(struct reading *r, struct str name)
@@ -311,7 +206,7 @@ static void add_each(struct reading *r, struct str text)
 			one = str_printf(r->scratch, STR_FMT STR_FMT,
 					 STR_ARG(str_sub(one, 0, equals)),
 					 STR_ARG(str_sub(one, equals + 2, one.n)));
-		one = known_charsets(r, one);
+		one = mimecharset_known(r->scratch, one, &r->field->trouble);
 		add_names(r, parameters(r, r->parser->loose, one), false);
 		add_names(r, parameters(r, r->parser->strict, one), true);
 	}
@@ -403,7 +298,8 @@ static struct str prepare(struct reading *r, struct str value)
 			buf_putc(&out, c == '\r' || c == '\n' ? ' ' : c);
 		}
 	}
-	return known_charsets(r, str_dup(r->scratch, buf_str(&out)));
+	return mimecharset_known(r->scratch, str_dup(r->scratch, buf_str(&out)),
+				 &r->field->trouble);
 }
 
 void mimefield_read(struct mimefield_parser *parser, struct arena *arena, struct str value,

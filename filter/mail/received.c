@@ -236,6 +236,26 @@ static bool client(struct cursor *c, struct received *received)
 	return tcp_info(c, received);
 }
 
+/*
+ * Is there a second client behind the first? A HELO may imitate all that a server writes up to "by"
+ * or the semicolon; what the server really saw then comes in brackets behind it, and no comment or
+ * quote may hide it. Content scanners show there that they are on the loopback.
+ */
+static bool client_follows(struct cursor c)
+{
+	struct ip ip;
+	char before;
+
+	while (c.at < c.end && (c.at = memchr(c.at, '[', (size_t)(c.end - c.at))) != NULL) {
+		before = c.at[-1];
+		if (!is_blank(before) && before != '(')
+			c.at++; /* of an address, of a login */
+		else if (!address(&c, &ip) || !ip_is_loopback(&ip))
+			return true;
+	}
+	return false;
+}
+
 const char *received_parse(struct str value, struct received *received_r)
 {
 	struct cursor c = {value.s, value.s + value.n};
@@ -247,7 +267,7 @@ const char *received_parse(struct str value, struct received *received_r)
 	if (!client(&c, &received))
 		return "it does not show the client's address";
 	skip_blanks(&c);
-	if (!clauses(&c))
+	if (client_follows(c) || !clauses(&c))
 		return "it is not in a form that is known";
 	if (!by_one(&c))
 		return "it does not say who wrote it";

@@ -20,7 +20,8 @@ size_t scan_utf8(struct str s, uint32_t *code_r);
 bool scan_atext(char c);
 /*
  * Code points that show nothing or turn the text around: C1 controls, default ignorables, marks
- * of direction. The joiners U+200C and U+200D are not among them: scripts need them.
+ * of direction, blanks beside the one of ASCII. The joiners U+200C and U+200D are not among them:
+ * scripts need them.
  */
 bool scan_invisible(uint32_t code);
 /* Why `text` cannot be mail's: a control character (folds and tabs are none), bad UTF-8; or NULL.

@@ -8,164 +8,9 @@
 #include "filter/milter/conn.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "postern/clock.h"
-#include "postern/limits.h"
 #include "postern/log.h"
-
-#define MACRO_NAME_MAX 64
-
-static struct {
-	const struct milter_service *service;
-	struct drain *drain;
-	struct nudge *_Atomic nudge; /* NULL for those who ask before */
-} room;                              /* set before MTAs come, constant from then on */
-
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
-		   struct suspects *suspects)
-{
-	judgement_set(suspects);
-	room.service = service;
-	room.drain = drain;
-	room.nudge = nudge;
-}
-
-unsigned milter_sessions(void)
-{
-	struct nudge *nudge = room.nudge;
-
-	return nudge ? atomic_load(&nudge->sessions) : 0;
-}
-
-/* ---- what a session asks of its connection ---- */
-
-/* The value lives until the next command of the same stage. */
-static const char *conn_macro(void *ctx, const char *name)
-{
-	struct conn *conn = ctx;
-	char braced[MACRO_NAME_MAX + 3];
-	size_t n = strlen(name);
-
-	if (n == 0 || n > MACRO_NAME_MAX)
-		return NULL;
-	if (n == 1)
-		return smfi_getsymval(conn->ctx, (char *)name);
-	braced[0] = '{';
-	memcpy(braced + 1, name, n);
-	braced[n + 1] = '}';
-	braced[n + 2] = '\0';
-	return smfi_getsymval(conn->ctx, braced);
-}
-
-static void conn_progress(void *ctx)
-{
-	struct conn *conn = ctx;
-
-	(void)smfi_progress(conn->ctx);
-}
-
-static void conn_settled(void *ctx, const struct session *session)
-{
-	(void)ctx;
-	if (room.service->settled)
-		room.service->settled(room.service->ctx, session);
-}
-
-/* ---- the connection ---- */
-
-static struct conn *conn_new(SMFICTX *ctx)
-{
-	struct conn *conn = calloc(1, sizeof(*conn));
-
-	if (!conn)
-		return NULL;
-	conn->ctx = ctx;
-	judgement_client(&conn->judgement, NULL);
-	conn->generation = generation_take();
-	conn->env = (struct session_env){.resolver = conn->generation->served.resolver,
-					 .clock = room.service->clock,
-					 .macro = conn_macro,
-					 .progress = conn_progress,
-					 .settled = conn_settled,
-					 .references = room.service->references,
-					 .cpu = LIMIT_CPU_MS * NS_PER_MS,
-					 .ctx = conn};
-	if (smfi_setpriv(ctx, conn) != MI_SUCCESS) {
-		generation_release(conn->generation);
-		free(conn);
-		return NULL;
-	}
-	conn->crowded = conn->refusing = !crowd_admits(nudge_opened(room.nudge));
-	return conn;
-}
-
-static struct conn *conn_of(SMFICTX *ctx)
-{
-	return smfi_getpriv(ctx);
-}
-
-static void conn_message_over(struct conn *conn)
-{
-	if (conn->in_message)
-		drain_leave(room.drain);
-	conn->in_message = conn->failed = false;
-	conn->body_time = 0;
-	backlog_forget(&conn->backlog);
-	judgement_over(&conn->judgement);
-}
-
-static void conn_abort(struct conn *conn)
-{
-	(void)judgement_enter(&conn->judgement);
-	if (conn->session)
-		session_abort(conn->session);
-	conn_message_over(conn);
-}
-
-/*
- * Can this message not be judged? Then the session hears no more of it, and this is the reply. One
- * whose header was kept back is told to the session once it is beyond suspicion; if that decides,
- * it is the reply, too.
- */
-static bool conn_deferral(struct conn *conn, struct reply *reply_r)
-{
-	struct judgement *judgement = &conn->judgement;
-
-	if (!conn->refusing && !conn->failed && conn->session) {
-		if (judgement_enter(judgement)) {
-			/* In order: nothing goes before what was kept back. */
-			judgement->postponed |=
-			    backlog_holds(&conn->backlog) && !judgement->has_header;
-			session_postpone(conn->session, judgement->postponed);
-			if (judgement->postponed || !judgement->has_header)
-				return false;
-			*reply_r = backlog_tell(&conn->backlog, conn->session);
-			return reply_r->kind != REPLY_CONTINUE;
-		}
-		conn->failed = true;
-	}
-	*reply_r = reply_deferral("4.3.0", "Try again later");
-	return true;
-}
-
-/* The answer to a step of a message, and the message's end where that is one. */
-static sfsistat conn_answer(struct conn *conn, enum step step, struct reply reply)
-{
-	bool failed = conn->failed;
-	sfsistat status = reply_answer(conn, step, reply);
-
-	judgement_leave(&conn->judgement);
-
-	if (status == SMFIS_NOREPLY || !reply_is_final(step, &reply))
-		return status;
-	if (failed)
-		conn_abort(conn);
-	else
-		conn_message_over(conn);
-	return status;
-}
 
 /* ---- callbacks, in the order of a session ---- */
 
@@ -225,26 +70,10 @@ static bool client_address(const struct sockaddr *address, struct ip *ip_r, unsi
 	return false;
 }
 
-/* A step that the MTA waits for, from its beginning: what was done for it before belongs to it. */
-static int64_t step_begin(void)
-{
-	return room.service->took ? clock_now(&clock_system) : 0;
-}
-
-static void step_end(struct conn *conn, enum stage stage, int64_t begun)
-{
-	pulse_answered();
-	if (!room.service->took)
-		return;
-	room.service->took(room.service->ctx, stage,
-			   clock_now(&clock_system) - begun + conn->body_time);
-	conn->body_time = 0;
-}
-
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct conn *conn = conn_of(ctx);
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 	struct ip ip;
 	unsigned port;
@@ -267,18 +96,18 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	if (!conn->crowded)
 		conn->session = session_new(conn->generation->served.policy, &conn->env);
 	if (conn_deferral(conn, &reply)) {
-		step_end(conn, STAGE_CONNECT, begun);
+		conn_step_end(conn, STAGE_CONNECT, begun);
 		return reply_answer(conn, STEP_CONNECT, reply);
 	}
 	reply = session_connect(conn->session, str_of(name), has_ip ? &ip : NULL, port);
-	step_end(conn, STAGE_CONNECT, begun);
+	conn_step_end(conn, STAGE_CONNECT, begun);
 	return reply_answer(conn, STEP_CONNECT, reply);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
 	struct conn *conn = conn_of(ctx);
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -287,14 +116,14 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 		conn_abort(conn);
 	if (!conn_deferral(conn, &reply))
 		reply = session_helo(conn->session, str_of(name));
-	step_end(conn, STAGE_HELO, begun);
+	conn_step_end(conn, STAGE_HELO, begun);
 	return reply_answer(conn, STEP_HELO, reply);
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 {
 	struct conn *conn = conn_of(ctx);
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -302,17 +131,16 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 	if (conn->in_message)
 		conn_abort(conn);
 	conn->failed = false;
-	if (!drain_enter(room.drain)) {
+	if (!conn_enter(conn)) {
 		reply = reply_deferral("4.3.2", "Service shutting down");
 		return reply_answer(conn, STEP_MAIL, reply);
 	}
-	conn->in_message = true;
 	judgement_mail(&conn->judgement, arguments);
 	if (!conn_deferral(conn, &reply))
 		reply =
 		    session_mail(conn->session, str_of(arguments[0]),
 				 (const char *const *)(arguments[0] ? arguments + 1 : arguments));
-	step_end(conn, STAGE_MAIL, begun);
+	conn_step_end(conn, STAGE_MAIL, begun);
 	return conn_answer(conn, STEP_MAIL, reply);
 }
 
@@ -324,7 +152,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 {
 	struct conn *conn = conn_of(ctx);
 	const char *mailer;
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -334,7 +162,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 		reply =
 		    session_rcpt(conn->session, str_of(arguments[0]),
 				 (const char *const *)(arguments[0] ? arguments + 1 : arguments));
-	step_end(conn, STAGE_RCPT, begun);
+	conn_step_end(conn, STAGE_RCPT, begun);
 	if (conn->steps & SMFIP_RCPT_REJ) {
 		mailer = conn_macro(conn, "rcpt_mailer");
 		if (mailer && strcmp(mailer, "error") == 0)
@@ -346,7 +174,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 static sfsistat on_data(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply = {.kind = REPLY_CONTINUE};
 
 	if (!conn)
@@ -357,7 +185,7 @@ static sfsistat on_data(SMFICTX *ctx)
 		else
 			reply = session_data(conn->session);
 	}
-	step_end(conn, STAGE_DATA, begun);
+	conn_step_end(conn, STAGE_DATA, begun);
 	return conn_answer(conn, STEP_DATA, reply);
 }
 
@@ -389,7 +217,7 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 static sfsistat on_eoh(SMFICTX *ctx)
 {
 	struct conn *conn = conn_of(ctx);
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -397,14 +225,14 @@ static sfsistat on_eoh(SMFICTX *ctx)
 	judgement_header_over(&conn->judgement);
 	if (!conn_deferral(conn, &reply))
 		reply = session_eoh(conn->session);
-	step_end(conn, STAGE_HEADERS, begun);
+	conn_step_end(conn, STAGE_HEADERS, begun);
 	return conn_answer(conn, STEP_EOH, reply);
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t size)
 {
 	struct conn *conn = conn_of(ctx);
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -412,8 +240,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t size)
 	judgement_header_over(&conn->judgement);
 	if (!conn_deferral(conn, &reply))
 		reply = session_body(conn->session, (struct str){(const char *)chunk, size});
-	if (room.service->took)
-		conn->body_time += clock_now(&clock_system) - begun;
+	conn_body_end(conn, begun);
 	return conn_answer(conn, STEP_BODY, reply);
 }
 
@@ -422,7 +249,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 	struct conn *conn = conn_of(ctx);
 	const struct edit *refused;
 	struct edits edits = {.items = NULL};
-	int64_t begun = step_begin();
+	int64_t begun = conn_step_begin();
 	struct reply reply;
 
 	if (!conn)
@@ -438,7 +265,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 		else
 			session_committed(conn->session);
 	}
-	step_end(conn, STAGE_MESSAGE, begun);
+	conn_step_end(conn, STAGE_MESSAGE, begun);
 	return conn_answer(conn, STEP_EOM, reply);
 }
 
@@ -462,21 +289,8 @@ static sfsistat on_close(SMFICTX *ctx)
 	conn_message_over(conn);
 	/* Another session may follow, under the same agreement: QUIT_NC looks the same here. */
 	if (!dispatch_serves())
-		callbacks_end(ctx);
+		conn_end(ctx);
 	return SMFIS_CONTINUE;
-}
-
-void callbacks_end(SMFICTX *ctx)
-{
-	struct conn *conn = conn_of(ctx);
-
-	if (!conn)
-		return;
-	generation_release(conn->generation);
-	free(conn->scratch);
-	free(conn);
-	(void)smfi_setpriv(ctx, NULL);
-	crowd_closed(nudge_closed(room.nudge));
 }
 
 static sfsistat on_unknown(SMFICTX *ctx, const char *command)

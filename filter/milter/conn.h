@@ -3,8 +3,9 @@
 #define FILTER_MILTER_CONN_H
 
 /*
- * One connection of an MTA, as libmilter's callbacks see it: what was agreed on (negotiate.c), the
- * session that decides (callbacks.c), how its replies (reply.c) and edits (edits.c) are told.
+ * One connection of an MTA, as libmilter's callbacks (callbacks.c) see it: what was agreed on
+ * (negotiate.c), the session that decides (conn.c), how its replies (reply.c) and edits (edits.c)
+ * are told.
  */
 
 #include <stdbool.h>
@@ -167,13 +168,43 @@ char *conn_blank_before(struct conn *conn, const char *value);
 /* Makes the edits in order. NULL, or the edit that was refused; the rest is not tried then. */
 const struct edit *edits_make(struct conn *conn, const struct edits *edits);
 
+/* ---- conn.c ---- */
+
+/* What connections work with: libmilter hands its callbacks nothing of that. Before threads. */
+void conn_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+	      struct suspects *suspects);
+/* Hangs a new connection on libmilter's; NULL: memory ended. */
+struct conn *conn_new(SMFICTX *ctx);
+/* The connection that hangs there, or NULL. */
+struct conn *conn_of(SMFICTX *ctx);
+/* Nothing more comes for this connection, if there is one. */
+void conn_end(SMFICTX *ctx);
+/* The macro of the MTA; the value lives until the next command of the same stage. */
+const char *conn_macro(void *conn, const char *name);
+
+/* A message begins; false: none may any more. */
+bool conn_enter(struct conn *conn);
+/* The message is over, if there is one; the session knows that. */
+void conn_message_over(struct conn *conn);
+/* The message is over, and the session is told so. */
+void conn_abort(struct conn *conn);
+/*
+ * Can this message not be judged? Then the session hears no more of it, and this is the reply. One
+ * whose header was kept back is told to the session once it is beyond suspicion; if that decides,
+ * it is the reply, too.
+ */
+bool conn_deferral(struct conn *conn, struct reply *reply_r);
+/* The answer to a step of a message, and the message's end where that is one. */
+sfsistat conn_answer(struct conn *conn, enum step step, struct reply reply);
+
+/* A step that the MTA waits for, from its beginning: what was done for it before belongs to it. */
+int64_t conn_step_begin(void);
+void conn_step_end(struct conn *conn, enum stage stage, int64_t begun);
+/* A piece of the body, for which the step counts that comes after the last. */
+void conn_body_end(struct conn *conn, int64_t begun);
+
 /* ---- callbacks.c ---- */
 
-/* What the callbacks work with: libmilter hands them nothing but a connection. Before threads. */
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
-		   struct suspects *suspects);
-/* Where dispatch_serves(): nothing more comes for this connection. */
-void callbacks_end(SMFICTX *ctx);
 /* The description for smfi_register(). */
 struct smfiDesc callbacks_desc(const char *name);
 

@@ -147,7 +147,7 @@ static void *dispatch_run(void *unused)
 		seat = event.data.ptr;
 		(void)atomic_load_explicit(&seat->turns, memory_order_acquire);
 		if (!seat_serve(seat, &intake)) {
-			callbacks_end(seat->ctx);
+			conn_end(seat->ctx);
 			mi_clr_ctx(seat->ctx);
 			free(seat);
 		}

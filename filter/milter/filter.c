@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,19 +55,6 @@ static void *run_libmilter(void *unused)
 		log_line(LOG_LEVEL_ERROR, "libmilter ended unasked");
 	log_flush(LOG_TIME);
 	_exit(MILTER_FAILED);
-}
-
-static void ignore_signals(void)
-{
-	const int ignored[] = {SIGTERM,      SIGINT,         SIGHUP,      SIGUSR1,
-			       PARENT_RENEW, PARENT_REFRESH, PARENT_NEWS, SIGPIPE};
-	sigset_t none;
-
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Of all threads that are started from here on without a word about it. */
@@ -221,17 +207,14 @@ _Noreturn void filter_process(const struct milter_config *config,
 			      const struct filter_ends *ends, pid_t parent)
 {
 	/* What the threads use may stand here: the process ends before this function does. */
-	struct milter_service service = {.control = ends->commands, .metrics = ends->metrics};
+	struct milter_service service = {
+	    .control = ends->commands, .metrics = ends->metrics, .companion = ends->companion};
 	struct drain drain;
 	struct nudge nudge;
 	struct timespec pause = {.tv_nsec = LAST_REPLY_TIME};
 	int status;
 
-	/* The parent may have died before the first of these two lines. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(MILTER_FAILED);
-	ignore_signals();
+	process_begin(parent);
 	pulse_begin(ends->pulse, parent);
 	status = confine(config, ctx, ends->listening, parent);
 	if (status != MILTER_OK)
@@ -245,7 +228,7 @@ _Noreturn void filter_process(const struct milter_config *config,
 	if (!generation_begin(&service, parent) || !drain_init(&drain) ||
 	    !nudge_start(&nudge, ends->listening))
 		end(MILTER_FAILED);
-	callbacks_set(&service, &drain, &nudge, ends->suspects);
+	conn_set(&service, &drain, &nudge, ends->suspects);
 	if (service.ready && !service.ready(service.ctx))
 		end(MILTER_FAILED);
 	stead_begin(ends->listening, &nudge);
@@ -259,11 +242,9 @@ _Noreturn void filter_process(const struct milter_config *config,
 
 	await_end(&service, ends->control);
 	stop_accepting(ends->listening, ends->lent);
-	if (!drain_wait(&drain, clock_now(&clock_system) + DRAIN_TIME)) {
+	if (!drain_wait(&drain, clock_now(&clock_system) + DRAIN_TIME))
 		log_line(LOG_LEVEL_WARNING,
 			 "stopped with messages in progress: the MTA defers them");
-		end(MILTER_OK);
-	}
 	nanosleep(&pause, NULL);
 	if (service.finish)
 		service.finish(service.ctx);

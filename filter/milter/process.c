@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parent: binds, drops privileges, keeps one filter process alive, and turns signals into an
- * orderly end. It handles signals one at a time, as they are waited for, never in a handler.
+ * The parent: binds, drops privileges, keeps one filter process and its companion alive, and turns
+ * signals into an orderly end. It handles signals one at a time, as they are waited for, never in a
+ * handler.
  */
 
 #include "filter/milter/process.h"
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,11 +22,11 @@
 #include "postern/service.h"
 
 /* What a filter process gets beyond the time to drain before it is killed. */
-#define STOP_MARGIN (2 * NS_PER_S)
+#define STOP_MARGIN (3 * NS_PER_S)
 /* And one that was killed, to be gone. */
 #define KILL_TIME (1 * NS_PER_S)
-/* The second socket is for root, for the daemon's own user and for its group. */
-#define CONTROL_MODE 0660
+/* For lines that are not written yet. */
+#define LOG_TIME (NS_PER_S)
 
 /* Of the time in which the watchdog wants a sign of life. */
 #define BEATS 4
@@ -33,13 +35,14 @@ struct parent {
 	const struct milter_config *config;
 	int (*start)(void *ctx, struct milter_service *service_r);
 	void *ctx;
-	struct listener listener, commands, metrics;
+	struct listeners listeners;
 	struct pulse *pulse;
 	struct heard heard;
 	int64_t beat;     /* how often the service manager hears that all is well; 0: never */
 	sigset_t signals; /* blocked, and waited for */
 	struct restart restart;
 	struct suspects *suspects;
+	struct companion companion;
 	pid_t child;     /* 0: none */
 	int control;     /* writing end of the child's pipe; -1: none */
 	int64_t started; /* when the child was forked */
@@ -51,6 +54,45 @@ static void close_if_open(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+/*
+ * The first thread ignores the signals that libmilter takes for a stop; Linux drops a signal to the
+ * process that its first thread ignores, so only the parent decides.
+ */
+void process_begin(pid_t parent)
+{
+	const int ignored[] = {SIGTERM,      SIGINT,         SIGHUP,      SIGUSR1,
+			       PARENT_RENEW, PARENT_REFRESH, PARENT_NEWS, SIGPIPE};
+	sigset_t none;
+
+	/* The parent may have died before the first of these two lines. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(MILTER_FAILED);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* No stranger comes to the companion. */
+static void process_fork_companion(struct parent *p)
+{
+	pid_t self = getpid();
+	int status;
+
+	if (companion_fork(&p->companion) != 0)
+		return;
+	listeners_unlock(&p->listeners);
+	listeners_shut(&p->listeners);
+	close_if_open(&p->control);
+	close_if_open(&p->companion.ends[0]);
+	process_begin(self);
+	status = p->config->companion(p->ctx, p->companion.ends[1]);
+	log_flush(LOG_TIME);
+	_exit(status);
 }
 
 static void process_fork(struct parent *p)
@@ -69,16 +111,16 @@ static void process_fork(struct parent *p)
 	}
 	if (child == 0) {
 		close_if_open(&ends[1]);
-		close_if_open(&p->listener.lock);
-		close_if_open(&p->commands.lock);
-		close_if_open(&p->metrics.lock);
+		listeners_unlock(&p->listeners);
+		close_if_open(&p->companion.ends[1]);
 		filter_process(p->config, p->start, p->ctx,
-			       &(struct filter_ends){.listening = p->listener.fd,
-						     .commands = p->commands.fd,
-						     .metrics = p->metrics.fd,
+			       &(struct filter_ends){.listening = p->listeners.mtas.fd,
+						     .commands = p->listeners.commands.fd,
+						     .metrics = p->listeners.metrics.fd,
+						     .companion = p->companion.ends[0],
 						     .control = ends[0],
 						     .suspects = p->suspects,
-						     .lent = p->listener.lent,
+						     .lent = p->listeners.mtas.lent,
 						     .pulse = p->pulse,
 						     .beat = p->beat},
 			       self);
@@ -151,14 +193,21 @@ static void process_reload(struct parent *p)
 		log_line(LOG_LEVEL_ERROR, "no reload: %s", strerror(errno));
 }
 
-/* When to wake without a signal: to start a filter process, or for the watchdog. 0: never. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* When to wake without a signal: to start a process, or for the watchdog. 0: never. */
 static int64_t process_next(const struct parent *p)
 {
-	int64_t beat = p->beat > 0 ? clock_now(&clock_system) + p->beat : 0;
+	int64_t next = p->beat > 0 ? clock_now(&clock_system) + p->beat : 0;
 
-	if (p->child != 0)
-		return beat;
-	return beat > 0 && beat < p->due ? beat : p->due;
+	if (p->child == 0)
+		next = earlier(next, p->due);
+	if (companion_wanted(&p->companion))
+		next = earlier(next, p->companion.due);
+	return next;
 }
 
 /* Until told to stop (MILTER_OK) or the first filter process says that there is no use. */
@@ -168,6 +217,8 @@ static int process_watch(struct parent *p)
 		pid_t child;
 		int status, number;
 
+		if (companion_wanted(&p->companion) && clock_now(&clock_system) >= p->companion.due)
+			process_fork_companion(p);
 		if (p->child == 0 && clock_now(&clock_system) >= p->due)
 			process_fork(p);
 		number = process_signal(p, process_next(p));
@@ -185,6 +236,7 @@ static int process_watch(struct parent *p)
 			break;
 		}
 		pulse_tell(p->pulse, &p->heard, p->config, p->ctx);
+		(void)companion_ended(&p->companion, p->config->companion_name);
 		child = p->child;
 		if (!process_ended(p, &status))
 			continue;
@@ -198,13 +250,24 @@ static int process_watch(struct parent *p)
 	}
 }
 
-/* Has the child ended by then? */
-static bool process_await(struct parent *p, int64_t time)
+static bool filter_gone(struct parent *p)
 {
-	int64_t deadline = clock_now(&clock_system) + time;
 	int status;
 
-	while (!process_ended(p, &status)) {
+	return process_ended(p, &status);
+}
+
+static bool companion_gone(struct parent *p)
+{
+	return p->companion.child == 0 || companion_ended(&p->companion, p->config->companion_name);
+}
+
+/* Is that child gone by then? */
+static bool process_await(struct parent *p, bool (*gone)(struct parent *p), int64_t time)
+{
+	int64_t deadline = clock_now(&clock_system) + time;
+
+	while (!gone(p)) {
 		if (clock_now(&clock_system) >= deadline)
 			return false;
 		(void)process_signal(p, deadline);
@@ -212,54 +275,29 @@ static bool process_await(struct parent *p, int64_t time)
 	return true;
 }
 
+/* One that waits for a dead disk ends when the disk answers, and nobody waits for that. */
+static void process_end(struct parent *p, const char *name, pid_t child,
+			bool (*gone)(struct parent *p), int64_t time)
+{
+	if (child == 0 || process_await(p, gone, time))
+		return;
+	log_line(LOG_LEVEL_WARNING, "the %s process does not end: killed", name);
+	kill(child, SIGKILL);
+	if (!process_await(p, gone, KILL_TIME))
+		log_line(LOG_LEVEL_ERROR,
+			 "%s process %ld was killed and has not ended: it waits for a disk", name,
+			 (long)child);
+}
+
 /* The socket goes first, so that MTAs come to nothing, or to a successor, at once. */
 static void process_stop(struct parent *p)
 {
-	listener_remove(&p->listener);
-	close_if_open(&p->listener.fd);
-	listener_remove(&p->commands);
-	close_if_open(&p->commands.fd);
-	listener_remove(&p->metrics);
-	close_if_open(&p->metrics.fd);
-	if (p->child == 0)
-		return;
+	listeners_remove(&p->listeners);
+	listeners_shut(&p->listeners);
 	close_if_open(&p->control);
-	if (process_await(p, DRAIN_TIME + STOP_MARGIN))
-		return;
-	log_line(LOG_LEVEL_WARNING, "the filter process does not end: killed");
-	kill(p->child, SIGKILL);
-	/* One that waits for a dead disk ends when the disk answers, and nobody waits for that. */
-	if (!process_await(p, KILL_TIME))
-		log_line(LOG_LEVEL_ERROR,
-			 "filter process %ld was killed and has not ended: it waits for a disk",
-			 (long)p->child);
-}
-
-/* Where the MTAs come: what the service manager passed, else what the policy says. */
-static bool process_listen(struct parent *p, struct arena *arena, uid_t owner)
-{
-	const char *why = NULL;
-	int passed = service_socket(&why);
-
-	if (passed >= 0) {
-		listener_lent(passed, &p->listener);
-		return true;
-	}
-	if (passed == -1 && listener_open(arena, p->config->listen, p->config->group,
-					  p->config->mode, owner, &p->listener, &why))
-		return true;
-	log_line(LOG_LEVEL_ERROR, "cannot listen at '%s': %s", p->config->listen, why);
-	return false;
-}
-
-/* A socket that the daemon can do without. */
-static void process_open(struct arena *arena, const char *where, uid_t owner, const char *lost,
-			 struct listener *listener)
-{
-	const char *why = NULL;
-
-	if (where && !listener_open(arena, where, NULL, CONTROL_MODE, owner, listener, &why))
-		log_line(LOG_LEVEL_WARNING, "%s: '%s': %s", lost, where, why);
+	process_end(p, "filter", p->child, filter_gone, DRAIN_TIME + STOP_MARGIN);
+	companion_close(&p->companion);
+	process_end(p, p->config->companion_name, p->companion.child, companion_gone, STOP_MARGIN);
 }
 
 static bool process_prepare(struct parent *p, struct arena *arena)
@@ -274,11 +312,7 @@ static bool process_prepare(struct parent *p, struct arena *arena)
 		return false;
 	}
 	owner = identity.user ? identity.uid : OWNER_NONE;
-	/* The socket for MTAs comes last: when it answers, all of them do. */
-	process_open(arena, p->config->control, owner,
-		     "cannot be commanded by 'postern reload' and its like", &p->commands);
-	process_open(arena, p->config->metrics, owner, "there are no metrics", &p->metrics);
-	if (!process_listen(p, arena, owner))
+	if (!listeners_open(&p->listeners, arena, p->config, owner))
 		return false;
 	if (!privilege_drop(&identity, &why)) {
 		log_line(LOG_LEVEL_ERROR, "cannot become user '%s': %s", identity.user, why);
@@ -300,9 +334,8 @@ int milter_run(const struct milter_config *config,
 			   .start = start,
 			   .ctx = ctx,
 			   .control = -1,
-			   .listener = {.fd = -1, .lock = -1},
-			   .commands = {.fd = -1, .lock = -1},
-			   .metrics = {.fd = -1, .lock = -1},
+			   .listeners = {LISTENER_NONE, LISTENER_NONE, LISTENER_NONE},
+			   .companion = {.ends = {-1, -1}},
 			   .pulse = pulse_new(),
 			   .beat = service_watchdog() / BEATS};
 	struct arena *arena = arena_new(NULL);
@@ -319,6 +352,8 @@ int milter_run(const struct milter_config *config,
 	if (!p.pulse)
 		log_line(LOG_LEVEL_ERROR, "no memory to share: %s", strerror(errno));
 	else if (process_prepare(&p, arena)) {
+		if (config->companion)
+			companion_open(&p.companion);
 		result = process_watch(&p);
 		if (result == MILTER_OK) {
 			log_line(LOG_LEVEL_INFO, "stopping");
@@ -326,13 +361,8 @@ int milter_run(const struct milter_config *config,
 		}
 		process_stop(&p);
 	}
-	listener_remove(&p.listener);
-	listener_close(&p.listener);
-	listener_remove(&p.commands);
-	listener_close(&p.commands);
+	listeners_close(&p.listeners);
 	suspects_free(&p.suspects);
-	listener_remove(&p.metrics);
-	listener_close(&p.metrics);
 	/* What a filter process said at its very end would end this one, too. */
 	signal(PARENT_RENEW, SIG_IGN);
 	signal(PARENT_REFRESH, SIG_IGN);

@@ -3,11 +3,11 @@
 #define FILTER_MILTER_PROCESS_H
 
 /*
- * The processes: the listening socket (socket.c), rights (privilege.c), when to start a crashed
- * filter process again (restart.c), what it was judging (suspects.c), the end of a filter process
- * (drain.c), the threads that serve sessions (dispatch.c), what they read
- * (intake.c), what keeps libmilter going (nudge.c, stead.c), and the filter process itself
- * (filter.c). process.c is the parent.
+ * The processes: the listening sockets (socket.c, listeners.c), rights (privilege.c), when to start
+ * a crashed filter process again (restart.c), what it was judging (suspects.c), the end of a filter
+ * process (drain.c), the threads that serve sessions (dispatch.c), what they read (intake.c), what
+ * keeps libmilter going (nudge.c, stead.c), the filter process itself (filter.c) and the one beside
+ * it (companion.c). process.c is the parent.
  */
 
 #include <netdb.h>
@@ -62,6 +62,28 @@ void listener_lent(int fd, struct listener *listener_r);
 void listener_remove(struct listener *listener);
 void listener_close(struct listener *listener);
 
+/* ---- listeners.c ---- */
+
+#define LISTENER_NONE                                                                              \
+	{                                                                                          \
+		.fd = -1, .lock = -1                                                               \
+	}
+
+struct listeners {
+	struct listener mtas, commands, metrics;
+};
+
+/* All that are configured; false and a line in the log: MTAs have none. The others may fail. */
+bool listeners_open(struct listeners *all, struct arena *arena, const struct milter_config *config,
+		    uid_t owner);
+/* In a child: the locks are the parent's, even where the sockets are not. */
+void listeners_unlock(struct listeners *all);
+/* Closes the sockets alone. */
+void listeners_shut(struct listeners *all);
+/* As listener_remove() and listener_close(). */
+void listeners_remove(struct listeners *all);
+void listeners_close(struct listeners *all);
+
 /* ---- privilege.c ---- */
 
 struct identity {
@@ -95,6 +117,26 @@ struct restart {
 
 /* How long to wait (ns) after a crash at `now` of a process that lived for `lived`. */
 int64_t restart_delay(struct restart *restart, int64_t now, int64_t lived);
+
+/* ---- companion.c: in the parent ---- */
+
+struct companion {
+	int ends[2]; /* the filter processes', and its own; -1: there is none, nor will be */
+	pid_t child; /* 0: none now */
+	int64_t started, due; /* when it was, and when the next is to be */
+	struct restart restart;
+};
+
+/* Makes its sockets. Where that fails, there is none. */
+void companion_open(struct companion *companion);
+/* One is to be started as soon as it is due. */
+bool companion_wanted(const struct companion *companion);
+/* As fork(). */
+pid_t companion_fork(struct companion *companion);
+/* Has it ended? Then the next is due some time. */
+bool companion_ended(struct companion *companion, const char *name);
+/* Its sockets: it ends when nobody else has any of them. */
+void companion_close(struct companion *companion);
 
 /* ---- suspects.c ---- */
 
@@ -227,6 +269,11 @@ struct heard {
 void pulse_tell(struct pulse *pulse, struct heard *heard, const struct milter_config *config,
 		void *ctx);
 
+/* ---- process.c ---- */
+
+/* Of a child of the parent, first of all: it dies with it, and leaves signals to it. */
+void process_begin(pid_t parent);
+
 /* ---- filter.c ---- */
 
 /* Tell the parent that the policy was replaced, or its tables alone; of news in the pulse. */
@@ -240,6 +287,7 @@ struct filter_ends {
 	int listening; /* where MTAs come */
 	int commands;  /* where `postern status` and its like come, or -1 */
 	int metrics;   /* where metrics are asked for, or -1 */
+	int companion; /* where it is asked, or -1 */
 	int control;   /* from the parent */
 	bool lent;     /* `listening` belongs to the service manager, who goes on to use it */
 	struct pulse *pulse;

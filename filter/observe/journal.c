@@ -249,10 +249,16 @@ static int add(struct journal *journal, MDB_txn *txn, const struct journal_entry
 	int64_t time = entry->time;
 	int error;
 
-	/* Two records of one microsecond: the second takes the next. */
+	/*
+	 * Two records of one microsecond: the second takes the next. One that is there is written
+	 * again, because nobody heard that it was.
+	 */
 	do {
 		key = journal_key_of(time++);
 		error = mdb_put(txn, journal->records, &at, &bytes, MDB_NOOVERWRITE);
+		if (error == MDB_KEYEXIST &&
+		    str_eq((struct str){bytes.mv_data, bytes.mv_size}, entry->bytes))
+			return 0;
 		bytes = (MDB_val){entry->bytes.n, (void *)(uintptr_t)entry->bytes.s};
 	} while (error == MDB_KEYEXIST);
 	if (error == 0)

@@ -29,6 +29,7 @@ struct journal {
 	/* The rest is the writer's. */
 	char *path;
 	struct journal_file data, lock;
+	bool renewal;  /* journal_wants_renewal() */
 	char why[400]; /* what is in the way */
 };
 

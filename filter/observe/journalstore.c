@@ -31,11 +31,11 @@
 
 /*
  * A store that was left in the middle cannot be closed: its memory and files stay with the
- * process. So often, then the disk is beyond what a new store could help.
+ * process. So often, then it is time for another process.
  */
 #define ABANDONED_MOST 16
 
-/* Of the one thread that writes. */
+/* Of the one process that writes. */
 static MDB_env *abandoned[ABANDONED_MOST];
 static size_t abandoned_count;
 
@@ -100,6 +100,11 @@ static void set_aside(struct journal *journal)
 }
 
 /* ---- opening ---- */
+
+bool journal_wants_renewal(const struct journal *journal)
+{
+	return journal->renewal;
+}
 
 bool journal_folder(const char *path)
 {
@@ -238,41 +243,26 @@ static void store_check(struct journal *journal)
 	}
 }
 
-static bool may(const struct journal *journal, const char *name, int mode)
-{
-	char path[PATH_MOST];
-
-	path_of(journal, name, path);
-	return access(path, mode) == 0 || errno == ENOENT;
-}
-
-/* The sandbox knows folders, not their names: rights to another one are there and are no use. */
-static const char *reason(const struct journal *journal, int error)
-{
-	if (error == EACCES && access(journal->path, R_OK | W_OK | X_OK) == 0 &&
-	    may(journal, DATA, R_OK | W_OK) && may(journal, LOCK, R_OK | W_OK))
-		return "the sandbox was told of another folder that was here before: that takes a "
-		       "restart";
-	return mdb_strerror(error);
-}
-
 bool journal_store_ready(struct journal *journal)
 {
 	int error = MDB_CORRUPTED;
 
+	journal->renewal = false;
 	if (journal->env)
 		store_check(journal);
 	if (journal->env)
 		return true;
-	if (abandoned_count == ABANDONED_MOST)
-		return fail(journal, "it was damaged again and again: that takes another disk, "
-				     "and a restart");
+	journal->renewal = abandoned_count == ABANDONED_MOST;
+	if (journal->renewal)
+		return fail(journal, "it was damaged again and again: that takes another disk");
 	for (int i = 0; i < 2 && error == MDB_CORRUPTED; i++) {
 		error = store_open(journal);
 		if (error == MDB_CORRUPTED)
 			set_aside(journal);
 	}
-	return error == 0 || fail(journal, reason(journal, error));
+	/* A sandbox knows folders, not their names: it may be another one that stands there now. */
+	journal->renewal = error == EACCES;
+	return error == 0 || fail(journal, mdb_strerror(error));
 }
 
 bool journal_store_use(struct journal *journal, void (*call)(void *ctx), void *ctx)

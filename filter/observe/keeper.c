@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes the journal in a thread of its own: sessions hand records in and go on. What cannot be
- * written now waits and is tried again; what comes while the queue is full is dropped and counted.
- * That is said once a stretch.
+ * The queue of the journal, with a thread of its own: sessions hand records in and go on. What
+ * cannot be written now waits and is tried again; what comes while the queue is full is dropped and
+ * counted. That is said once a stretch.
  */
 
 #include <errno.h>
@@ -22,6 +22,11 @@
 #define QUEUE_BYTES_MOST (64u << 20)
 /* Records that are committed together, and then forced to the disk once. */
 #define BATCH_MOST 512
+#define BATCH_BYTES_MOST (1u << 20)
+/* A disk that is slow is waited for; one that has hung is said to. */
+#define PATIENCE (10 * NS_PER_S)
+/* Of the whole end. */
+#define END_TIME (1 * NS_PER_S)
 #define RETRY_INTERVAL (NS_PER_S)
 #define EXPIRE_INTERVAL (60 * NS_PER_S)
 #define EXPIRE_MOST 5000
@@ -37,7 +42,7 @@ struct queued {
 };
 
 struct keeper {
-	struct journal *journal;
+	struct recorder_link *link;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more; /* monotonic */
@@ -53,6 +58,7 @@ struct keeper {
 	bool last;    /* it is time to end: each record is tried once */
 	struct stretch trouble;
 	uint64_t lost_before; /* dropped when the trouble began */
+	uint64_t unwritten;   /* dropped because it was time to end */
 	int64_t expired;      /* when that was last done */
 	int64_t wall_offset;  /* seconds that the wall clock is ahead of the monotonic */
 	int64_t trusted;      /* when the wall clock may be gone by */
@@ -145,12 +151,18 @@ void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r)
 static void batch_take(struct keeper *keeper)
 {
 	struct queued *q = keeper->first;
+	size_t bytes;
 
 	if (keeper->batch || !q)
 		return;
 	keeper->batch = q;
-	for (keeper->batch_count = 1; q->next && keeper->batch_count < BATCH_MOST; q = q->next)
+	bytes = q->size;
+	for (keeper->batch_count = 1; q->next && keeper->batch_count < BATCH_MOST &&
+				      bytes + q->next->size <= BATCH_BYTES_MOST;
+	     q = q->next) {
 		keeper->batch_count++;
+		bytes += q->next->size;
+	}
 	keeper->first = q->next;
 	q->next = NULL;
 	if (!keeper->first)
@@ -192,6 +204,13 @@ static void batch_done(struct keeper *keeper, uint64_t *count_in)
 	keeper->batch_count = 0;
 }
 
+/* There is no time to try it again. */
+static void batch_lose(struct keeper *keeper)
+{
+	keeper->unwritten += keeper->batch_count;
+	batch_done(keeper, &keeper->counts->dropped);
+}
+
 static uint64_t lost(struct keeper *keeper)
 {
 	struct keeper_counts counts;
@@ -222,7 +241,7 @@ static void batch_write(struct keeper *keeper)
 
 	for (struct queued *q = keeper->batch; q; q = q->next)
 		entries[n++] = q->entry;
-	outcome = journal_write(keeper->journal, entries, n, &why);
+	outcome = recorder_write(keeper->link, entries, n, PATIENCE, &why);
 	keeper->failing = outcome == JOURNAL_LATER;
 	say(keeper, outcome == JOURNAL_WRITTEN ? NULL : why);
 	if (outcome == JOURNAL_WRITTEN)
@@ -235,6 +254,7 @@ static void expire(struct keeper *keeper)
 {
 	int64_t now = clock_now(&clock_system), wall = clock_time(&clock_system);
 	int64_t offset = wall - now / NS_PER_S, moved = offset - keeper->wall_offset;
+	const char *why;
 
 	if (now - keeper->expired < EXPIRE_INTERVAL)
 		return;
@@ -243,7 +263,7 @@ static void expire(struct keeper *keeper)
 	keeper->expired = now;
 	keeper->wall_offset = offset;
 	if (now >= keeper->trusted)
-		journal_expire(keeper->journal, wall * 1000000, EXPIRE_MOST);
+		(void)recorder_expire(keeper->link, wall * 1000000, EXPIRE_MOST, PATIENCE, &why);
 }
 
 /* A store that could not be had when this began is tried again before there is a record. */
@@ -256,16 +276,20 @@ static void *keeper_run(void *handle)
 		if (keeper->batch) {
 			batch_write(keeper);
 			if (keeper->failing && keeper->last)
-				batch_done(keeper, &keeper->counts->dropped);
+				batch_lose(keeper);
 		} else if (keeper->failing) {
-			keeper->failing = !journal_ready(keeper->journal, &why);
+			keeper->failing = !recorder_ready(keeper->link, PATIENCE, &why);
 			say(keeper, keeper->failing ? why : NULL);
 		} else {
 			say(keeper, NULL);
 		}
-		if (!keeper->failing)
+		if (!keeper->failing && !keeper->last)
 			expire(keeper);
 	}
+	if (keeper->unwritten > 0)
+		log_line(LOG_LEVEL_ERROR,
+			 "journal: records that could not be written at the end: %llu",
+			 (unsigned long long)keeper->unwritten);
 	return NULL;
 }
 
@@ -285,20 +309,19 @@ static bool init(struct keeper *keeper)
 	return ok;
 }
 
-struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts)
+struct keeper *keeper_new(struct recorder_link *link, bool ready, struct keeper_counts *counts)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
-	const char *why;
 
 	if (!keeper)
 		return NULL;
-	keeper->journal = journal;
+	keeper->link = link;
 	keeper->end = &keeper->first;
 	keeper->counts = counts ? counts : &keeper->own;
 	keeper->counts->dropped += keeper->counts->queued;
 	keeper->counts->queued = 0;
-	keeper->failing = !journal_ready(journal, &why);
-	/* Whoever opened it in vain has said so. */
+	keeper->failing = !ready;
+	/* Whoever asked in vain has said so. */
 	if (keeper->failing)
 		(void)stretch_failed(&keeper->trouble, clock_now(&clock_system));
 	keeper->lost_before = keeper->counts->dropped;
@@ -314,12 +337,13 @@ void keeper_end(struct keeper *keeper)
 	if (!keeper || keeper->ended)
 		return;
 	keeper->ended = true;
+	recorder_link_hurry(keeper->link, clock_now(&clock_system) + END_TIME);
 	pthread_mutex_lock(&keeper->lock);
 	keeper->ending = true;
 	pthread_cond_signal(&keeper->more);
 	pthread_mutex_unlock(&keeper->lock);
 	pthread_join(keeper->thread, NULL);
-	journal_close(&keeper->journal);
+	recorder_link_free(&keeper->link);
 }
 
 static void queue_free(struct keeper *keeper)

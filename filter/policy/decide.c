@@ -5,6 +5,7 @@
  * text; an accept or a hold is the same only if no edit stands between.
  */
 
+#include "filter/policy/awaited.h"
 #include "filter/policy/evaluate.h"
 #include "filter/policy/sums.h"
 
@@ -13,15 +14,6 @@ struct outcomes {
 	bool any, several;
 	enum verdict verdict;
 	size_t edits; /* edits that may happen above it */
-};
-
-/* Whose conditions a list of open slots belongs to. */
-enum { LIST_VERDICT, LIST_EDITS, LIST_OBSERVED, LISTS };
-
-/* A rule that may still add to a score, and its part of the list of such rules' open slots. */
-struct scoring {
-	const struct plan_rule *rule;
-	size_t from, to;
 };
 
 struct walk {
@@ -36,10 +28,8 @@ struct walk {
 	bool verdict_settled; /* of all that may decide, passed so far */
 	size_t watched;       /* how many open slots of verdicts the observed rules need too */
 	bool soft, soft_sure; /* an accept, discard or hold may have been, was, passed over */
-	struct open_slots lists[LISTS], score_slots;
-	VEC(struct scoring) scoring;
-	struct rest *rests;   /* NULL: none */
-	size_t *asked[LISTS]; /* of each sum: by how many of these rules it matters to the list */
+	struct awaited awaited;
+	struct rest *rests; /* NULL: none */
 };
 
 static void outcome_add(struct walk *w, enum verdict verdict)
@@ -103,20 +93,20 @@ static void pass_edit(struct walk *w, const struct plan_rule *rule, struct evalu
 		return;
 	w->edits++;
 	w->d->pending = true;
-	if (!actions_ready(w, rule, &w->lists[LIST_EDITS]) || !cond_settled(e.possible))
+	if (!actions_ready(w, rule, &w->awaited.lists[LIST_EDITS]) || !cond_settled(e.possible))
 		w->edits_settled = false;
 }
 
 /* The scores among a list's slots from here on rest on all that may still add to them. */
 static void ask_scores(struct walk *w, int list, size_t from)
 {
-	const struct open_slots *open = &w->lists[list];
+	const struct open_slots *open = &w->awaited.lists[list];
 
 	for (size_t i = from; i < open->slots.count; i++) {
 		const struct slot *slot = &w->view->policy->slots[open->slots.items[i]];
 
 		if (slot->sum > 0)
-			w->asked[list][slot->sum - 1] = w->scoring.count;
+			w->awaited.asked[list][slot->sum - 1] = w->awaited.scoring.count;
 	}
 }
 
@@ -126,7 +116,8 @@ static void ask_scores(struct walk *w, int list, size_t from)
  */
 static void pass_observed(struct walk *w, const struct plan_rule *rule, struct evaluation e)
 {
-	struct open_slots *verdict = &w->lists[LIST_VERDICT], *observed = &w->lists[LIST_OBSERVED];
+	struct open_slots *verdict = &w->awaited.lists[LIST_VERDICT],
+			  *observed = &w->awaited.lists[LIST_OBSERVED];
 	size_t from = observed->slots.count;
 
 	if (!(e.possible & (COND_TRUE | (rule->decisive ? COND_FAILED_DEFER : 0))))
@@ -136,7 +127,7 @@ static void pass_observed(struct walk *w, const struct plan_rule *rule, struct e
 	for (; w->watched < verdict->slots.count; w->watched++)
 		*vec_push(w->arena, &observed->slots) = verdict->slots.items[w->watched];
 	ask_scores(w, LIST_OBSERVED, from);
-	if (!actions_ready(w, rule, &w->lists[LIST_OBSERVED]) || !cond_settled(e.possible))
+	if (!actions_ready(w, rule, &w->awaited.lists[LIST_OBSERVED]) || !cond_settled(e.possible))
 		w->observed_settled = false;
 }
 
@@ -149,11 +140,11 @@ static void pass_score(struct walk *w, const struct plan_rule *rule, struct eval
 	sums_add(w->view, rule, e);
 	if (rule->decisive || cond_settled(e.possible) || !(e.possible & COND_TRUE))
 		return;
-	scoring = vec_push(w->arena, &w->scoring);
-	*scoring = (struct scoring){rule, w->score_slots.slots.count, 0};
+	scoring = vec_push(w->arena, &w->awaited.scoring);
+	*scoring = (struct scoring){rule, w->awaited.score_slots.slots.count, 0};
 	for (size_t i = from; i < to; i++)
-		*vec_push(w->arena, &w->score_slots.slots) = open->slots.items[i];
-	scoring->to = w->score_slots.slots.count;
+		*vec_push(w->arena, &w->awaited.score_slots.slots) = open->slots.items[i];
+	scoring->to = w->awaited.score_slots.slots.count;
 }
 
 /* A decisive rule whose condition is not false. Returns true if nothing below it can apply. */
@@ -204,7 +195,7 @@ static void want_text(struct walk *w, const struct open_slots *text)
 	if (!at_hand)
 		return;
 	d->worth_waiting = true;
-	w->lists[LIST_VERDICT] = *text;
+	w->awaited.lists[LIST_VERDICT] = *text;
 	ask_scores(w, LIST_VERDICT, 0);
 }
 
@@ -234,95 +225,6 @@ static void conclude(struct walk *w, const struct plan_rule *rule, struct evalua
 	}
 }
 
-/* Adds what is open of those rules to the slots of a list whose scores rest on them. */
-static void add_scoring(struct walk *w, int list)
-{
-	struct open_slots *open = &w->lists[list];
-	size_t *asked = w->asked[list];
-
-	for (size_t i = w->scoring.count; i-- > 0;) {
-		const struct scoring *scoring = &w->scoring.items[i];
-		bool matters = false;
-
-		if (scoring->rule->observe && list != LIST_OBSERVED)
-			continue;
-		for (size_t j = 0; j < scoring->rule->score_count && !matters; j++)
-			matters = i < asked[scoring->rule->scores[j].sum - 1];
-		for (size_t j = scoring->from; matters && j < scoring->to; j++) {
-			unsigned slot = w->score_slots.slots.items[j];
-			unsigned sum = w->view->policy->slots[slot].sum;
-
-			if (sum > 0 && asked[sum - 1] < i)
-				asked[sum - 1] = i;
-			*vec_push(w->arena, &open->slots) = slot;
-		}
-	}
-}
-
-/* Does the list still matter, with this decision? */
-static bool list_counts(const struct walk *w, int list)
-{
-	const struct decision *d = w->d;
-	bool delivered = d->verdict == VERDICT_ACCEPT || d->verdict == VERDICT_HOLD;
-
-	if (!d->certain)
-		return true;
-	if (list == LIST_OBSERVED)
-		return delivered && (d->pending || d->verdict == VERDICT_HOLD ||
-				     w->view->stage == STAGE_MESSAGE);
-	return list == LIST_EDITS && d->pending;
-}
-
-typedef VEC(unsigned) slots_vec;
-
-/*
- * What a lookup can tell at this stage: the slot itself, or else what it will be computed from, so
- * that the answers are there when the rest is known.
- */
-static void need(struct walk *w, unsigned n, bool *seen, slots_vec *needed)
-{
-	const struct slot *slot = &w->view->policy->slots[n];
-
-	if (seen[n] || !slot->asks)
-		return;
-	seen[n] = true;
-	if (value_known(evaluate_value(w->view, n)))
-		return;
-	if (w->view->stage >= slot->stage && view_awaitable(w->view, n)) {
-		*vec_push(w->arena, needed) = n;
-		return;
-	}
-	for (size_t i = 0; i < slot->input_count + slot->late_count; i++)
-		need(w, slot->inputs[i], seen, needed);
-}
-
-/* What is not known and matters, and the part of it that a lookup can tell at this stage. */
-static void list_needed(struct walk *w)
-{
-	struct decision *d = w->d;
-	slots_vec needed = {0}, open = {0};
-	bool *seen = arena_array(w->arena, w->view->policy->all_slot_count, sizeof(*seen));
-
-	for (int l = 0; l < LISTS; l++) {
-		if (!list_counts(w, l))
-			continue;
-		add_scoring(w, l);
-		for (size_t i = 0; i < w->lists[l].slots.count; i++) {
-			unsigned slot = w->lists[l].slots.items[i];
-
-			if (w->view->policy->slots[slot].sum > 0)
-				continue;
-			*vec_push(w->arena, &open) = slot;
-			if (w->view->policy->slots[slot].asks)
-				need(w, slot, seen, &needed);
-		}
-	}
-	d->open = open.items;
-	d->open_count = open.count;
-	d->needed = needed.items;
-	d->needed_count = needed.count;
-}
-
 /* Where in the walk a rule's open slots are gathered. */
 static int list_of(const struct plan_rule *rule)
 {
@@ -333,7 +235,7 @@ static int list_of(const struct plan_rule *rule)
 static bool pass(struct walk *w, const struct plan_rule *rule, struct evaluation e, size_t before)
 {
 	int list = list_of(rule);
-	struct open_slots *open = &w->lists[list], *edits = &w->lists[LIST_EDITS];
+	struct open_slots *open = &w->awaited.lists[list], *edits = &w->awaited.lists[LIST_EDITS];
 	size_t after = open->slots.count, edits_before = edits->slots.count;
 	bool scores_only = !rule->observe && !rule->decisive && !rule->edits && !rule->logs;
 
@@ -416,15 +318,15 @@ void engine_decide(struct view *view, struct arena *arena,
 			 .observed_settled = true,
 			 .verdict_settled = true,
 			 .rests = memo_rests(view),
-			 .score_slots = {.arena = arena}};
+			 .awaited.score_slots.arena = arena};
 	const struct notes notes = notes_of(view);
 	const struct plan_rule *last = NULL;
 	struct evaluation e = {0, 0};
 
 	*d = (struct decision){.end = policy->rule_count};
 	for (int l = 0; l < LISTS; l++) {
-		w.lists[l].arena = arena;
-		w.asked[l] = arena_array(arena, policy->sum_count, sizeof(size_t));
+		w.awaited.lists[l].arena = arena;
+		w.awaited.asked[l] = arena_array(arena, policy->sum_count, sizeof(size_t));
 	}
 	sums_begin(view);
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -434,7 +336,7 @@ void engine_decide(struct view *view, struct arena *arena,
 
 		if (!visit && noted_false(&notes, &policy->rule_memos[i]))
 			continue;
-		open = &w.lists[list_of(rule)];
+		open = &w.awaited.lists[list_of(rule)];
 		before = open->slots.count;
 		e = look(&w, rule, open);
 		if (visit)
@@ -452,7 +354,7 @@ void engine_decide(struct view *view, struct arena *arena,
 		reachable_add(&w, VERDICT_ACCEPT);
 	}
 	conclude(&w, last, e);
-	list_needed(&w);
+	awaited_list(&w.awaited, view, d);
 	sums_end(view);
 }
 

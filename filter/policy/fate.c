@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What comes out of the facts that a frame leaves, and at which stage it is told. The engine
- * decides; where recipients share a fate its decisions for two of them are put together here as
- * the session does it.
+ * decides (moment.c); where recipients share a fate its decisions for two of them are put together
+ * here as the session does it.
  */
 
 #include "filter/policy/prove.h"
-
-static struct decision decide(struct prover *p, unsigned side)
-{
-	struct arena *scratch = arena_new(p->arena);
-	struct decision d;
-
-	p->steps += p->policy->rule_count / 4 + 1;
-	engine_decide(&p->views[side], scratch, NULL, NULL, &d);
-	d.needed = d.open = NULL;
-	arena_free(&scratch);
-	return d;
-}
 
 /* ---- edits of recipients ---- */
 
@@ -71,104 +59,11 @@ static unsigned with_removals(struct prover *p, unsigned outcomes, const struct 
 	return must ? outcomes & ~delivered : outcomes;
 }
 
-/* ---- what is known at a stage ---- */
-
-static bool looked_up(const struct policy *policy, unsigned slot)
-{
-	const struct slot *of = &policy->slots[slot];
-
-	if (of->def->cost >= COST_DNS)
-		return true;
-	for (size_t i = 0; i < of->input_count + of->late_count; i++)
-		if (looked_up(policy, of->inputs[i]))
-			return true;
-	for (size_t i = 0; i < of->argument_count; i++)
-		if (of->arguments[i].is_slot && looked_up(policy, of->arguments[i].slot))
-			return true;
-	return false;
-}
-
-struct moment {
-	enum stage stage;
-	bool lookups;   /* have answered */
-	bool recipient; /* one is looked at */
-};
-
-static bool slot_late(const struct prover *p, unsigned slot, const struct moment *moment)
-{
-	const struct slot *of = &p->policy->slots[slot];
-	bool growing = of->stage == STAGE_RCPT && of->scope < SCOPE_RECIPIENT;
-
-	/* What may become known later as well is known for sure then. */
-	return of->stages >> moment->stage > 1 || (growing && moment->stage < STAGE_DATA) ||
-	       (moment->stage < STAGE_MAIL && of->scope != SCOPE_CONNECTION) ||
-	       (!moment->lookups && looked_up(p->policy, slot)) ||
-	       (!moment->recipient && of->scope == SCOPE_RECIPIENT);
-}
-
-static bool is_late(const struct prover *p, const struct elementary *one,
-		    const struct moment *moment)
-{
-	if (slot_late(p, one->slot, moment))
-		return true;
-	if (one->test && one->test->right_kind == RIGHT_SLOT &&
-	    slot_late(p, one->test->right, moment))
-		return true;
-	for (size_t i = 0;
-	     one->test && one->test->right_kind == RIGHT_TEMPLATE && i < one->test->template.count;
-	     i++)
-		if (one->test->template.pieces[i].is_slot &&
-		    slot_late(p, one->test->template.pieces[i].slot, moment))
-			return true;
-	return false;
-}
-
-/*
- * The decision at a moment of the dialogue: what is known later is open. *variable_r is one that
- * is known by then and not settled, or ASSUMED_NOT.
- */
-static struct decision decide_at(struct prover *p, unsigned side, const struct moment *moment,
-				 uint32_t *variable_r)
-{
-	const cond_set *states = p->frames.items[p->depth].states;
-	struct decision d;
-
-	*variable_r = ASSUMED_NOT;
-	for (size_t i = 0; i < p->elementary.count; i++) {
-		const struct elementary *one = &p->elementary.items[i];
-
-		p->masked[i] = is_late(p, one, moment) ? p->all[i] : states[i];
-	}
-	p->assumed[side].states = p->masked;
-	d = decide(p, side);
-	p->assumed[side].states = states;
-	for (size_t i = 0; !d.certain && i < p->elementary.count; i++)
-		if (!cond_settled(states[i]) && !is_late(p, &p->elementary.items[i], moment) &&
-		    p->elementary.items[i].constraints.count > 0)
-			*variable_r = (uint32_t)i;
-	return d;
-}
-
 /* ---- when it is told ---- */
 
 static bool early_connect(const struct policy *policy)
 {
 	return policy_setting_named(policy, "early")->state == FACT_PRESENT;
-}
-
-/* Its words are waited for, even if a score settles earlier that they are to be said. */
-static bool words_late(const struct prover *p, const struct decision *d,
-		       const struct moment *moment)
-{
-	const struct plan_action *last;
-
-	if (!d->certain || !d->rule || d->verdict == VERDICT_ACCEPT || d->failure)
-		return false;
-	last = &d->rule->actions[d->rule->action_count - 1];
-	for (size_t i = 0; i < last->text.count; i++)
-		if (last->text.pieces[i].is_slot && slot_late(p, last->text.pieces[i].slot, moment))
-			return true;
-	return false;
 }
 
 /* Is this verdict told by the goal's stage? See the table of design.md, "Telling". */
@@ -203,9 +98,9 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 	case VERDICT_HOLD:
 		return false;
 	}
-	d = decide_at(goal->p, side, &at, variable_r);
+	d = moment_decide(goal->p, side, &at, variable_r);
 	return d.certain && d.verdict == verdict && (verdict != VERDICT_ACCEPT || !d.pending) &&
-	       !words_late(goal->p, &d, &at);
+	       !moment_words_late(goal->p, &d, &at);
 }
 
 /* ---- recipients that share a fate ---- */
@@ -218,7 +113,7 @@ static bool told(struct goal *goal, unsigned side, enum verdict verdict, uint32_
 static enum leaf apart(const struct goal *goal, unsigned side, uint32_t *variable_r)
 {
 	const struct moment rcpt = {STAGE_RCPT, false, true};
-	struct decision d = decide_at(goal->p, side, &rcpt, variable_r);
+	struct decision d = moment_decide(goal->p, side, &rcpt, variable_r);
 	bool refused = d.verdict == VERDICT_REJECT || d.verdict == VERDICT_DEFER;
 
 	if (d.certain)
@@ -234,7 +129,7 @@ static unsigned without_discarded(const struct goal *goal, unsigned outcomes)
 	const unsigned delivered = 1u << VERDICT_ACCEPT | 1u << VERDICT_HOLD;
 	const struct moment rcpt = {STAGE_RCPT, false, true};
 	uint32_t variable;
-	struct decision d = decide_at(goal->p, 0, &rcpt, &variable);
+	struct decision d = moment_decide(goal->p, 0, &rcpt, &variable);
 
 	if (!d.certain || d.verdict != VERDICT_DISCARD || !(outcomes & delivered))
 		return outcomes;
@@ -393,7 +288,7 @@ static enum leaf judge_stage(struct goal *goal, unsigned side, const struct deci
 
 static enum leaf own_leaf(struct goal *goal, uint32_t *variable_r)
 {
-	struct decision d = decide(goal->p, 0);
+	struct decision d = moment_over(goal->p, 0);
 	unsigned outcomes = with_removals(goal->p, d.outcomes, &d);
 	enum leaf leaf = judge(goal, outcomes, &d, variable_r);
 
@@ -417,8 +312,8 @@ static enum leaf shared_leaf(struct goal *goal, uint32_t *variable_r)
 		if (leaf != LEAF_NO)
 			return leaf == LEAF_OPEN ? LEAF_OPEN : LEAF_NO;
 	}
-	own = decide(p, 0);
-	other = decide(p, 1);
+	own = moment_over(p, 0);
+	other = moment_over(p, 1);
 	outcomes =
 	    goal->fate == FATE_FIRST ? other.outcomes : strictest(own.outcomes, other.outcomes);
 	outcomes = without_discarded(goal, outcomes);

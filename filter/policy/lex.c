@@ -173,9 +173,8 @@ static void lex_quotes(const struct lex *lex, struct token *token)
 static bool lex_address(const struct lex *lex, struct token *token)
 {
 	struct str text = whole(lex);
-	size_t at = token->span.from, end = at + 1, i = at + 1, blank = 0;
+	size_t at = token->span.from, end = at + 1, i = at + 1, odd = 0;
 	bool quoted = false, at_sign = false;
-	size_t fact = 0;
 
 	while (end < at + ADDRESS_MOST && !line_ends(text, end))
 		end++;
@@ -187,19 +186,16 @@ static bool lex_address(const struct lex *lex, struct token *token)
 			i++;
 		else if (text.s[i] == '"')
 			quoted = !quoted;
-		else if (is_blank(text.s[i]) && !quoted && blank == 0)
-			blank = i;
-		else if (text.s[i] == '@' && !quoted && blank > 0)
+		else if (!quoted && odd == 0 &&
+			 (is_blank(text.s[i]) || str_starts(str_sub(text, i, end), STR("${"))))
+			odd = i;
+		else if (text.s[i] == '@' && !quoted && odd > 0)
 			at_sign = true;
-		else if (text.s[i] == '$' && i + 1 < end && text.s[i + 1] == '{' && !quoted &&
-			 fact == 0)
-			fact = i;
 	}
-	if (i < end && (blank == 0 || at_sign)) {
-		if (blank > 0)
-			set_problem(token, LEX_ADDRESS_BLANK, blank);
-		else if (fact > 0)
-			set_problem(token, LEX_ADDRESS_FACT, fact);
+	if (i < end && (odd == 0 || at_sign || text.s[odd] == '$')) {
+		if (odd > 0)
+			set_problem(token,
+				    text.s[odd] == '$' ? LEX_ADDRESS_FACT : LEX_ADDRESS_BLANK, odd);
 		close_token(token, at + 1, i, i + 1);
 		return true;
 	}

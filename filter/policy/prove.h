@@ -199,6 +199,27 @@ enum found search(struct prover *p, bool (*hopeless)(void *ctx),
 uint32_t search_open(struct prover *p, unsigned side, const struct cond *cond);
 uint32_t search_open_rules(struct prover *p, unsigned side, size_t end);
 
+/* ---- moment.c: what the engine decides of a frame ---- */
+
+/* A moment of the dialogue. */
+struct moment {
+	enum stage stage;
+	bool lookups;   /* have answered */
+	bool recipient; /* one is looked at */
+};
+
+/* The decision once all is known that the frame says. */
+struct decision moment_over(struct prover *p, unsigned side);
+/*
+ * The decision at a moment: what is known later is open. *variable_r is one that is known by then
+ * and not settled, or ASSUMED_NOT.
+ */
+struct decision moment_decide(struct prover *p, unsigned side, const struct moment *moment,
+			      uint32_t *variable_r);
+/* Has it to wait for its words, though a score settles earlier that they are to be said? */
+bool moment_words_late(const struct prover *p, const struct decision *d,
+		       const struct moment *moment);
+
 /* ---- fate.c: what comes out of a frame, and when it is told ---- */
 
 enum fate {

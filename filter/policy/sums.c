@@ -7,8 +7,7 @@
 
 #include "filter/policy/sums.h"
 
-/* An enumeration of more values is not told apart; two places are for absent and failed. */
-#define STATES_MOST 40
+#include "filter/policy/states.h"
 
 /* Scores that wait for the same enumeration, by what it may turn out to be. */
 struct exclusion {
@@ -74,84 +73,7 @@ static struct bounds contribution(cond_set possible, cond_set reachable, int64_t
 	return b;
 }
 
-/* ---- one enumeration ---- */
-
-/* How many states: its values, absent, and failed where it may fail. 0: it is none. */
-static size_t states_of(const struct slot *slot)
-{
-	size_t count = 0;
-
-	if (slot->def->type.base != TYPE_ENUM || slot->def->type.list)
-		return 0;
-	while (slot->def->type.enumeration->values[count])
-		count++;
-	count += slot->may_defer || slot->may_skip ? 2 : 1;
-	return count <= STATES_MOST ? count : 0;
-}
-
-/* Does the value of the left side alone settle the test? */
-static bool is_plain(const struct cond *cond)
-{
-	return cond->op == OP_IS_PRESENT || cond->right_kind == RIGHT_VALUE ||
-	       cond->right_kind == RIGHT_SET;
-}
-
-/* The first enumeration that is not known and on which the condition still rests; -1: none. */
-static int pick(struct view *view, const struct cond *cond)
-{
-	int found = -1;
-
-	if (cond->kind == COND_TEST)
-		return is_plain(cond) && states_of(&view->policy->slots[cond->left]) > 0 &&
-			       view_value(view, cond->left)->state == FACT_UNKNOWN
-			   ? (int)cond->left
-			   : -1;
-	for (size_t i = 0; i < cond->count && found < 0; i++)
-		if (!cond_settled(evaluate(view, cond->parts[i], NULL).possible))
-			found = pick(view, cond->parts[i]);
-	return found;
-}
-
-static void test_given(struct view *view, const struct cond *cond, size_t count, cond_set *sets)
-{
-	const char *const *values = view->policy->slots[cond->left].def->type.enumeration->values;
-	size_t i = 0;
-
-	for (; values[i]; i++) {
-		struct value value = value_enum((int)i);
-		bool holds =
-		    cond->op == OP_IS_PRESENT || compare_test(view, cond, &value, &cond->value) > 0;
-
-		sets[i] = holds ? COND_TRUE : COND_FALSE;
-	}
-	sets[i++] = COND_FALSE;
-	if (i < count)
-		sets[i] = COND_FAILED_DEFER;
-}
-
-/* What the condition may be for each state of the enumeration. */
-static void given(struct view *view, const struct cond *cond, unsigned slot, size_t count,
-		  cond_set *sets)
-{
-	cond_set part[STATES_MOST];
-
-	if (cond->kind == COND_TEST && cond->left == slot && is_plain(cond)) {
-		test_given(view, cond, count, sets);
-		return;
-	}
-	memset(sets,
-	       cond->kind == COND_TEST  ? evaluate(view, cond, NULL).possible
-	       : cond->kind == COND_AND ? COND_TRUE
-					: COND_FALSE,
-	       count);
-	for (size_t i = 0; i < cond->count; i++) {
-		given(view, cond->parts[i], slot, count, part);
-		for (size_t j = 0; j < count; j++)
-			sets[j] = cond->kind == COND_AND  ? cond_and(sets[j], part[j])
-				  : cond->kind == COND_OR ? cond_or(sets[j], part[j])
-							  : cond_not(part[j]);
-	}
-}
+/* ---- scores that wait for one enumeration ---- */
 
 static struct exclusion *exclusion_of(struct sums *sums, struct sum *sum, unsigned slot,
 				      size_t count)
@@ -244,11 +166,11 @@ static void add(struct view *view, const struct plan_rule *rule, struct evaluati
 {
 	cond_set sets[STATES_MOST];
 	struct bounds states[STATES_MOST];
-	int slot = rule->cond && !cond_settled(e.possible) ? pick(view, rule->cond) : -1;
+	int slot = rule->cond && !cond_settled(e.possible) ? states_pick(view, rule->cond) : -1;
 	size_t count = slot < 0 ? 0 : states_of(&view->policy->slots[slot]);
 
 	if (count > 0)
-		given(view, rule->cond, (unsigned)slot, count, sets);
+		states_given(view, rule->cond, (unsigned)slot, count, sets);
 	for (size_t i = 0; i < count; i++)
 		sets[i] = evaluation_with_texts(view, rule, (struct evaluation){sets[i], 0}, NULL)
 			      .possible;

@@ -216,6 +216,14 @@ static size_t report_row(struct session *s, struct str address)
 	return s->report_recipients.count - 1;
 }
 
+/* The argument of RCPT for reports, which put addresses into brackets themselves. */
+static struct str row_text(struct session *s, struct str argument)
+{
+	if (argument.n >= 2 && argument.s[0] == '<' && argument.s[argument.n - 1] == '>')
+		argument = str_sub(argument, 1, argument.n - 2);
+	return str_clean(s->message_arena, argument, 300);
+}
+
 /*
  * A refusal before any rule. Local submission has no way to hear of a recipient's: there the
  * message is refused as a whole when its content comes.
@@ -227,13 +235,13 @@ static struct reply refuse_plainly(struct session *s, struct str argument, struc
 				 reply.kind == REPLY_REJECT ? VERDICT_REJECT : VERDICT_DEFER};
 
 	if (s->local_submission) {
-		report_row(s, str_clean(s->message_arena, argument, 300));
+		report_row(s, row_text(s, argument));
 		s->latch = reply;
 		s->latch_decision = d;
 		s->has_latch = true;
 		return tell_plain(REPLY_CONTINUE);
 	}
-	tell_recipient(s, report_row(s, str_clean(s->message_arena, argument, 300)), &d, reply);
+	tell_recipient(s, report_row(s, row_text(s, argument)), &d, reply);
 	return reply;
 }
 

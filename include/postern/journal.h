@@ -4,7 +4,7 @@
 
 /*
  * The journal: records of messages in an embedded store, bounded in size and age, oldest out
- * first. One thread of the daemon writes; commands read at any time, while it runs or not.
+ * first. One process of the daemon writes; commands read at any time, while it runs or not.
  *
  * A process that ends in the middle of anything leaves the store whole, with every record that
  * was committed. A disk that is full, or a store that is gone, never holds up mail: records wait
@@ -26,12 +26,17 @@ struct journal_config {
 	int64_t age;      /* seconds that a record is kept */
 };
 
-/* ---- the daemon's side: filter/observe/journal.c, keeper.c ---- */
+/* ---- the store, for the process that writes: filter/observe/journal.c ---- */
 
 /* A journal whose store is yet to be opened. NULL: no memory. */
 struct journal *journal_new(const struct journal_config *config);
 /* Makes the folder of a store. False: it is not there, and errno says why. */
 bool journal_folder(const char *path);
+/*
+ * After JOURNAL_LATER, or false: another process that begins now may do better, because this one
+ * has no right to what stands there, or has left too many damaged stores open.
+ */
+bool journal_wants_renewal(const struct journal *journal);
 /*
  * Opens the store for writing, also anew where its files were removed or replaced meanwhile. What
  * is damaged is set aside as data.mdb.damaged. False: *why_r lives as long as the journal. Not
@@ -62,7 +67,42 @@ enum journal_outcome journal_write(struct journal *journal, const struct journal
 /* Removes what is older than the journal's age, at most `most` records. */
 void journal_expire(struct journal *journal, int64_t now_us, size_t most);
 
-/* The thread that writes, and its queue. */
+/*
+ * ---- the process that writes: filter/observe/recorder.c ----
+ *
+ * The filter process has no right to files, and asks this one, which faces no stranger. They speak
+ * over a pair of sockets (SOCK_SEQPACKET) whose ends outlive them both: either may end in the
+ * middle of anything, and the next goes on.
+ */
+
+enum recorder_end {
+	RECORDER_OVER,  /* there is nobody to ask any more, or no memory */
+	RECORDER_RENEW, /* journal_wants_renewal(): what is unanswered is asked again */
+};
+/* Does what is asked at `fd`. */
+enum recorder_end recorder_run(struct journal *journal, int fd);
+
+/* ---- the filter process's end of it: recorderlink.c; for one thread ---- */
+
+struct recorder_link;
+
+/* `fd` is borrowed. NULL: no memory. */
+struct recorder_link *recorder_link_new(int fd);
+void recorder_link_free(struct recorder_link **link);
+/* From any thread: no call waits beyond `end` (clock_now()) any more. */
+void recorder_link_hurry(struct recorder_link *link, int64_t end);
+/*
+ * The same as the journal's, by the other process. Each waits `patience` (nanoseconds) at most;
+ * what has not been answered by then may be done all the same, and done twice it is done once.
+ */
+bool recorder_ready(struct recorder_link *link, int64_t patience, const char **why_r);
+enum journal_outcome recorder_write(struct recorder_link *link, const struct journal_entry *entries,
+				    size_t count, int64_t patience, const char **why_r);
+enum journal_outcome recorder_expire(struct recorder_link *link, int64_t now_us, size_t most,
+				     int64_t patience, const char **why_r);
+
+/* ---- the queue of what is to be written, and its thread: keeper.c ---- */
+
 struct keeper;
 
 struct keeper_counts {
@@ -71,17 +111,19 @@ struct keeper_counts {
 };
 
 /*
- * Takes over the journal; one that is not open is tried every second. `counts` is borrowed until
- * the end, goes on from what it is, and belongs to the keeper's lock; what a process that ended
- * left queued there was dropped. NULL: its own. Returns NULL: no thread or no memory.
+ * Takes over the link. `ready`: the store is to be had; else it is tried every second. `counts` is
+ * borrowed until the end, goes on from what it is, and belongs to the keeper's lock; what a process
+ * that ended left queued there was dropped. NULL: its own. Returns NULL: no thread or no memory,
+ * and the link stays the caller's.
  */
-struct keeper *keeper_new(struct journal *journal, struct keeper_counts *counts);
+struct keeper *keeper_new(struct recorder_link *link, bool ready, struct keeper_counts *counts);
 /* Hands a record in and never waits; when the queue is full it is dropped and counted. */
 void keeper_submit(struct keeper *keeper, const struct record *record);
 void keeper_counts(struct keeper *keeper, struct keeper_counts *counts_r);
 /*
- * Writes what is queued, ends the thread, closes the journal, once. Other threads may go on to use
- * the keeper: what they submit waits for nobody.
+ * Writes what is queued and ends the thread, once, within a second; what was not written by then is
+ * dropped, counted, and said. Other threads may go on to use the keeper: what they submit waits for
+ * nobody.
  */
 void keeper_end(struct keeper *keeper);
 /* Ends it if it has not been ended, and frees it. */

@@ -21,7 +21,8 @@
  * The parent binds, drops its privileges and forks. It parses nothing from the network. The filter
  * process shuts itself into a sandbox before its first thread, or does not serve. A filter
  * process that crashes is replaced; connections made meanwhile wait in the socket's queue. When
- * the parent dies, by whatever signal, so does the filter process.
+ * the parent dies, by whatever signal, so does the filter process. What the filter process is not
+ * to have a right to is done by a companion, a third process that never sees a connection.
  *
  * Signals are the parent's business: SIGTERM and SIGINT stop (no new connection; new messages of
  * the open ones are answered 451 4.3.2; messages in progress have 5 s to end; what is open then
@@ -73,6 +74,14 @@ struct milter_config {
 	 * statuses below. NULL: there is no sandbox.
 	 */
 	int (*confine)(void *ctx, struct sandbox *sandbox, enum sandbox_mode *mode_r);
+	/*
+	 * All of the companion, which has one thread: serves filter processes at `fd`, one end of a
+	 * pair of sockets (SOCK_SEQPACKET) that it gets end of file from when all is over, and
+	 * returns its exit status: MILTER_RENEW to be replaced at once, else it is replaced as a
+	 * filter process that crashed. Started first, and ended last. NULL: there is none.
+	 */
+	int (*companion)(void *ctx, int fd);
+	const char *companion_name; /* in the log: "journal" */
 	/* In the parent: what is served, for the service manager's status line. May be NULL. */
 	void (*status)(void *ctx, char *text, size_t size);
 };
@@ -85,8 +94,9 @@ struct milter_policy {
 
 /* What the filter process works with; all borrowed until the process ends. */
 struct milter_service {
-	int control; /* set before `start`: the second socket, listening, or -1 */
-	int metrics; /* the same: the third one */
+	int control;   /* set before `start`: the second socket, listening, or -1 */
+	int metrics;   /* the same: the third one */
+	int companion; /* the same: the other end of its pair of sockets, or -1; borrowed */
 	struct milter_policy served;
 	const struct clock *clock;
 	bool references; /* as session_env.references */
@@ -100,8 +110,8 @@ struct milter_service {
 	 */
 	bool (*ready)(void *ctx);
 	/*
-	 * Called last in an orderly stop, when no message is in progress any more; not when
-	 * messages were cut off. May be NULL.
+	 * Called last in an orderly stop; other threads may still be at messages that were cut off.
+	 * May be NULL.
 	 */
 	void (*finish)(void *ctx);
 	/* SIGHUP or SIGUSR1 came; called in a thread of its own, one at a time. May be NULL. */
@@ -131,6 +141,8 @@ void milter_reloading(bool over, bool refused);
  * Will not work until somebody mends it: before one has served, the parent gives up too.
  */
 #define MILTER_BROKEN 2
+/* Of a companion: a new one does better. */
+#define MILTER_RENEW 3
 
 /* Does a text name a place to listen at? If not, *why_r says what is wrong. */
 bool milter_listen_ok(const char *listen, const char **why_r);

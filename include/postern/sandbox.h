@@ -50,7 +50,7 @@ struct sandbox {
 	VEC(struct sandbox_path) paths;
 	VEC(unsigned) ports;
 	VEC(struct sandbox_signal) signals;
-	bool executes;
+	bool executes, offline;
 };
 
 struct sandbox *sandbox_new(struct arena *arena);
@@ -70,6 +70,9 @@ void sandbox_signal(struct sandbox *sandbox, pid_t process, int number);
 
 /* New memory that is written and executed, as code that is made at run time wants it. */
 void sandbox_execute(struct sandbox *sandbox);
+
+/* No sockets but local ones; those that are there are not touched. */
+void sandbox_offline(struct sandbox *sandbox);
 
 /*
  * Enters, then tries what must fail. False: *why_r (static, or of the sandbox's arena) says what

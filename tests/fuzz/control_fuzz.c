@@ -27,8 +27,8 @@
 
 /* As in filter/milter/conn.h, whose `enum step` is another than that of the DNS. */
 struct suspects;
-void callbacks_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
-		   struct suspects *suspects);
+void conn_set(const struct milter_service *service, struct drain *drain, struct nudge *nudge,
+	      struct suspects *suspects);
 
 static struct sockaddr_un address;
 static socklen_t address_size = sizeof(address);
@@ -54,7 +54,7 @@ static void start(void)
 	/* It is its own parent, and wants no news. */
 	signal(PARENT_NEWS, SIG_IGN);
 	pulse_begin(pulse_new(), getpid());
-	callbacks_set(&service, &drain, &nudge, NULL);
+	conn_set(&service, &drain, &nudge, NULL);
 	address.sun_family = AF_UNIX;
 	/* The system chooses a name that no file has. */
 	require(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0);

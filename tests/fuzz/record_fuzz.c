@@ -1,13 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Any bytes as a record of the journal: refused, or read; then they are written as they were read,
- * and what is told of their facts can be printed.
+ * and what is told of their facts can be printed. And as what the process that writes it is asked.
  */
 
+#include "filter/observe/recorder.h"
 #include "postern/arena.h"
 #include "postern/record.h"
 
 #include "tests/fuzz/input.h"
+
+static void question(struct arena *arena, struct str bytes)
+{
+	struct journal_entry *entries, *again;
+	struct buf out = {.arena = arena};
+	size_t count, same, most;
+	int64_t now;
+
+	if (recorder_get_entries(arena, bytes, &entries, &count)) {
+		recorder_put_entries(&out, entries, count);
+		require(buf_str(&out).n <= bytes.n);
+		require(recorder_get_entries(arena, buf_str(&out), &again, &same) && same == count);
+		for (size_t i = 0; i < count; i++)
+			require(again[i].time == entries[i].time &&
+				again[i].recipient_count == entries[i].recipient_count &&
+				str_eq(again[i].bytes, entries[i].bytes));
+	}
+	(void)recorder_get_expiry(bytes, &now, &most);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		again = record_encode(arena, &back);
 		require(str_eq(once, again));
 	}
+	question(arena, bytes);
 	arena_free(&arena);
 	return 0;
 }

@@ -6,7 +6,6 @@ A policy of a test says neither where to listen nor under which name: this puts 
 
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -40,11 +39,11 @@ def parse_record(line):
     found = re.match(r".*?postern\[\d+\]: (\S+): (verdict=.*)$", line)
     if not found:
         return None
-    try:
-        words = shlex.split(found.group(2))
-    except ValueError:
-        return None
-    return Record(line, found.group(1), [word.split("=", 1) for word in words if "=" in word])
+    # Only a quotation mark is escaped within quotation marks; \xHH stays as it is anywhere.
+    pairs = re.findall(r'([^\s=]+)=("(?:\\"|[^"])*"|\S*)', found.group(2))
+    return Record(line, found.group(1),
+                  [(key, value[1:-1].replace('\\"', '"') if value.startswith('"') else value)
+                   for key, value in pairs])
 
 
 def seconds_used(pid):
@@ -52,6 +51,21 @@ def seconds_used(pid):
     with open("/proc/%d/stat" % pid, encoding="ascii") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def filter_process(parent):
+    """The pid of the daemon's filter process, None while there is none; the journal's is another."""
+    while True:
+        pids = []
+        for pid in read_text("/proc/%d/task/%d/children" % (parent, parent)).split():
+            try:
+                if read_text("/proc/%s/comm" % pid).strip() != "postern-journal":
+                    pids.append(int(pid))
+            except OSError:
+                pass
+        if len(pids) < 2:
+            return pids[0] if pids else None
+        time.sleep(0.01)  # one of them has just begun, and not yet its name
 
 
 def accepts(path):

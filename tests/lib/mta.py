@@ -276,13 +276,15 @@ class PrivateSendmail:
             return "Sendmail: no m4"
         return None
 
-    def __init__(self, sink_port):
+    def __init__(self, sink_port, address6=None):
+        """Listens on all addresses of IPv4, and on this one of IPv6."""
         self.dir = folder("sm")
         self.queue = os.path.join(self.dir, "q")
         # Sendmail refuses a socket anywhere below a folder that others can write to.
         self.sockets = tempfile.mkdtemp(prefix="sm", dir="/run")
         self.log_path = os.path.join(self.dir, "log")
         self.sink_port = sink_port
+        self.addresses = ["0.0.0.0"] + ([address6] if address6 else [])
         self.process = None
         self._listeners = []
         self._more = []
@@ -302,7 +304,7 @@ class PrivateSendmail:
         return "local:" + path, path
 
     def listen(self, milter, flags="F=T", timeouts="S:10s;R:10s;E:1m"):
-        """One more SMTP daemon with this milter; its port. All addresses of loopback."""
+        """One more SMTP daemon with this milter; its port."""
         port = free_port()
         self._listeners.append((port, milter, flags, timeouts))
         return port
@@ -399,8 +401,11 @@ class PrivateSendmail:
             name = "filter%d" % number
             if milter:
                 rows.append("MAIL_FILTER(`%s', `S=%s, %s, T=%s')" % (name, milter, flags, timeouts))
-            rows.append("DAEMON_OPTIONS(`Name=MTA%d, Family=inet, Addr=0.0.0.0, Port=%d%s')"
-                        % (number, port, ", InputMailFilters=" + name if milter else ""))
+            for address in self.addresses:
+                family = "inet6" if ":" in address else "inet"
+                rows.append("DAEMON_OPTIONS(`Name=MTA%d-%s, Family=%s, Addr=%s, Port=%d%s')"
+                            % (number, family, family, address, port,
+                               ", InputMailFilters=" + name if milter else ""))
         rows += ["MAILER(`local')", "MAILER(`smtp')", "LOCAL_CONFIG", *self._local, ""]
         with open(os.path.join(self.dir, "switch"), "w", encoding="ascii") as file:
             file.write("hosts files\naliases files\n")
@@ -425,7 +430,8 @@ class PrivateSendmail:
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, LD_LIBRARY_PATH=self._libraries()), start_new_session=True)
         for port, _, _, _ in self._listeners:
-            if not wait_until(lambda: listens(port) or self.process.poll() is not None, 90):
+            if not wait_until(lambda: all(listens(port, each) for each in self.addresses)
+                              or self.process.poll() is not None, 90):
                 raise MtaError("Sendmail does not listen on %d:\n%s" % (port, self.log()))
             if self.process.poll() is not None:
                 raise MtaError("Sendmail has ended:\n%s" % self.log())

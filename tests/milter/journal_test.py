@@ -119,6 +119,25 @@ def log_filters():
 
 
 @tests.test
+def addresses_are_found_as_they_are_typed():
+    with Folder() as folder, daemon(folder) as server:
+        send(server, sender="<jörg@exämple.com>", ident="1",
+             recipients=("<bär@example.org>", "<ö>", "<x@other.example>"))
+        written(server, 3)
+        for words, count in ((("--sender", "jörg@exämple.com"), 3), (("--sender", "@EXÄMPLE"), 3),
+                             (("--sender", "@EXÄMPLE.com"), 3), (("--sender", "jörg"), 3),
+                             (("--sender", "exämple.com"), 3),
+                             (("--recipient", "bär@example.org"), 1), (("--recipient", "x@"), 1)):
+            equal(len(records(server, *words)), count, "records of %r" % (words,))
+        contains(why(server, "bär@example.org").out, r"recipient  <b\xC3\xA4r@example.org>: accept", "why")
+        lines = [line.split(" ", 3)[3] for line in log(server).out.splitlines()]
+        sender = r"<j\xC3\xB6rg@xn--exmple-cua.com> to "
+        equal(lines[0].startswith(sender + r"<\xC3\xB6>: reject 553"), True, lines[0])
+        equal(lines[1].startswith(sender + "<x@other.example>: reject 550"), True, lines[1])
+        equal(lines[2].startswith(sender + r"<b\xC3\xA4r@example.org>: accept"), True, lines[2])
+
+
+@tests.test
 def log_follows():
     with Folder() as folder, daemon(folder) as server:
         send(server, ident="1")

@@ -23,11 +23,11 @@ sys.path.insert(0, os.path.join(HERE, "..", "dns"))
 
 import httpunix  # noqa: E402
 from commandkit import Folder  # noqa: E402
-from daemon import Postern  # noqa: E402
+from daemon import Postern, filter_process  # noqa: E402
 from faulty import Server  # noqa: E402
 from milterpeer import Closed, deliver  # noqa: E402
-from mta import read_text, wait_until  # noqa: E402
-from report import Tests, equal, true  # noqa: E402
+from mta import wait_until  # noqa: E402
+from report import Tests, equal, lacks, true  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("BUILD", "."), "tests", "milter", "starving")
 WANTED = int(os.environ.get("STARVINGS", "1"))
@@ -84,9 +84,7 @@ class Starving(Postern):
         self.shared[8:24] = struct.pack("QQ", first, last)
 
     def filter_pid(self):
-        parent = self.process.pid
-        words = read_text("/proc/%d/task/%d/children" % (parent, parent)).split()
-        return int(words[0]) if words else None
+        return filter_process(self.process.pid)
 
     def quiet(self):
         """Waits until nobody allocates any more."""
@@ -208,6 +206,8 @@ def a_running_daemon_survives():
         equal(server.in_force, server.number, "a reload with memory")
         journal = server.ask("status")["journal"]
         true(journal["written"] > 0, "the journal is written")
+        lacks(server.log(), "was ended by", "log")
+        lacks(server.log(), "ended with status", "log")
 
 
 tests.finish()

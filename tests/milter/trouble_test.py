@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -140,33 +141,83 @@ def a_journal_in_the_way_of_which_something_stands():
         lacks(server.log(), "written again", "log within a minute")
 
 
-def a_folder_that_others_make_anew_takes_a_restart():
-    nobody = pwd.getpwnam("nobody")
+def made(*names):
+    """A folder of the daemon's user in one that is not his."""
+    nobody, path = pwd.getpwnam("nobody"), os.path.join(*names)
+    os.makedirs(path, exist_ok=True)
+    os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    return path
 
-    def made(*names):
-        path = os.path.join(*names)
-        os.mkdir(path)
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        return path
 
+def a_folder_that_others_make_anew():
     with Folder() as folder:
         os.chmod(folder.path, 0o755)
         home, journal = made(folder.path, "home"), made(folder.path, "journal")
-        policy = "set user nobody " + JOURNAL % folder.path
-        with daemon(home, policy) as server:
+        with daemon(home, "set user nobody " + JOURNAL % folder.path) as server:
             send(server, "before")
             true(wait_until(lambda: kept(server) == ["before"], 10), "the first is kept")
-            shutil.rmtree(journal)
-            made(journal)
-            equal(send(server, "amid").verdict, "accept", "verdict")
-            if "no landlock" in server.log():
-                within(RECOVERY, lambda: kept(server) == ["amid"], "journal made by others")
-                return
-            true(wait_until(lambda: "that takes a restart" in server.log(), 10), "it is said")
-            server.stop()
-            server.start()
-            equal(send(server, "after").verdict, "accept", "verdict")
-            within(RECOVERY, lambda: "after" in kept(server), "journal after a restart")
+            pid = process(server)
+            for turn in range(3):
+                shutil.rmtree(journal)
+                if turn == 1:  # it is missed first
+                    equal(send(server, "between").verdict, "accept", "verdict")
+                    true(wait_until(lambda: counts(server)["queued"] == 1, 10), "it waits")
+                made(journal)
+                equal(send(server, "amid").verdict, "accept", "verdict")
+                within(RECOVERY, lambda: kept(server) == ["between", "amid"][turn != 1:],
+                       "journal made by others")
+            equal((process(server), counts(server)["dropped"]), (pid, 0), "process, dropped")
+
+
+def recorder(server):
+    """The pid of the process that writes the journal."""
+    parent = server.process.pid
+    with open("/proc/%d/task/%d/children" % (parent, parent), encoding="ascii") as file:
+        for pid in map(int, file.read().split()):
+            with open("/proc/%d/comm" % pid, encoding="ascii") as name:
+                if name.read().strip() == "postern-journal":
+                    return pid
+    return None
+
+
+@tests.test
+def a_journal_process_that_is_killed_costs_nothing():
+    with Folder() as folder, daemon(folder, JOURNAL % folder.path) as server:
+        pid, sent = process(server), []
+        for turn in range(4):
+            for number in range(25):
+                sent.append("%d-%d" % (turn, number))
+                equal(send(server, sent[-1]).verdict, "accept", "verdict")
+                if number == 10:
+                    os.kill(recorder(server), signal.SIGKILL)
+            within(RECOVERY, lambda: sorted(kept(server)) == sorted(sent), "journal after a kill")
+        equal((process(server), counts(server)["dropped"]), (pid, 0), "process, dropped")
+        equal(server.log().count("journal process"), 4, "it is said")
+        contains(server.log(), "was ended by signal 9 (Killed)", "log")
+
+
+@tests.test
+def a_disk_that_hangs_holds_up_no_mail_and_no_end():
+    with Folder() as folder, daemon(folder, JOURNAL % folder.path) as server:
+        equal(send(server, "before").verdict, "accept", "verdict")
+        true(wait_until(lambda: kept(server) == ["before"], 10), "the first is kept")
+        os.kill(recorder(server), signal.SIGSTOP)
+        for number in range(20):
+            began = time.monotonic()
+            equal(send(server, str(number)).verdict, "accept", "verdict")
+            true(time.monotonic() - began < 2, "in time")
+        true(wait_until(lambda: "does not answer; mail goes on without it" in server.log(), 20),
+             "it is said")
+        os.kill(recorder(server), signal.SIGCONT)
+        within(RECOVERY, lambda: kept(server) == ["before"] + [str(n) for n in range(20)],
+               "journal after a disk that hung")
+        os.kill(recorder(server), signal.SIGSTOP)
+        send(server, "lost")
+        began = time.monotonic()
+        server.stop()
+        true(time.monotonic() - began < 10, "the end is in time")
+        contains(server.log(), "records that could not be written at the end: 1", "log")
+        contains(server.log(), "the journal process does not end: killed", "log")
 
 
 @tests.test
@@ -239,6 +290,34 @@ def a_full_disk_costs_nothing():
         send(server)
         true(server.log().count("mail goes on without it") <= 1, "complaints, if they had room")
         within(RECOVERY, lambda: "log lines were dropped" in server.log(), "log")
+
+
+def a_disk_that_is_mounted_again():
+    with Folder() as folder:
+        os.chmod(folder.path, 0o755)
+        home, journal = made(folder.path, "home"), os.path.join(folder.path, "journal")
+        os.mkdir(journal)
+
+        def mount():
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "postern-test", journal],
+                           check=True, timeout=10)
+            made(journal)
+
+        mount()
+        try:
+            with daemon(home, "set user nobody " + JOURNAL % folder.path) as server:
+                send(server, "before")
+                true(wait_until(lambda: kept(server) == ["before"], 10), "the first is kept")
+                pid = process(server)
+                for _ in range(2):
+                    subprocess.run(["umount", "-l", journal], check=True, timeout=10)
+                    equal(send(server, "without").verdict, "accept", "verdict")
+                    true(wait_until(lambda: counts(server)["queued"] == 1, 10), "it waits")
+                    mount()
+                    within(RECOVERY, lambda: kept(server) == ["without"], "journal mounted again")
+                equal((process(server), counts(server)["dropped"]), (pid, 0), "process, dropped")
+        finally:
+            subprocess.run(["umount", "-l", journal], check=False, timeout=10)
 
 
 def a_disk_that_is_full_at_the_start():
@@ -468,7 +547,8 @@ def libmilters_complaints_come_to_our_log():
 
 
 if own_mounts():
-    tests.test(a_folder_that_others_make_anew_takes_a_restart)
+    tests.test(a_folder_that_others_make_anew)
+    tests.test(a_disk_that_is_mounted_again)
     tests.test(a_full_disk_costs_nothing)
     tests.test(a_disk_that_is_full_at_the_start)
 else:

@@ -17,7 +17,7 @@ import time
 
 import milterpeer
 import mta
-from daemon import Postern
+from daemon import Postern, filter_process
 from report import Tests, contains, equal, true
 from smtp import Sink, Smtp
 
@@ -111,8 +111,7 @@ class Killer(threading.Thread):
             self.faults.append(repr(error))
 
     def filter_pid(self):
-        parent = self.daemon_process.process.pid
-        return int(mta.read_text("/proc/%d/task/%d/children" % (parent, parent)).split()[0])
+        return filter_process(self.daemon_process.process.pid)
 
     def served(self, since):
         """The time until an MTA that came at once has an answer; who met the old one comes again."""

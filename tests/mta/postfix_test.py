@@ -37,7 +37,8 @@ class Player(scene.Player):
     name = "postfix"
 
     def connect(self, scene, port):
-        return Session(port, CASTS[scene.client].addresses[self.name], None)
+        client = CASTS[scene.client]
+        return Session(port, "IPV6:" + client if ":" in client else client, None)
 
     def submit(self, sender, recipients, text, port):
         self.mta.submit(sender, recipients, text)

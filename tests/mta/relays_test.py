@@ -91,7 +91,9 @@ def the_null_sender_through_postfix():
 
 @tests.test
 def a_helo_that_looks_like_a_field():
-    for helo in ("x([198.51.100.1])by", "[198.51.100.1](helo=x)", "x,\"(y", "a;b@c\\"):
+    for helo in ("x([198.51.100.1])by", "[198.51.100.1](helo=x)", "x,\"(y", "a;b@c\\",
+                 "x ([198.51.100.1]) by y ;", "[198.51.100.1] (helo=x) by y ;",
+                 "x ([198.51.100.1]) by y ("):
         found = delivered(through(RELAY, helo, ADDR="203.0.113.25", NAME="[UNAVAILABLE]"))
         contains(found.values("X-Origin")[0], "203.0.113.25 ", "X-Origin with " + helo)
 

@@ -2,12 +2,12 @@
 """The scenes that postfix_test.py and sendmail_test.py both play: every verdict at every stage,
 every edit, and what an SMTP client sees of them (verdicts.policy).
 
-What a server does otherwise than the other stands here, with the reason: Differs, Scene(never=...).
+What a server does otherwise than the other stands here, with the reason: Differs.
 """
 
 import os
 
-from scene import HELD, Arrives, Cast, Differs, HangUp, Say, Scene, Send, StartTls, Submit
+from scene import HELD, Arrives, Differs, Ehlo, HangUp, Say, Scene, Send, StartTls, Submit
 from scene import data, letter, mail, rcpt
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -15,15 +15,12 @@ MX = "mx.example.org"
 LONG = " ".join("word%03d" % number for number in range(110))
 PASSWORD = "fred's secret"
 
-# Postfix is told by XCLIENT who the client is. Sendmail sees where the connection comes from.
-CASTS = {
-    "outsider": Cast(postfix="203.0.113.9", sendmail="127.0.0.9"),
-    "own": Cast(postfix="192.0.2.7", sendmail="127.0.0.7"),
-    "outsider6": Cast(postfix="IPV6:2001:db8::9", sendmail="127.0.0.9"),
-}
+# Where a scene's client comes from. Postfix is told so by XCLIENT; Sendmail sees it for itself, in a
+# network of the test's own.
+CASTS = {"outsider": "203.0.113.9", "elsewhere": "203.0.113.44", "own": "192.0.2.7",
+         "outsider6": "2001:db8::9", "own6": "2001:db8:7::7"}
 for _number, _verdict in enumerate(("accept", "reject", "defer", "discard", "hold"), 61):
-    CASTS["connect-" + _verdict] = Cast(postfix="198.51.100.%d" % _number,
-                                        sendmail="127.0.0.%d" % _number)
+    CASTS["connect-" + _verdict] = "198.51.100.%d" % _number
 
 with open(os.path.join(HERE, "verdicts.policy"), encoding="utf-8") as _file:
     _verdicts = _file.read().replace("@LONG@", LONG)
@@ -36,8 +33,8 @@ POLICIES = {
 }
 
 OTHER_KIND = "452 4.5.3 This recipient is handled differently, please send it separately"
-NO_UTF8 = {"sendmail": "Debian's Sendmail is built without USE_EAI: it offers no SMTPUTF8"}
-NO_XCLIENT = {"sendmail": "Sendmail has no XCLIENT"}
+NO_EAI = "Debian's Sendmail is built without USE_EAI: it has no SMTPUTF8, and lets 8-bit through"
+NO_UTF8 = "555 5.5.4 SMTPUTF8 parameter unrecognized"
 FULL = "452 4.2.2 Mailbox of full@example.org is full"
 OURS = "mx.example.org;"
 
@@ -72,13 +69,10 @@ VERDICTS = [
     by_client("accept", letter("a@example.net", "b@other.example",
                                arrives=Arrives("b@other.example",
                                                fields={"Authentication-Results": []})), None),
-    by_client("reject", [mail("a@example.net", Differs(
-        "the client's address", postfix="554 5.7.1 198.51.100.62 is banned",
-        sendmail="554 5.7.1 127.0.0.62 is banned")),
+    by_client("reject", [mail("a@example.net", "554 5.7.1 198.51.100.62 is banned"),
                          mail("b@example.net", "554")], {"verdict": "reject", "stage": "mail"}),
-    by_client("defer", [mail("a@example.net", Differs(
-        "the client's address", postfix="450 4.7.1 198.51.100.63 is put off",
-        sendmail="450 4.7.1 127.0.0.63 is put off"))], {"verdict": "defer", "stage": "mail"}),
+    by_client("defer", [mail("a@example.net", "450 4.7.1 198.51.100.63 is put off")],
+              {"verdict": "defer", "stage": "mail"}),
     by_client("discard", letter("a@example.net", "b@example.org"),
               {"verdict": "discard", "stage": "mail"}),
     by_client("hold", letter("a@example.net", "b@example.org", arrives=HELD),
@@ -171,6 +165,10 @@ RECIPIENTS = [
           records=[{"rule": "relay", "verdict": "reject", "stage": "rcpt"}]),
     Scene("our network relays", letter("a@example.net", "b@other.example",
                                        arrives=Arrives("b@other.example")), client="own"),
+    Scene("our network relays by IPv6", letter("a@example.net", "b@other.example", arrives=Arrives(
+        "b@other.example")), client="own6"),
+    Scene("an outsider cannot relay by IPv6", [mail("a@example.net"), rcpt(
+        "b@other.example", "550 5.7.1 Relaying denied")], client="outsider6"),
     Scene("the null sender is a sender", [*letter("", "b@example.org", arrives=Arrives(
         "b@example.org", sender="")), mail(""), rcpt("b@other.example", "550")]),
     Scene("some of several recipients are refused", [
@@ -291,10 +289,12 @@ SESSIONS = [
     Scene("an unknown command", [Say("FROBNICATE", ("500", "502")), *TO_B]),
     Scene("a client that hangs up in the message leaves nothing", [
         mail("a@example.net"), rcpt("b@example.org"), data(), HangUp()]),
+    Scene("an IPv4 client", letter("a@example.net", "seen@example.org", arrives=Arrives(
+        "seen@example.org", fields={"X-Client": ["203.0.113.44 client.example.net"]})),
+          client="elsewhere"),
     Scene("an IPv6 client", letter("a@example.net", "seen@example.org", arrives=Arrives(
         "seen@example.org", fields={"X-Client": ["2001:db8::9 client.example.net"]})),
-          client="outsider6", never={"sendmail": "Sendmail's private instance listens on IPv4 only,"
-                                     " and has no XCLIENT to say another address"}),
+          client="outsider6"),
     Scene("early connect: a refusal at connect has no text of its own", [
         mail("a@example.net", Differs(
             "each server's own words", postfix="550 5.7.1 Command rejected",
@@ -309,22 +309,82 @@ SESSIONS = [
           policy="early", client="connect-defer", greets=None,
           records=[{"rule": "connect-defer", "verdict": "defer", "stage": "connect"}]),
     Scene("early connect: who is not refused", TO_B, policy="early"),
-    Scene("UTF-8 in the envelope and the header", [
-        mail("jörg@exämple.net", parameters="SMTPUTF8 BODY=8BITMIME"), rcpt("bär@example.org"),
-        data(), Send(subject="Grüße", arrives=Arrives(
-            "bär@example.org", sender="jörg@exämple.net", fields={"Subject": ["Grüße"]},
+]
+
+def in_utf8(sender, parameters, domain):
+    """What becomes of UTF-8 where it is taken: judged, edited and delivered as it is."""
+    return [
+        mail(sender, parameters=parameters), rcpt("bär@example.org"), data(),
+        Send(subject="Grüße", arrives=Arrives(
+            "bär@example.org", sender=sender, fields={"Subject": ["Grüße"]},
             first="Authentication-Results")),
-        mail("jörg@exämple.net", parameters="SMTPUTF8"), rcpt("bär@shop.example.org"), data(),
+        mail(sender, parameters=parameters), rcpt("bär@shop.example.org"), data(),
         Send(subject="Grüße", arrives=Arrives("bär@shop.example.org", fields={
-            "Subject": ["[shop] Grüße"]}))], never=NO_UTF8),
-    Scene("a refusal that names a UTF-8 address is ASCII", [
-        mail("mallory@exämple.net", "553 5.1.8 mallory@xn--exmple-cua.net is not welcome, "
-             "100% sure", "SMTPUTF8"),
-        mail("a@example.net", parameters="SMTPUTF8"),
-        rcpt("b@exämple.net", "550 5.7.1 Relaying denied")], never=NO_UTF8),
-    Scene("UTF-8 without SMTPUTF8 being offered", [mail("jörg@exämple.net", Differs(
-        "Sendmail offers none, and takes 8-bit addresses all the same", sendmail="250",
-        postfix="501 5.1.7 Bad sender address syntax"))]),
+            "Subject": ["[shop] Grüße"]})),
+        mail(sender, parameters=parameters), rcpt("edits@example.org"), data(),
+        Send(fields=[("X-Old", "älter"), ("X-Secret", "ß")], body="Schöne Grüße\r\n",
+             arrives=Arrives("edits@example.org", fields={
+                 "X-Old": ["new"], "X-Secret": [], "X-Top": ["edits"], "X-Bottom": [domain]},
+                             body="Schöne Grüße\r\n"))]
+
+
+def refused_in_ascii(parameters=""):
+    return [mail("mallory@exämple.net", "553 5.1.8 mallory@xn--exmple-cua.net is not welcome, "
+                 "100% sure", parameters),
+            mail("a@example.net", parameters=parameters),
+            rcpt("b@exämple.net", "550 5.7.1 Relaying denied")]
+
+
+def accepted(sender, recipient):
+    """Of addresses the log has domains as DNS has them, and of the rest no byte beyond ASCII."""
+    return {"sender": "<%s>" % sender, "recipients": "<%s>" % recipient, "verdict": "accept"}
+
+
+INTERNATIONAL = [
+    Scene("SMTPUTF8", Differs(
+        NO_EAI, postfix=[Ehlo("client.example.net", {"SMTPUTF8": True}),
+                         *in_utf8("jörg@exämple.net", "SMTPUTF8 BODY=8BITMIME",
+                                  "xn--exmple-cua.net")],
+        sendmail=[Ehlo("client.example.net", {"SMTPUTF8": False}),
+                  mail("jörg@exämple.net", NO_UTF8, "SMTPUTF8 BODY=8BITMIME"),
+                  rcpt("bär@example.org", "503 5.0.0 Need MAIL before RCPT"),
+                  data("503 5.0.0 Need MAIL command"),
+                  mail("utf8@example.net", NO_UTF8, "SMTPUTF8"), *TO_B]),
+          records=Differs(NO_EAI, sendmail=[], postfix=[
+              accepted(r"j\xC3\xB6rg@xn--exmple-cua.net", r"b\xC3\xA4r@shop.example.org")]),
+          unlogged=Differs(NO_EAI, postfix=[], sendmail=[
+              {"sender": r"<j\xC3\xB6rg@xn--exmple-cua.net>"}, {"sender": "<utf8@example.net>"}])),
+    Scene("a refusal that names a UTF-8 address is ASCII", Differs(
+        NO_EAI, postfix=refused_in_ascii("SMTPUTF8"),
+        sendmail=[mail("mallory@exämple.net", NO_UTF8, "SMTPUTF8"), *refused_in_ascii()]),
+          records=[{"sender": "<mallory@xn--exmple-cua.net>", "verdict": "reject",
+                    "rule": "mail-reject"},
+                   {"recipients": "<b@xn--exmple-cua.net>", "verdict": "reject", "rule": "relay"}]),
+    Scene("UTF-8 before the @, without SMTPUTF8", in_utf8(
+        "jens-jürgen@example.net", "BODY=8BITMIME", "example.net"),
+          records=[accepted(r"jens-j\xC3\xBCrgen@example.net", r"b\xC3\xA4r@shop.example.org")]),
+    Scene("UTF-8 domains without SMTPUTF8", Differs(
+        NO_EAI, postfix=[mail("jürgen@exämple.net", "501 5.1.7 Bad sender address syntax"),
+                         mail("a@example.net"),
+                         rcpt("b@exämple.net", "501 5.1.3 Bad recipient address syntax")],
+        sendmail=in_utf8("jürgen@exämple.net", "BODY=8BITMIME", "xn--exmple-cua.net")),
+          records=Differs(NO_EAI, postfix=[], sendmail=[
+              accepted(r"j\xC3\xBCrgen@xn--exmple-cua.net", r"b\xC3\xA4r@shop.example.org")]),
+          unlogged=Differs(NO_EAI, sendmail=[], postfix=[
+              {"sender": r"<j\xC3\xBCrgen@xn--exmple-cua.net>"}])),
+    Scene("addresses that are no UTF-8", Differs(
+        NO_EAI, postfix=[mail("j\udcf6rg@example.net", "500 5.5.2 Error: bad UTF-8 syntax"),
+                         mail("a@example.net"),
+                         rcpt("b\udce4r@example.org", "500 5.5.2 Error: bad UTF-8 syntax")],
+        sendmail=[mail("j\udcf6rg@example.net"),
+                  rcpt("b\udce4r@example.org", "553 5.1.3 Bad recipient address: bad UTF-8"),
+                  rcpt("b@shop.example.org"), data(), Send(arrives=Arrives(
+                      "b@shop.example.org", sender=r"j\xf6rg@example.net",
+                      fields={"Subject": ["[shop] A test"]}))]),
+          records=Differs(NO_EAI, postfix=[], sendmail=[
+              accepted(r"j\xF6rg@example.net", "b@shop.example.org"),
+              {"verdict": "reject", "sender": r"<j\xF6rg@example.net>", "stage": "rcpt"}]),
+          unlogged=Differs(NO_EAI, sendmail=[], postfix=[{"sender": r"<j\xF6rg@example.net>"}])),
 ]
 
 
@@ -369,6 +429,13 @@ PROTECTED = [
         *letter("a@example.net", "seen@example.org", fields=[("X-Seen", "forged")], arrives=seen(
             X_Seen=["forged", "tls", "login"], X_Login=["fred@example.org PLAIN"]))],
           listener="sasl"),
+    Scene("a login and a HELO name of a client from elsewhere", [
+        Say("EHLO said.example.net"), Say("AUTH PLAIN " + plain("fred@example.org", PASSWORD), "235"),
+        *letter("a@example.net", "seen@example.org", arrives=seen(
+            X_Seen=["login"], X_Login=["fred@example.org PLAIN"],
+            X_Client=["2001:db8::9 said.example.net"])),
+        *letter("a@example.net", "b@other.example", arrives=Arrives("b@other.example"))],
+          listener="sasl", client="outsider6"),
     Scene("a login that fails is none", [
         Say("AUTH PLAIN " + plain("fred@example.org", "guessed"), "535"),
         *letter("a@example.net", "seen@example.org", arrives=seen(**NOTHING_SEEN)),
@@ -405,4 +472,4 @@ LOCAL = [
             "b@example.org", "c@shop.example.org"))]),
 ]
 
-SCENES = VERDICTS + RECIPIENTS + EDITS + SESSIONS + PROTECTED + LOCAL
+SCENES = VERDICTS + RECIPIENTS + EDITS + SESSIONS + INTERNATIONAL + PROTECTED + LOCAL

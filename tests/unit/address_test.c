@@ -193,6 +193,11 @@ static void not_trusted(void)
 	    {"a@\xff\xfe.example", "bad UTF-8"},
 	    {"\"\xed\xa0\x80\" <a@good.example>", "bad UTF-8"},
 	    {"a\xe2\x80\x8b@good.example", "an invisible character"},
+	    /* Blanks other than the one: they push the domain out of sight. */
+	    {"a\xef\xbc\xa0good.example\xe3\x80\x80@evil.example", "an invisible character"},
+	    {"a\xc2\xa0@good.example", "an invisible character"},
+	    {"a\xe2\x80\x83@good.example", "an invisible character"},
+	    {"a\xe2\xa0\x80@good.example", "an invisible character"},
 	    {"a@go\xe2\x80\x8bod.example", "not a domain"},
 	};
 

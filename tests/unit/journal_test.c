@@ -122,6 +122,8 @@ static void test_found(void)
 	struct arena *arena = arena_new(NULL);
 	struct journal_config config = config_of("found", 1 << 20);
 	struct journal *journal, *reader;
+	struct journal_entry entry;
+	struct record other;
 	const char *why = NULL;
 
 	CHECK(journal_open(arena, &config, &journal, &why));
@@ -141,9 +143,15 @@ static void test_found(void)
 	CHECK(each(reader, 0, 0).ordered);
 	CHECK_INT(each(reader, 1000000000000004, 0).first, 4);
 	CHECK_INT(each(reader, 0, 3).count, 3);
-	/* The same microsecond again: both are kept. */
+	/* One that is there is not written again; another of the same microsecond is kept. */
 	CHECK(write_numbered(journal, 9, 1));
+	CHECK_INT(each(reader, 0, 0).count, 10);
+	other = numbered(arena, 9);
+	other.reference = STR("r9b");
+	entry = entry_of(arena, &other);
+	CHECK_INT(journal_write(journal, &entry, 1, &why), JOURNAL_WRITTEN);
 	CHECK_INT(each(reader, 0, 0).count, 11);
+	CHECK_INT(find(reader, "r9b").count, 1);
 	journal_close(&journal);
 	arena_free(&arena);
 }
@@ -203,51 +211,6 @@ static void test_not_there(void)
 	CHECK(!journal_open_to_read(arena, "/nonexistent", &journal, &why));
 	CHECK(why && strstr(why, "/nonexistent"));
 	CHECK(!journal);
-	arena_free(&arena);
-}
-
-static void test_keeper(void)
-{
-	struct arena *arena = arena_new(NULL);
-	struct journal_config config = config_of("keeper", 64 << 20);
-	struct keeper_counts counts;
-	struct journal *journal;
-	struct keeper *keeper;
-	const char *why = NULL;
-
-	config.age = INT64_C(100) * 366 * 86400; /* these records are of long ago */
-	CHECK(journal_open(arena, &config, &journal, &why));
-	keeper = keeper_new(journal, NULL);
-	CHECK(keeper != NULL);
-	for (long i = 0; i < 20000; i++) {
-		struct arena *one = arena_new(NULL);
-		struct record r = numbered(one, i);
-
-		keeper_submit(keeper, &r);
-		arena_free(&one);
-	}
-	keeper_free(&keeper);
-	CHECK(!keeper);
-	CHECK(journal_open(arena, &config, &journal, &why));
-	keeper = keeper_new(journal, NULL);
-	keeper_counts(keeper, &counts);
-	CHECK_INT(counts.written + counts.dropped + counts.queued, 0);
-	/* One that has been ended goes on to be asked, and handed records. */
-	keeper_end(keeper);
-	for (long i = 0; i < 2; i++) {
-		struct record r = numbered(arena, i);
-
-		keeper_submit(keeper, &r);
-	}
-	keeper_counts(keeper, &counts);
-	CHECK_INT(counts.written, 0);
-	CHECK_INT(counts.queued, 2);
-	keeper_free(&keeper);
-	CHECK(journal_open(arena, &config, &journal, &why));
-	/* A queue that overflowed has lost some, but not what it kept. */
-	CHECK(each(journal, 0, 0).count >= 8192);
-	CHECK(each(journal, 0, 0).ordered);
-	journal_close(&journal);
 	arena_free(&arena);
 }
 
@@ -358,7 +321,6 @@ int main(void)
 	RUN(test_bounded);
 	RUN(test_aged);
 	RUN(test_not_there);
-	RUN(test_keeper);
 	RUN(test_page_gone);
 	RUN(test_killed);
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder);

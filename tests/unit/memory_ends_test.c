@@ -316,7 +316,7 @@ static bool start_service(void)
 	if (!generation_begin(&service, getpid()) || !drain_init(&drain))
 		return false;
 	pulse_begin(pulse_new(), getpid());
-	callbacks_set(&service, &drain, &nudge, suspects_new());
+	conn_set(&service, &drain, &nudge, suspects_new());
 	callbacks = callbacks_desc("test");
 	return true;
 }

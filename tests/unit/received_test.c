@@ -107,6 +107,9 @@ static void test_layout(void)
 	/* What may stand for whom: a login, a recipient. */
 	SEEN(" from x (u [192.0.2.1]) by y for <\"a by b\\\" by \"@z>; by", "192.0.2.1 x");
 	SEEN(" from x (u [192.0.2.1]) by y for <a@z>; x by y (", "192.0.2.1 x");
+	SEEN(" from x (u [192.0.2.1]) by y for <a@[198.51.100.1]>; x", "192.0.2.1 x");
+	SEEN(" from x (u [192.0.2.1])\n\t(Authenticated sender: a_[198.51.100.1])\n\tby mx2",
+	     "192.0.2.1 x");
 	SEEN(" from x (u [192.0.2.1]) by y (a by (\\)) b) byte standby; z", "192.0.2.1 x");
 }
 
@@ -114,9 +117,24 @@ static void test_layout(void)
 static void test_forgeries(void)
 {
 	SEEN(" from x (y [198.51.100.1]) (real [192.0.2.1]) by mx2 (8.17)", NO_FORM);
-	SEEN(" from x (y [198.51.100.1]) by y (real [192.0.2.1])\n\tby mx2 (8.17)", NO_SERVER);
-	SEEN(" from x (y [198.51.100.1]) by y ( (real [192.0.2.1])\n\tby mx2 (8.17)", NO_SERVER);
-	SEEN(" from x (y [198.51.100.1]) by y \" (real [192.0.2.1])\n\tby mx2 (8.17)", NO_SERVER);
+	SEEN(" from x (y [198.51.100.1]) by y (real [192.0.2.1])\n\tby mx2 (8.17)", NO_FORM);
+	SEEN(" from x (y [198.51.100.1]) by y (real [127.0.0.1])\n\tby mx2 (8.17)", NO_SERVER);
+	SEEN(" from x (y [198.51.100.1]) by y ( (real [192.0.2.1])\n\tby mx2 (8.17)", NO_FORM);
+	SEEN(" from x (y [198.51.100.1]) by y \" (real [192.0.2.1])\n\tby mx2 (8.17)", NO_FORM);
+	SEEN(" from x (y [198.51.100.1]) by y ; (real [192.0.2.1])\n\tby mx2 (Postfix); Mon",
+	     NO_FORM);
+	SEEN(" from x (y [198.51.100.1]) by y ; (real [IPv6:2001:db8::1])\n\tby mx2; Mon", NO_FORM);
+	SEEN(" from [198.51.100.1] by y ; (real [192.0.2.1])\n\tby mx2 (Postfix); Mon", NO_FORM);
+	SEEN(" from [198.51.100.1] (helo=x) by y ; (real [192.0.2.1])\n\tby mx2; Mon", NO_FORM);
+	/* The recipient closes what the HELO opened. */
+	SEEN(" from x (y [198.51.100.1]) (using (real [192.0.2.1])\n\tby mx2 (Postfix) with ESMTP "
+	     "id 1\n"
+	     "\tfor <\"a) by y;b\"@example.org>; Mon",
+	     NO_FORM);
+	SEEN(" from x (y [198.51.100.1]) by y \" (real [192.0.2.1])\n\tby mx2 (Postfix) with ESMTP "
+	     "id 1\n"
+	     "\tfor <\"a\\\"b\"@example.org>; Mon",
+	     NO_FORM);
 	SEEN(" from [198.51.100.1] (ident=x@real.example [192.0.2.1])\n\tby mx2 (8.17)",
 	     NO_ADDRESS);
 	SEEN(" from [198.51.100.1] (helo=x [192.0.2.1])\n\tby mx2 (Postfix)", NO_ADDRESS);
@@ -127,7 +145,7 @@ static void test_forgeries(void)
 	SEEN(" from x ([192.0.2.1] ident=y helo=z)\n\tby mx2 (Exim)", "192.0.2.1 x");
 	SEEN(" from a,b;c\"d<e> (u [192.0.2.1])\n\tby mx2 (Postfix)", "192.0.2.1 a,b;c\"d<e>");
 	SEEN(" from x (u [192.0.2.1])\n\t(Authenticated sender: a [198.51.100.1])\n\tby mx2",
-	     "192.0.2.1 x");
+	     NO_FORM);
 }
 
 static void test_nonsense(void)

@@ -306,12 +306,35 @@ static void charsets(void)
 
 static int try_again(void)
 {
-	return attempts_made(landlock_version(), calls_offered(), false) == NULL;
+	return attempts_made(&(struct sandbox){0}, landlock_version(), calls_offered()) == NULL;
 }
 
 static int state_said(void)
 {
 	return strcmp(sandbox_state(), "none") != 0 && !sandbox_partial();
+}
+
+static int sockets(void)
+{
+	int local = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+	    four = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+	    six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return (local >= 0) | (four >= 0) << 1 | (six >= 0) << 2;
+}
+
+/* Who does not speak to the network gets no sockets for it; the log has its own. */
+static void offline(void)
+{
+	struct arena *arena = arena_new(NULL);
+	struct sandbox *sandbox = usual(arena);
+	char text[100];
+
+	sandbox_offline(sandbox);
+	if (sandbox_offered(text, sizeof(text)))
+		CHECK_INT(inside(sandbox, sockets), 1);
+	CHECK_INT(sockets() & 3, 3);
+	arena_free(&arena);
 }
 
 static void proof(void)
@@ -329,11 +352,12 @@ static void proof(void)
 /* Without one, each of them is seen. */
 static void attempts_see(void)
 {
+	struct sandbox free = {.executes = true}, bound = {0};
 	const char *seen;
 
 	CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	CHECK(attempts_made(0, true, true) != NULL);
-	seen = attempts_made(1, false, false);
+	CHECK(attempts_made(&free, 0, true) != NULL);
+	seen = attempts_made(&bound, 1, false);
 	CHECK(seen && strstr(seen, SANITIZED ? "files" : "root folder"));
 }
 
@@ -361,6 +385,7 @@ int main(void)
 	RUN(calls);
 	RUN(execution);
 	RUN(charsets);
+	RUN(offline);
 	RUN(proof);
 	RUN(attempts_see);
 	for (size_t i = 0; i < 3; i++) {
