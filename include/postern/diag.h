@@ -60,7 +60,7 @@ void diag_silence(struct diag *diag, const char *name);
 void diag_strict(struct diag *diag);
 void diag_note(struct diag *diag, struct span span, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* How many errors were reported, those past the limit included. */
+/* How many errors were reported, equal ones once, those past the limit included. */
 size_t diag_errors(const struct diag *diag);
 size_t diag_warnings(const struct diag *diag);
 /* Does an error that was kept begin inside the span? */
