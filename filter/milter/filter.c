@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The filter process: starts the service, runs libmilter in a thread, and waits in the first one
- * for the parent's word to stop. The first thread ignores the signals that libmilter takes for a
- * stop; Linux drops a signal to the process that its first thread ignores, so only the parent
- * decides.
+ * for the parent's word to stop.
  */
 
 #include "filter/milter/process.h"

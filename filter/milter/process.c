@@ -57,8 +57,8 @@ static void close_if_open(int *fd)
 }
 
 /*
- * The first thread ignores the signals that libmilter takes for a stop; Linux drops a signal to the
- * process that its first thread ignores, so only the parent decides.
+ * Signals that libmilter takes for a stop are ignored before it starts a thread: Linux drops a
+ * signal to a process that its first thread ignores, so only the parent decides.
  */
 void process_begin(pid_t parent)
 {
