@@ -4,6 +4,7 @@
 A policy of a test says neither where to listen nor under which name: this puts both in front of it.
 """
 
+import json
 import os
 import re
 import signal
@@ -121,7 +122,7 @@ class Postern:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
-        wait_until(lambda: self.answers() or self.process.poll() is not None, seconds)
+        wait_until(lambda: self.serves() or self.process.poll() is not None, seconds)
         if self.process.poll() is not None or not self.answers():
             self.kill()
             raise DaemonError("postern serve does not listen:\n" + self.log())
@@ -129,6 +130,22 @@ class Postern:
     def answers(self):
         """The control socket comes second, and need not come at all."""
         return accepts(self.path) and (accepts(self.control) or "cannot be commanded" in self.log())
+
+    def serves(self):
+        """Also has its processes: the sockets are there before them."""
+        return self.answers() and (not accepts(self.control) or self.ask("status") is not None)
+
+    def ask(self, request):
+        """What a command is answered; None: nothing."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(60)
+            try:
+                peer.connect(self.control)
+                peer.sendall(request.encode() + b"\n")
+                text = b"".join(iter(lambda: peer.recv(65536), b""))
+            except ConnectionError:
+                return None
+        return json.loads(text) if text else None
 
     def stop(self, seconds=20):
         """Ends it as an admin does. DaemonError if it did not end well or a sanitizer spoke."""

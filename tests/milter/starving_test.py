@@ -9,10 +9,8 @@ Once for each of them memory is back at once, once not before they are over. STA
 many allocations it is tried at least; then all begins again.
 """
 
-import json
 import mmap
 import os
-import socket
 import struct
 import sys
 import time
@@ -102,18 +100,6 @@ class Starving(Postern):
                            MESSAGE % domain.encode())
         except Closed:
             return None
-
-    def ask(self, request):
-        """What a command is answered; None: nothing."""
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(20)
-            peer.connect(self.control)
-            try:
-                peer.sendall(request.encode() + b"\n")
-                text = b"".join(iter(lambda: peer.recv(65536), b""))
-            except ConnectionError:
-                return None
-        return json.loads(text) if text else None
 
 
 def starve(server, play, lasting):
