@@ -35,6 +35,20 @@ static void mask(struct ip *ip, unsigned prefix)
 	}
 }
 
+/* As routers abbreviate networks: 10/8, 192.168/16. */
+static bool is_short(struct str address)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < address.n; i++) {
+		if (address.s[i] == '.')
+			dots++;
+		else if (address.s[i] < '0' || address.s[i] > '9')
+			return false;
+	}
+	return address.n > 0 && dots < 3;
+}
+
 bool ip_network_parse(struct str text, struct ip_network *network_r, const char **why_r)
 {
 	ptrdiff_t slash = str_chr(text, '/');
@@ -44,7 +58,9 @@ bool ip_network_parse(struct str text, struct ip_network *network_r, const char 
 	bool dotted = str_chr(address, ':') < 0;
 
 	if (!ip_parse(address, &network_r->ip)) {
-		*why_r = "not an IP address";
+		*why_r = is_short(address)
+			     ? "an IPv4 network is written with four numbers, as 10.0.0.0/8"
+			     : "not an IP address";
 		return false;
 	}
 	network_r->prefix = 128;

@@ -93,9 +93,28 @@ struct str loader_near(struct loader *loader, struct str name)
 	return loader_meant(loader, name, all.items, all.count);
 }
 
+/* How that is written here which other languages have, and write so. */
+static struct str mend(struct loader *loader, struct str name, struct str hint)
+{
+	static const char *const words[][2] = {
+	    {"null", ", write '<>' for the null sender"},
+	    {"true", "; a rule without 'when' matches always"},
+	    {"always", "; a rule without 'when' matches always"},
+	    {"false", "; 'observe' before its action takes a rule out of force"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_caseeq(name, str_of(words[i][0])))
+			return str_of(words[i][1]);
+	if (str_starts(name, STR("header.")) && !str_starts(hint, STR(", is 'header.")))
+		return str_printf(loader->arena, ", write 'header(\"" STR_FMT "\")'",
+				  STR_ARG(str_sub(name, 7, name.n - 7)));
+	return hint;
+}
+
 void loader_unknown(struct loader *loader, struct span span, struct str name)
 {
-	struct str hint = loader_near(loader, name);
+	struct str hint = mend(loader, name, loader_near(loader, name));
 
 	if (later_fact(name))
 		loader_error(loader, span,

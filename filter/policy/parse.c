@@ -125,7 +125,13 @@ static struct item *parse_assert(struct parser *p)
 	struct token t;
 	size_t index;
 
+	t = cursor_peek(p, LEX_PLAIN);
 	assertion->negated = cursor_word(p, "not");
+	if (!assertion->negated && (cursor_word(p, "never") || cursor_word(p, "no"))) {
+		diag_error(p->diag, t.span, "an assertion says 'not', not '" STR_FMT "'",
+			   STR_ARG(t.text));
+		assertion->negated = true;
+	}
 	if (!check_word(p, outcomes, COUNT(outcomes), "an outcome", &index,
 			&assertion->outcome_span))
 		return item;

@@ -82,6 +82,10 @@ static const char *parse_action_name(struct parser *p, struct span *span_r, bool
 		if (name)
 			diag_error(p->diag, *span_r, "unknown action '" STR_FMT "', write '%s'",
 				   STR_ARG(written), name);
+		else if (str_caseeq(written, STR("dunno")))
+			diag_error(p->diag, *span_r,
+				   "unknown action 'dunno'; leave the rule out, or name in "
+				   "'unless' of those below what it is to spare");
 		else
 			diag_error(p->diag, *span_r, "unknown action '" STR_FMT "'",
 				   STR_ARG(written));
