@@ -300,6 +300,20 @@ static const struct attempt *spokesman(const struct run *r, const struct attempt
 	return best ? best : a;
 }
 
+/*
+ * With `set mixed first`, a discard of the first that is certain at RCPT is his alone. What he is
+ * found out to be after the time for that is what all are.
+ */
+static bool led_away(const struct run *r, const struct attempt *a)
+{
+	if (!r->lenient || !r->c->policy.mixed || strcmp(r->c->policy.mixed, "first") != 0)
+		return false;
+	for (const struct attempt *first = r->attempts; first < a; first++)
+		if (first->taken && first->discard)
+			return a->verdict == VERDICT_DISCARD;
+	return false;
+}
+
 static void check_outcome(struct run *r, const struct attempt *a)
 {
 	struct moment m = moment_end(r, spokesman(r, a));
@@ -311,6 +325,8 @@ static void check_outcome(struct run *r, const struct attempt *a)
 		       verdicts[a->verdict], stages[a->stage], verdicts[final.verdict], final.rule);
 	/* One to be discarded, among others that are refused, is refused with them. */
 	if (a->discard && refuses(a->verdict))
+		return;
+	if (led_away(r, a))
 		return;
 	if (a->verdict != final.verdict)
 		fail("VERDICT: %s is told %s at %s, everything known it is %s", addresses[a->rcpt],
