@@ -97,7 +97,7 @@ struct str loader_near(struct loader *loader, struct str name)
 static struct str mend(struct loader *loader, struct str name, struct str hint)
 {
 	static const char *const words[][2] = {
-	    {"null", ", write '<>' for the null sender"},
+	    {"null", "; 'is absent' asks for no value, '<>' is the null sender"},
 	    {"true", "; a rule without 'when' matches always"},
 	    {"always", "; a rule without 'when' matches always"},
 	    {"false", "; 'observe' before its action takes a rule out of force"},

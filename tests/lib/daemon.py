@@ -122,7 +122,11 @@ class Postern:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
-        wait_until(lambda: self.serves() or self.process.poll() is not None, seconds)
+        try:
+            wait_until(lambda: self.serves() or self.process.poll() is not None, seconds)
+        except TimeoutError:
+            self.kill()
+            raise DaemonError("postern serve does not answer:\n" + self.log())
         if self.process.poll() is not None or not self.answers():
             self.kill()
             raise DaemonError("postern serve does not listen:\n" + self.log())
